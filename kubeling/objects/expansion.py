@@ -1,0 +1,17 @@
+"""`$(VAR)` references in command, args and env values, as the kubelet expands them."""
+
+import re
+from collections.abc import Mapping
+
+_REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by its value; `$$` is a literal `$`; an unknown reference stays as it is."""
+
+    def replacement(match: re.Match[str]) -> str:
+        if match[1] == "$":
+            return "$"
+        return env.get(match[2], match[0])
+
+    return _REFERENCE.sub(replacement, text)
