@@ -61,8 +61,8 @@ def test_names_are_refused_in_upstreams_words() -> None:
     assert names.subdomain_errors("a.b-c.9") == []
     assert names.subdomain_errors("Bad_Name") == [
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
-        " and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is"
-        " '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+        " and must start and end with an alphanumeric character (e.g. 'example.com', regex used"
+        " for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
     ]
     assert names.label_errors("x" * 64) == ["must be no more than 63 characters"]
     assert "(e.g. 'my-name',  or '123-abc', regex" in names.label_errors("-")[0]
