@@ -1,0 +1,98 @@
+"""Decides the settings of a cluster: the user's wishes, else what an earlier start decided, else a default.
+
+Not here: whether a wish can be fulfilled later, when the processes run.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubeling.cluster import machine, podcidr, ports, settings
+from kubeling.cluster.errors import PortBusy, UsageError
+from kubeling.cluster.home import Home, states_directory
+from kubeling.cluster.settings import Settings
+
+API_PORT = 6443
+KUBELET_PORT = 10250
+SERVICE_CIDR = "10.96.0.0/12"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The options of `kubeling up`; None leaves the choice to an earlier start or to the default."""
+
+    port: int | None = None
+    """0: any free one."""
+    datastore: str | None = None
+    cri_endpoint: str | None = None
+    node: bool = True
+    user_kubeconfig: Path | None = None
+
+
+def decide(home: Home, wishes: Wishes) -> Settings:
+    """Raises PortBusy, UsageError, HomeError. Nothing is written."""
+    kept = settings.load(home)
+    base = kept or _first(home)
+    port = _api_port(wishes.port, kept)
+    return replace(
+        base,
+        port=port,
+        kubelet_port=_kubelet_port(base.kubelet_port, port),
+        datastore=_datastore(wishes.datastore) or base.datastore,
+        cri_endpoint=base.cri_endpoint if wishes.cri_endpoint is None else _cri_endpoint(wishes.cri_endpoint),
+        node=wishes.node,
+        user_kubeconfig=str(wishes.user_kubeconfig or base.user_kubeconfig),
+    )
+
+
+def _first(home: Home) -> Settings:
+    taken = [*machine.routes(), *podcidr.claimed(states_directory(), but=home)]
+    return Settings(
+        node_name=machine.node_name(),
+        port=API_PORT,
+        kubelet_port=KUBELET_PORT,
+        pod_cidr=podcidr.choose(taken),
+        service_cidr=SERVICE_CIDR,
+        datastore=f"sqlite:///{home.database}",
+    )
+
+
+def _api_port(wish: int | None, kept: Settings | None) -> int:
+    if wish == 0:
+        return kept.port if kept and ports.is_free(kept.port) else ports.find_free()
+    port = wish or (kept.port if kept else API_PORT)
+    if not ports.is_free(port):
+        raise PortBusy(
+            f"port {port} is in use by another process",
+            hint="stop that process, or choose another port with --port N (0 for any free one)",
+        )
+    return port
+
+
+def _kubelet_port(preferred: int, api_port: int) -> int:
+    if preferred != api_port and ports.is_free(preferred):
+        return preferred
+    return ports.find_free(avoid={api_port})
+
+
+def _datastore(wish: str | None) -> str:
+    if wish and not wish.startswith("sqlite:///"):
+        raise UsageError(
+            f"datastore {_without_password(wish)!r} is not supported yet",
+            hint="give a SQLite URL such as sqlite:////srv/cluster.db, or leave --datastore out",
+        )
+    return wish or ""
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]
+
+
+def _cri_endpoint(wish: str) -> str:
+    path = wish.removeprefix("unix://")
+    if path and not Path(path).is_socket():
+        raise UsageError(
+            f"no container runtime listens at {wish!r}",
+            hint="name its socket, for example --cri-endpoint unix:///run/containerd/containerd.sock",
+        )
+    return f"unix://{path}" if path else ""

@@ -1,0 +1,107 @@
+"""A cluster's home directory: where it is, what lies where in it, whether it is ours.
+
+Not here: the contents of the files.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubeling.cluster.errors import HomeError
+
+OURS = frozenset({"run", "cluster.json", "lost+found"})
+
+
+@dataclass(frozen=True)
+class Home:
+    root: Path
+    state: Path
+    """Sockets and what need not outlive a boot: a short path, on a tmpfs."""
+
+    @property
+    def cluster_file(self) -> Path:
+        return self.root / "cluster.json"
+
+    @property
+    def pki(self) -> Path:
+        return self.root / "pki"
+
+    @property
+    def server_config(self) -> Path:
+        return self.root / "config" / "server.json"
+
+    @property
+    def node_config(self) -> Path:
+        return self.root / "config" / "node.json"
+
+    @property
+    def admin_kubeconfig(self) -> Path:
+        return self.root / "admin.kubeconfig"
+
+    @property
+    def node_kubeconfig(self) -> Path:
+        return self.root / "node" / "kubeconfig"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "server" / "kubeling.db"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.run / "lock"
+
+    @property
+    def supervisor_file(self) -> Path:
+        return self.run / "supervisor.json"
+
+    @property
+    def claim_file(self) -> Path:
+        return self.state / "claim.json"
+
+    def exists(self) -> bool:
+        return self.cluster_file.is_file()
+
+    def require_usable(self) -> None:
+        """Raises HomeError if something that is not a cluster lives at this place."""
+        if self.exists() or not self.root.exists():
+            return
+        if not self.root.is_dir():
+            raise HomeError(f"{self.root} is not a directory", hint="choose another one with --home")
+        strangers = sorted(set(os.listdir(self.root)) - OURS)
+        if strangers:
+            raise HomeError(
+                f"{self.root} holds {strangers[0]!r} and is not the home directory of a kubeling cluster",
+                hint="choose an empty or new directory with --home",
+            )
+
+
+def locate(option: Path | None = None) -> Home:
+    """The home that --home, else KUBELING_HOME, else the user's identity names. Nothing is created."""
+    named = option or os.environ.get("KUBELING_HOME") or default_root()
+    root = Path(named).expanduser().absolute()
+    root = Path(os.path.realpath(root))
+    return Home(root=root, state=states_directory() / hashlib.sha256(str(root).encode()).hexdigest()[:8])
+
+
+def default_root() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/kubeling")
+    data = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(data) / "kubeling"
+
+
+def states_directory() -> Path:
+    """The directory that holds the state directories of all of this user's clusters."""
+    if os.geteuid() == 0:
+        return Path("/run/kubeling")
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/kubeling-{os.geteuid()}"
+    return Path(runtime) / "kubeling"
