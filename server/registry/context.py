@@ -1,0 +1,32 @@
+"""Who asks, and how the request is to be treated: what every write carries through the registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """An authenticated user, as authentication.k8s.io's UserInfo."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+SYSTEM = UserInfo("system:apiserver", groups=("system:masters", "system:authenticated"))
+"""The server itself, for what it does on its own account."""
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request. `warnings` is filled on the way and ends in `Warning` headers."""
+
+    user: UserInfo
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Warn"
+    """Strict, Warn or Ignore: what happens to fields that the schema does not know."""
+    warnings: list[str] = field(default_factory=list)
+    unread_duplicates: tuple[str, ...] = ()
+    """Duplicate fields that the API layer found while reading the body (`schema.duplicates`)."""

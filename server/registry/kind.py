@@ -1,0 +1,88 @@
+"""What a kind is: its names, versions, verbs and subresources, and the strategy that holds its behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from kubeling.objects.errors import GroupResource
+
+if TYPE_CHECKING:
+    from server.registry.strategy import Strategy
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A subresource for discovery and dispatch: the kind of its body and its verbs."""
+
+    kind: str
+    verbs: tuple[str, ...]
+    group: str = ""
+    """With `version`, where `kind` lives; both empty when it is the parent's group and version."""
+    version: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """One resource of one API group. Compared by identity; found through `index`."""
+
+    group: str
+    kind: str
+    plural: str
+    strategy: "Strategy"
+    versions: tuple[str, ...] = ("v1",)
+    """Served versions, the preferred one first."""
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: Mapping[str, Subresource] = field(default_factory=lambda: MappingProxyType({}))
+    storage_version: str = ""
+    """The version objects are stored in, when it is not the preferred one."""
+    stored_as: "Kind | None" = None
+    """Another kind whose objects these are: events.k8s.io's Events are core's."""
+
+    @cached_property
+    def resource(self) -> GroupResource:
+        return GroupResource(self.group, self.plural)
+
+    @cached_property
+    def stored_in(self) -> str:
+        """The store's name for the resource."""
+        return str((self.stored_as or self).resource)
+
+    @cached_property
+    def version(self) -> str:
+        """The version that objects are stored in."""
+        return (self.stored_as or self).storage_version or (self.stored_as or self).versions[0]
+
+    @cached_property
+    def storage_api_version(self) -> str:
+        return api_version((self.stored_as or self).group, self.version)
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.kind}List"
+
+    @property
+    def stored(self) -> bool:
+        """Whether objects of the kind can be read back; reviews (create only) cannot."""
+        return "get" in self.verbs
+
+    def api_version(self, version: str) -> str:
+        return api_version(self.group, version)
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.resource}>"
+
+
+def api_version(group: str, version: str) -> str:
+    """`v1`, `apps/v1`: what stands in an object's apiVersion."""
+    return f"{group}/{version}" if group else version

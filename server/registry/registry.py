@@ -1,0 +1,154 @@
+"""The door to the kinds: every read and write of an object, from HTTP or from within the server, comes here.
+
+Objects come in and go out in a served version (`version`, the preferred one when ""); what is stored,
+and what a Record's `obj` and `body` hold, is the storage version. Errors are `kubeling.objects.errors.ApiError`s.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from kubeling.objects.clock import Clock
+from kubeling.objects.errors import GroupResource
+from kubeling.objects.meta import Object
+from server.registry.admission import Admission
+from server.registry.context import RequestContext
+from server.registry.kind import Kind
+from server.registry.options import DeleteOptions, ListOptions, Patch, WatchOptions
+from server.registry.ports import Record, Store
+from server.registry.results import DeleteResult, ListResult, UpdateResult
+from server.registry.settings import Settings
+from server.registry.watch import WatchStream
+
+LIST_ALL, WATCH_ALL, DELETE_DEFAULT = ListOptions(), WatchOptions(), DeleteOptions()
+
+Review = Callable[[RequestContext, Object], Awaitable[Object]]
+"""Answers a create-only kind such as a TokenReview: the object, completed."""
+
+
+class Registry:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        admission: Admission,
+        *,
+        settings: Settings | None = None,
+        reviews: Mapping[GroupResource, Review] | None = None,
+    ) -> None:
+        """`reviews` answers create-only kinds by resource; the others of them are not served."""
+        raise NotImplementedError
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether requests for the kind can be answered: for discovery."""
+        raise NotImplementedError
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, subresource: str = "") -> Record:
+        """The object. Namespace is "" for cluster-scoped kinds, here and everywhere.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        raise NotImplementedError
+
+    async def list(self, kind: Kind, namespace: str, options: ListOptions = LIST_ALL) -> ListResult:
+        """Objects in the order of namespace and name; namespace "" lists all namespaces.
+
+        Raises:
+            BadRequest: a selector names a field that the kind does not offer, or the options contradict.
+            Expired: the continue token's revision has been compacted.
+        """
+        raise NotImplementedError
+
+    def watch(self, kind: Kind, namespace: str, options: WatchOptions = WATCH_ALL) -> WatchStream:
+        """An async iterator of batches (`list[WatchEvent]`); iterating raises Expired when the revision to
+        start from is gone, or when the consumer fell behind too far. Close it with `close()`."""
+        raise NotImplementedError
+
+    async def create(
+        self,
+        context: RequestContext,
+        kind: Kind,
+        namespace: str,
+        obj: Object,
+        *,
+        version: str = "",
+        name: str = "",
+        subresource: str = "",
+    ) -> Record:
+        """Create an object, or POST to a subresource of `name` (pods/binding, pods/eviction).
+
+        The record of a subresource, and of a review, holds the answer (a Status, a Scale, ...).
+        """
+        raise NotImplementedError
+
+    async def update(
+        self,
+        context: RequestContext,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        obj: Object,
+        *,
+        version: str = "",
+        subresource: str = "",
+    ) -> UpdateResult:
+        """Replace the object, or one subresource of it. A resourceVersion in `obj` must be current."""
+        raise NotImplementedError
+
+    async def patch(
+        self,
+        context: RequestContext,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        patch: Patch,
+        *,
+        version: str = "",
+        subresource: str = "",
+    ) -> UpdateResult:
+        """Apply a patch to the current object in the served version, then update; races are tried again."""
+        raise NotImplementedError
+
+    async def delete(
+        self,
+        context: RequestContext,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        options: DeleteOptions = DELETE_DEFAULT,
+    ) -> DeleteResult:
+        """Ask for deletion: at once, after the grace period, or when the finalizers are gone."""
+        raise NotImplementedError
+
+    async def delete_collection(
+        self,
+        context: RequestContext,
+        kind: Kind,
+        namespace: str,
+        list_options: ListOptions = LIST_ALL,
+        options: DeleteOptions = DELETE_DEFAULT,
+    ) -> ListResult:
+        """Delete what is selected; gives back the objects as they were found."""
+        raise NotImplementedError
+
+    def encode(self, record: Record, kind: Kind, version: str = "", *, subresource: str = "") -> bytes:
+        """The object as JSON in a served version; no work at all when that is the storage version."""
+        raise NotImplementedError
+
+    def decoded(self, record: Record, kind: Kind, version: str = "") -> Object:
+        """The object in a served version; shared, not to be changed."""
+        raise NotImplementedError
+
+    def table(
+        self,
+        kind: Kind,
+        records: Sequence[Record],
+        *,
+        version: str = "",
+        include_object: str = "Metadata",
+        headers: bool = True,
+        list_meta: Object | None = None,
+        table_version: str = "v1",
+    ) -> Object:
+        """A meta.k8s.io Table of the records. `include_object` is None, Metadata or Object; without `headers`
+        the column definitions are left out (all events of a watch but the first)."""
+        raise NotImplementedError

@@ -1,0 +1,100 @@
+"""The behaviour of a kind, as hooks of the generic operations. A kind overrides what differs from this class.
+
+A strategy holds no state: what it needs of the world comes in a `Scope`. Objects are dicts in the kind's
+storage version, decoded and pruned; hooks change them in place. Field paths and messages are upstream's.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from kubeling.objects.errors import Cause
+from kubeling.objects.meta import Object
+from kubeling.objects.names import subdomain_errors
+from server.registry.columns import NAME_AND_AGE, Column, name_and_age
+from server.registry.context import RequestContext
+from server.registry.kind import Kind
+from server.registry.options import DeleteOptions
+from server.registry.ports import Store
+from server.registry.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The surroundings of one write: who, which kind, when, and the rest of the cluster's objects to read."""
+
+    context: RequestContext
+    kind: Kind
+    now: datetime
+    store: Store
+    settings: Settings
+
+
+class Strategy:
+    columns: ClassVar[Sequence[Column]] = NAME_AND_AGE
+    has_generation: ClassVar[bool] = False
+    """metadata.generation counts the changes of everything but metadata and status."""
+    create_on_update: ClassVar[bool] = False
+    """PUT of a name that does not exist creates it."""
+    returns_deleted: ClassVar[bool] = False
+    """DELETE answers with the object rather than with a Status."""
+
+    def name_errors(self, name: str) -> list[str]:
+        return subdomain_errors(name)
+
+    def fields(self, obj: Object) -> Mapping[str, str]:
+        """The kind's own selectable fields, beside metadata.name and metadata.namespace."""
+        return {}
+
+    def to_storage(self, obj: Object, version: str) -> Object:
+        """The object, which came in this served version, in the storage version. May change it in place."""
+        return obj
+
+    def from_storage(self, obj: Object, version: str) -> Object:
+        """The inverse of `to_storage`, for an object that may be changed."""
+        return obj
+
+    def default(self, obj: Object) -> None:
+        """Fill in what the API documents as defaults. Idempotent; runs on create and on update."""
+
+    def prepare_for_create(self, scope: Scope, obj: Object) -> None:
+        """Set what only the server may set at creation; drop what a client may not."""
+        if "status" in scope.kind.subresources:
+            obj["status"] = {}
+
+    def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
+        """Keep what an update of the main resource may not change. The status is kept already."""
+
+    def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
+        """For /status. The spec is the old one already, and so is most of the metadata."""
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return []
+
+    def validate_update(self, obj: Object, old: Object) -> list[Cause]:
+        """What `validate` cannot see: changes that are not allowed. `validate` runs as well."""
+        return []
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return []
+
+    def warnings(self, obj: Object) -> list[str]:
+        """Texts for `Warning` headers: deprecated or useless fields."""
+        return []
+
+    def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractContextManager[None]:
+        """Holds what the object takes from a shared pool (addresses, ports) while it is being stored."""
+        return nullcontext()
+
+    def prepare_for_delete(self, scope: Scope, obj: Object, options: DeleteOptions) -> int:
+        """The grace period in seconds that deletion of `obj` is given; 0 removes it at once."""
+        return 0
+
+    def may_be_removed(self, obj: Object) -> bool:
+        """Whether an object whose deletion was asked for, and has no finalizers left, can go."""
+        return not obj["metadata"].get("deletionGracePeriodSeconds")
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        return name_and_age(obj, now)
