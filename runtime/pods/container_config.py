@@ -1,0 +1,53 @@
+"""What the runtime is told to make one container. Environment and mounts are worked out before, elsewhere."""
+
+from collections.abc import Mapping, Sequence
+
+from cri_api.v1 import api_pb2 as cri
+
+from kubeling.objects.expansion import expand
+from kubeling.objects.meta import Object
+from runtime.pods import identity
+from runtime.pods.paths import log_path
+from runtime.pods.resources import linux_resources
+from runtime.pods.security import container_context
+
+
+def container_config(
+    pod: Object,
+    container: Object,
+    *,
+    attempt: int,
+    image: cri.Image,
+    env: Mapping[str, str],
+    mounts: Sequence[cri.Mount],
+    memory_capacity: int,
+) -> cri.ContainerConfig:
+    """`attempt` is the restart count; `memory_capacity` the node's, in bytes.
+
+    Raises:
+        ConfigError: the container would run as root and must not.
+    """
+    return cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name=container["name"], attempt=attempt),
+        image=cri.ImageSpec(image=image.id, user_specified_image=container.get("image", "")),
+        command=[expand(word, env) for word in container.get("command") or []],
+        args=[expand(word, env) for word in container.get("args") or []],
+        working_dir=container.get("workingDir") or "",
+        envs=[key_value(key, value) for key, value in env.items()],
+        mounts=mounts,
+        labels=identity.container_labels(pod, container),
+        annotations=identity.container_annotations(pod, container, restart_count=attempt),
+        log_path=log_path(container["name"], attempt),
+        stdin=bool(container.get("stdin")),
+        stdin_once=bool(container.get("stdinOnce")),
+        tty=bool(container.get("tty")),
+        linux=cri.LinuxContainerConfig(
+            resources=linux_resources(pod, container, memory_capacity=memory_capacity),
+            security_context=container_context(pod, container, image),
+        ),
+    )
+
+
+def key_value(key: str, value: str) -> cri.KeyValue:
+    """CRI's strings are UTF-8: bytes of a Secret that are not are replaced."""
+    return cri.KeyValue(key=key, value=value.encode(errors="surrogateescape").decode(errors="replace"))

@@ -1,0 +1,79 @@
+"""The downward API: a pod's own fields and its containers' resources, for env and volumes."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
+
+from kubeling.objects import quantity
+from kubeling.objects.meta import Object, annotations, labels, name, namespace, uid
+
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
+
+
+class DownwardError(ValueError):
+    """A field or resource cannot be had; the text is the kubelet's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """What the spec does not say: the addresses that the pod got, the node's, and what the node can give."""
+
+    node_name: str = ""
+    pod_ips: tuple[str, ...] = ()
+    host_ips: tuple[str, ...] = ()
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+
+
+def field_value(pod: Object, path: str, facts: PodFacts) -> str:
+    """The text of a `fieldRef`.
+
+    Raises:
+        DownwardError: no such field.
+    """
+    subscript = _SUBSCRIPT.fullmatch(path)
+    if subscript:
+        held = labels(pod) if subscript[1] == "labels" else annotations(pod)
+        return held.get(subscript[2], "")
+    spec = pod.get("spec") or {}
+    values = {
+        "metadata.name": name(pod),
+        "metadata.namespace": namespace(pod),
+        "metadata.uid": uid(pod),
+        "metadata.labels": format_map(labels(pod)),
+        "metadata.annotations": format_map(annotations(pod)),
+        "spec.nodeName": facts.node_name or spec.get("nodeName", ""),
+        "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+        "status.hostIP": next(iter(facts.host_ips), ""),
+        "status.hostIPs": ",".join(facts.host_ips),
+        "status.podIP": next(iter(facts.pod_ips), ""),
+        "status.podIPs": ",".join(facts.pod_ips),
+    }
+    if path not in values:
+        raise DownwardError(f"unsupported fieldPath: {path}")
+    return str(values[path])
+
+
+def format_map(values: Mapping[str, str]) -> str:
+    """Labels or annotations as lines `key="value"`, sorted, as downward files hold them."""
+    return "\n".join(f"{key}={json.dumps(values[key], ensure_ascii=False)}" for key in sorted(values))
+
+
+def resource_value(container: Object, selector: Object, facts: PodFacts) -> str:
+    """The text of a `resourceFieldRef`: the amount divided by the divisor, rounded up.
+
+    A limit that is not set is what the node can give; a request that is not set is 0.
+
+    Raises:
+        DownwardError: no such resource.
+    """
+    path = str(selector.get("resource", ""))
+    kind, _, resource = path.partition(".")
+    if kind not in ("limits", "requests") or not resource:
+        raise DownwardError(f"unsupported container resource : {path}")
+    given = (container.get("resources") or {}).get(kind) or {}
+    fallback = facts.allocatable.get(resource, "0") if kind == "limits" else "0"
+    amount = quantity.parse(given.get(resource, fallback))
+    divisor = quantity.parse(selector.get("divisor") or "1") or Decimal(1)
+    return str(int((amount / divisor).to_integral_value(rounding=ROUND_CEILING)))

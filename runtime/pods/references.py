@@ -1,0 +1,66 @@
+"""Which ConfigMaps and Secrets a pod refers to, so that just these are watched. They are read elsewhere."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from kubeling.objects.meta import Object, namespace
+from runtime.pods.qos import all_containers
+
+CONFIG_MAP, SECRET = "ConfigMap", "Secret"
+
+
+class Reference(NamedTuple):
+    """One object that a pod names. `kind` is CONFIG_MAP or SECRET."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def missing(self) -> str:
+        """What the API says when there is no such object."""
+        return f'{self.kind.lower()} "{self.name}" not found'
+
+
+Sources = Mapping[Reference, Object]
+"""The referenced objects that exist."""
+
+
+def pod_references(pod: Object) -> set[Reference]:
+    space, spec = namespace(pod), pod.get("spec") or {}
+    found = set(volume_references(pod))
+    for container in all_containers(pod):
+        found.update(environment_references(container, space))
+    for secret in spec.get("imagePullSecrets") or []:
+        if secret.get("name"):
+            found.add(Reference(SECRET, space, secret["name"]))
+    return found
+
+
+def environment_references(container: Object, space: str) -> Iterator[Reference]:
+    for source in container.get("envFrom") or []:
+        yield from _named(source, space, {"configMapRef": CONFIG_MAP, "secretRef": SECRET})
+    for variable in container.get("env") or []:
+        value_from = variable.get("valueFrom") or {}
+        yield from _named(value_from, space, {"configMapKeyRef": CONFIG_MAP, "secretKeyRef": SECRET})
+
+
+def volume_references(pod: Object) -> Iterator[Reference]:
+    space = namespace(pod)
+    for volume in (pod.get("spec") or {}).get("volumes") or []:
+        yield from of_volume(volume, space)
+
+
+def of_volume(volume: Object, space: str) -> Iterator[Reference]:
+    if volume.get("configMap"):
+        yield Reference(CONFIG_MAP, space, volume["configMap"].get("name", ""))
+    if volume.get("secret"):
+        yield Reference(SECRET, space, volume["secret"].get("secretName", ""))
+    for source in (volume.get("projected") or {}).get("sources") or []:
+        yield from _named(source, space, {"configMap": CONFIG_MAP, "secret": SECRET})
+
+
+def _named(source: Object, space: str, kinds: Mapping[str, str]) -> Iterable[Reference]:
+    for field, kind in kinds.items():
+        if source.get(field):
+            yield Reference(kind, space, source[field].get("name", ""))

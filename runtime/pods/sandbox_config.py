@@ -1,0 +1,50 @@
+"""What the runtime is told to make a pod's sandbox."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cri_api.v1 import api_pb2 as cri
+
+from kubeling.objects.meta import Object, name, namespace, uid
+from runtime.pods import identity
+from runtime.pods.dns import ResolvConf, dns_config
+from runtime.pods.hosts import hostname
+from runtime.pods.qos import all_containers, cgroup_parent
+from runtime.pods.security import sandbox_context
+
+
+def sandbox_config(
+    pod: Object, *, attempt: int, log_directory: Path, resolv_conf: ResolvConf
+) -> cri.PodSandboxConfig:
+    """`attempt` counts the pod's sandboxes: 0 for the first, one more each time it must be made again."""
+    on_host = (pod.get("spec") or {}).get("hostNetwork")
+    return cri.PodSandboxConfig(
+        metadata=cri.PodSandboxMetadata(
+            name=name(pod), namespace=namespace(pod), uid=uid(pod), attempt=attempt
+        ),
+        hostname="" if on_host else hostname(pod),
+        log_directory=str(log_directory),
+        dns_config=dns_config(pod, resolv_conf),
+        port_mappings=[] if on_host else list(_port_mappings(pod)),
+        labels=identity.sandbox_labels(pod),
+        annotations=identity.sandbox_annotations(pod),
+        linux=cri.LinuxPodSandboxConfig(
+            cgroup_parent=cgroup_parent(pod), security_context=sandbox_context(pod), sysctls=_sysctls(pod)
+        ),
+    )
+
+
+def _port_mappings(pod: Object) -> Iterator[cri.PortMapping]:
+    for container in all_containers(pod):
+        for port in container.get("ports") or []:
+            yield cri.PortMapping(
+                protocol=cri.Protocol.Value(port.get("protocol") or "TCP"),
+                container_port=port["containerPort"],
+                host_port=port.get("hostPort") or 0,
+                host_ip=port.get("hostIP") or "",
+            )
+
+
+def _sysctls(pod: Object) -> dict[str, str]:
+    given = ((pod.get("spec") or {}).get("securityContext") or {}).get("sysctls") or []
+    return {each["name"]: each["value"] for each in given}
