@@ -34,6 +34,7 @@ class Tasks:
         task = asyncio.create_task(_guarded(work, full_name), name=full_name)  # noqa: TID251
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: work.close())  # when cancelled before its first step
         return task
 
     def __len__(self) -> int:

@@ -1,0 +1,30 @@
+"""The informers of one client: each asked for once, run in the background, stopped together."""
+
+from collections.abc import Callable
+
+from kubeling.client.informer import CachedInformer
+from kubeling.client.resources import Resource
+from kubeling.objects.tasks import Tasks
+
+Make = Callable[[Resource, str | None, str], CachedInformer]
+
+
+class Informers:
+    """Shared informers by resource, namespace and field selector."""
+
+    def __init__(self, owner: str, make: Make) -> None:
+        self._make = make
+        self._made: dict[tuple[Resource, str | None, str], CachedInformer] = {}
+        self._tasks = Tasks(owner)
+
+    def get(
+        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+    ) -> CachedInformer:
+        key = (resource, namespace, field_selector)
+        if key not in self._made:
+            informer = self._made[key] = self._make(*key)
+            self._tasks.start(informer.run(self._tasks), name=f"informers-{resource}")
+        return self._made[key]
+
+    async def close(self) -> None:
+        await self._tasks.stop()

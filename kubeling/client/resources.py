@@ -1,0 +1,47 @@
+"""Which resource a client call is about, and constants for the ones that the project itself uses.
+
+Not a catalogue of the API: what a server serves is learned by `Client.discover`.
+"""
+
+from dataclasses import dataclass, field
+
+from kubeling.objects.errors import GroupResource
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource in one version; `verbs` is filled in by discovery only and takes no part in equality."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    verbs: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def api_version(self) -> str:
+        """As in an object's apiVersion: `v1`, `apps/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def group_resource(self) -> GroupResource:
+        return GroupResource(self.group, self.plural)
+
+    def __str__(self) -> str:
+        return str(self.group_resource)
+
+
+PODS = Resource("", "v1", "pods", "Pod")
+NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS = Resource("", "v1", "events", "Event")
+CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
+SECRETS = Resource("", "v1", "secrets", "Secret")
+SERVICES = Resource("", "v1", "services", "Service")
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+PERSISTENT_VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
+PERSISTENT_VOLUME_CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
