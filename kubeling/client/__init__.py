@@ -5,6 +5,7 @@ beyond its name, and nothing of how a server works.
 """
 
 from kubeling.client.errors import ConnectionLost, KubeconfigError, PermanentError, TemporaryError
+from kubeling.client.event_recorder import EventRecorder
 from kubeling.client.http import HttpClient
 from kubeling.client.protocol import (
     JSON_PATCH,
@@ -27,6 +28,7 @@ __all__ = [
     "Client",
     "ConnectionLost",
     "ControllerRunner",
+    "EventRecorder",
     "HttpClient",
     "Informer",
     "KubeconfigError",

@@ -1,0 +1,183 @@
+"""Records Events about objects, in the background: the caller is never held up and never fails.
+
+Waiting events are bounded: when QUEUE_SIZE wait - the server is away - new ones are dropped and the log says
+so once. An event that the server refuses is dropped, one that it could not be asked about is tried again.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kubeling.client.backoff import Backoff
+from kubeling.client.errors import ConnectionLost
+from kubeling.client.event_correlation import Correlated, Correlator
+from kubeling.client.protocol import Client
+from kubeling.client.resources import EVENTS
+from kubeling.objects import meta
+from kubeling.objects.clock import Clock
+from kubeling.objects.errors import ApiError, NotFound
+from kubeling.objects.meta import Object
+from kubeling.objects.tasks import Tasks
+
+logger = logging.getLogger(__name__)
+
+QUEUE_SIZE = 1000
+TRIES = 12
+NORMAL, WARNING = "Normal", "Warning"
+
+
+class _Happened(NamedTuple):
+    """An event without its times and count, the name it gets if it is new, and when it happened."""
+
+    event: Object
+    name: str
+    at: datetime
+
+
+class EventRecorder:
+    """Events of one component, which describes itself as upstream's does.
+
+    With `instance` the events have the form of events.k8s.io/v1, as the scheduler's: eventTime, action and a
+    series. Without it that of core/v1, as the kubelet's: source, first and last timestamp, count.
+    """
+
+    def __init__(
+        self, client: Client, component: str, *, clock: Clock, host: str = "", instance: str = ""
+    ) -> None:
+        self._client = client
+        self._component = component
+        self._clock = clock
+        self._host = host
+        self._instance = instance
+        self._correlator = Correlator()
+        self._queue: deque[_Happened] = deque()
+        self._tasks = Tasks(f"events-{component}")
+        self._sender: asyncio.Task[None] | None = None
+        self._closed = False
+        self._dropping = False
+        self._last_nanoseconds = 0
+
+    def event(
+        self,
+        obj: Mapping[str, Any],
+        kind: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        action: str = "",
+    ) -> None:
+        """Record that something happened to `obj`; `kind` is Normal or Warning."""
+        if self._closed:
+            return
+        if len(self._queue) >= QUEUE_SIZE:
+            self._note_drop(reason)
+            return
+        event = self._draft(_reference(obj, field_path), kind, reason, message)
+        if action:
+            event["action"] = action
+        now = self._clock.now()
+        self._queue.append(_Happened(event, self._name(meta.name(obj), now), now))
+        if self._sender is None:
+            self._sender = self._tasks.start(self._send_all(), name="sender")
+
+    async def close(self) -> None:
+        """Stop at once; what was not sent is lost."""
+        self._closed = True
+        await self._tasks.stop()
+
+    def _draft(self, involved: Object, kind: str, reason: str, message: str) -> Object:
+        source = {"component": self._component} if not self._instance else {}
+        if self._host and source:
+            source["host"] = self._host
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"namespace": involved.get("namespace") or "default"},
+            "involvedObject": involved,
+            "reason": reason,
+            "message": message[:1024],
+            "type": kind,
+            "source": source,
+            "reportingComponent": self._component,
+            "reportingInstance": self._instance or self._host,
+        }
+
+    async def _send_all(self) -> None:
+        try:
+            while self._queue:
+                await self._send(self._queue[0])
+                self._queue.popleft()
+            self._dropping = False
+        finally:
+            self._sender = None
+
+    async def _send(self, happened: _Happened) -> None:
+        correlated = self._correlator.correlate(happened.event, new_name=happened.name, now=happened.at)
+        if correlated is None:
+            return
+        backoff = Backoff(initial=0.05, factor=2, limit=10)
+        for _ in range(TRIES):
+            try:
+                await self._write(happened, correlated)
+            except ConnectionLost:
+                await self._clock.sleep(backoff.next())
+            except ApiError as error:
+                logger.debug("the event %s is refused: %s", happened.name, error)
+                return
+            else:
+                return
+        logger.warning("an event is lost, the server is away: %s", happened.event["message"])
+
+    async def _write(self, happened: _Happened, correlated: Correlated) -> None:
+        event = happened.event | {"message": correlated.message} | self._times(happened, correlated)
+        namespace, name = meta.namespace(event), correlated.seen.name
+        if correlated.seen.count > 1:
+            try:
+                patch = self._times(happened, correlated) | (
+                    {"message": correlated.message} if correlated.combined else {}
+                )
+                await self._client.patch(EVENTS, name, patch, namespace=namespace)
+                return
+            except NotFound:
+                pass  # it has expired: it begins anew under its old name
+        event["metadata"] = {"name": name, "namespace": namespace}
+        await self._client.create(EVENTS, event)
+
+    def _times(self, happened: _Happened, correlated: Correlated) -> Object:
+        seen = correlated.seen
+        if not self._instance:
+            first, last = meta.timestamp(seen.first), meta.timestamp(happened.at)
+            return {"firstTimestamp": first, "lastTimestamp": last, "count": seen.count}
+        times: Object = {"eventTime": meta.micro_timestamp(seen.first)}
+        if seen.count > 1:
+            times["series"] = {"count": seen.count, "lastObservedTime": meta.micro_timestamp(happened.at)}
+        return times
+
+    def _name(self, involved: str, now: datetime) -> str:
+        """`<object>.<nanoseconds in hex>`, never the same twice; the object's name is cut where too long."""
+        nanoseconds = int(now.timestamp() * 1_000_000) * 1000
+        self._last_nanoseconds = max(nanoseconds, self._last_nanoseconds + 1)
+        suffix = f".{self._last_nanoseconds:x}"
+        return involved[: 253 - len(suffix)] + suffix
+
+    def _note_drop(self, reason: str) -> None:
+        if not self._dropping:
+            logger.warning("%d events wait to be sent: dropping new ones, first %s", QUEUE_SIZE, reason)
+        self._dropping = True
+
+
+def _reference(obj: Mapping[str, Any], field_path: str) -> Object:
+    reference = {
+        "kind": str(obj.get("kind", "")),
+        "namespace": meta.namespace(obj),
+        "name": meta.name(obj),
+        "uid": meta.uid(obj),
+        "apiVersion": str(obj.get("apiVersion", "")),
+        "resourceVersion": meta.resource_version(obj),
+        "fieldPath": field_path,
+    }
+    return {name: value for name, value in reference.items() if value}
