@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubeling.cluster import files
+from kubeling.cluster.keys import Pair
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
@@ -32,14 +33,6 @@ class Profile:
     """Subject alternative names, host names and addresses alike."""
     server: bool = False
     client: bool = False
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A certificate and its key, in two PEM files."""
-
-    certificate: Path
-    key: Path
 
 
 @dataclass(frozen=True)

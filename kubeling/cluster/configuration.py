@@ -7,9 +7,8 @@ import ipaddress
 from typing import Any
 
 from kubeling.cluster import files
-from kubeling.cluster.certificates import Pair
 from kubeling.cluster.home import Home
-from kubeling.cluster.pki import Pki
+from kubeling.cluster.keys import Pair, Pki
 from kubeling.cluster.settings import Settings
 
 CNI_DIRECTORIES = ("/usr/lib/cni", "/opt/cni/bin")

@@ -12,14 +12,18 @@ ClusterError                 exit code 1
 └── NotRunning               exit code 3: the command needs a running cluster
 """
 
+from collections.abc import Sequence
+
 
 class ClusterError(Exception):
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", details: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
+        """The last lines of a log, where they explain the error."""
 
 
 class HomeError(ClusterError):

@@ -52,6 +52,10 @@ class Home:
         return self.root / "logs"
 
     @property
+    def supervisor_log(self) -> Path:
+        return self.logs / "supervisor.log"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 

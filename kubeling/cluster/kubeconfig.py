@@ -1,15 +1,16 @@
 """Makes kubeconfigs: one for people, with all embedded, and one for the node agent, which names its files.
 
-Not here: the user's own file (`kubeling.cluster.userconfig`).
+Not here: what is written into the user's own file (`kubeling.cluster.userconfig`).
 """
 
 import base64
+import os
 from pathlib import Path
 from typing import Any
 
 from kubeling.cluster import files
 from kubeling.cluster.home import Home
-from kubeling.cluster.pki import Pki
+from kubeling.cluster.keys import Pki
 from kubeling.cluster.settings import Settings
 
 NAME = "kubeling"
@@ -38,6 +39,12 @@ def node_document(pki: Pki, settings: Settings) -> dict[str, Any]:
     cluster = {"server": server_url(settings), "certificate-authority": str(pki.authority.certificate)}
     user = {"client-certificate": str(pki.node.certificate), "client-key": str(pki.node.key)}
     return _document(cluster, user, user_name=f"system:node:{settings.node_name}")
+
+
+def default_path() -> Path:
+    """The user's own file: the first that $KUBECONFIG names, else ~/.kube/config."""
+    named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return Path(named[0] if named else "~/.kube/config").expanduser().absolute()
 
 
 def server_url(settings: Settings) -> str:

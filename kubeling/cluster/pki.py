@@ -1,6 +1,6 @@
 """The identities of a cluster: one authority, who gets a certificate of it, the token of the administrator.
 
-Not here: how a certificate is made (`kubeling.cluster.certificates`).
+Not here: where they lie (`.keys`), how a certificate is made (`.certificates`).
 """
 
 import secrets
@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from kubeling.cluster import files
-from kubeling.cluster.certificates import Pair, Profile, ensure_authority, ensure_key, ensure_leaf
+from kubeling.cluster.certificates import Profile, ensure_authority, ensure_key, ensure_leaf
+from kubeling.cluster.keys import Pair, Pki
 
 SERVICE_NAMES = (
     "kubernetes",
@@ -19,48 +20,6 @@ SERVICE_NAMES = (
     "kubernetes.default.svc.cluster.local",
 )
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True)
-class Pki:
-    """Where the keys and certificates of a cluster lie."""
-
-    directory: Path
-
-    def pair(self, name: str) -> Pair:
-        return Pair(certificate=self.directory / f"{name}.crt", key=self.directory / f"{name}.key")
-
-    @property
-    def authority(self) -> Pair:
-        return self.pair("ca")
-
-    @property
-    def server(self) -> Pair:
-        return self.pair("apiserver")
-
-    @property
-    def kubelet_client(self) -> Pair:
-        return self.pair("apiserver-kubelet-client")
-
-    @property
-    def admin(self) -> Pair:
-        return self.pair("admin")
-
-    @property
-    def node(self) -> Pair:
-        return self.pair("node")
-
-    @property
-    def node_serving(self) -> Pair:
-        return self.pair("node-serving")
-
-    @property
-    def service_account_key(self) -> Path:
-        return self.directory / "sa.key"
-
-    @property
-    def token_file(self) -> Path:
-        return self.directory / "tokens.csv"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from kubeling.cluster import configuration, files, kubeconfig, machine, pki, podcidr, settings
 from kubeling.cluster.decide import Wishes, decide
 from kubeling.cluster.home import Home
+from kubeling.cluster.keys import Pki
 from kubeling.cluster.settings import Settings
 
 
@@ -19,7 +20,7 @@ def prepare(home: Home, wishes: Wishes) -> Settings:
         files.private_directory(directory)
     podcidr.claim(home, decided.pod_cidr)
     address = machine.main_address()
-    pki.ensure(pki.Pki(home.pki), _subjects(decided, address), now=datetime.now(UTC))
+    pki.ensure(Pki(home.pki), _subjects(decided, address), now=datetime.now(UTC))
     configuration.write(home, decided, address=address)
     kubeconfig.write(home, decided)
     return decided

@@ -1,0 +1,14 @@
+"""`kubeling down`: stops the cluster and keeps its state."""
+
+from kubeling.cli import console
+from kubeling.cli.options import HomeOption
+from kubeling.cluster import stop
+from kubeling.cluster.home import locate
+
+
+def down(home: HomeOption = None) -> None:
+    """Stop the cluster; the next `up` brings everything back."""
+    place = locate(home)
+    with console.working("Stopping the cluster"):
+        stopped = stop.stop(place)
+    console.note("Stopped." if stopped else f"No cluster is running in {place.root}.")

@@ -1,0 +1,69 @@
+"""`kubeling status`: shows which processes run, where they listen, how the node is."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from kubeling.cli import console
+from kubeling.cli.options import HomeOption, require_running
+from kubeling.cluster.home import locate
+from kubeling.cluster.report import ClusterReport, NodeReport, ProcessReport
+
+
+class Output(StrEnum):
+    text = "text"
+    json = "json"
+
+
+def status(
+    home: HomeOption = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to print it.")] = Output.text,
+) -> None:
+    """Show the cluster's processes, addresses and nodes.
+
+    The exit code is 3 if it does not run, 1 if it is not healthy.
+    """
+    from kubeling.cluster.report import collect
+
+    place = locate(home)
+    report = collect(place, *require_running(place))
+    if output is Output.json:
+        console.say(json.dumps({**asdict(report), "healthy": report.healthy}, indent=2))
+    else:
+        _print(report)
+    if not report.healthy:
+        raise typer.Exit(1)
+
+
+def _print(report: ClusterReport) -> None:
+    versions = f"kubeling {report.version}, Kubernetes {report.kubernetes or 'unknown'}"
+    for title, text in (
+        ("Home", report.home),
+        ("Versions", versions),
+        ("API server", f"{', '.join(report.api_servers)} ({report.obstacle or 'ready'})"),
+        ("Kubeconfig", report.kubeconfig),
+        ("Datastore", report.datastore),
+        ("Networks", f"pods {report.pod_cidr}, services {report.service_cidr}"),
+    ):
+        console.say(f"{title + ':':<12} {text}")
+    for node in report.nodes:
+        console.say(f"{'Node:':<12} {_node(node)}")
+    console.say(f"\n{'PROCESS':<12} {'PID':>8} {'MEMORY':>10} {'RESTARTS':>9}  LAST EXIT")
+    for process in report.processes:
+        console.say(_process(process))
+
+
+def _node(node: NodeReport) -> str:
+    state = f"NotReady: {node.obstacle}" if node.obstacle else "Ready"
+    details = ", ".join(filter(None, (node.address, node.kubelet, node.runtime)))
+    return f"{node.name} {state} ({details})"
+
+
+def _process(process: ProcessReport) -> str:
+    pid = str(process.pid or "-")
+    memory = f"{process.resident / 2**20:.0f} MiB" if process.resident else "-"
+    last = process.last_exit or "-"
+    return f"{process.name:<12} {pid:>8} {memory:>10} {process.restarts:>9}  {last}"

@@ -1,0 +1,178 @@
+"""`kubeling up`: starts the cluster, in the foreground or detached, and shows how it comes up."""
+
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubeling.cli import console, hints
+from kubeling.cli.options import HomeOption
+from kubeling.cluster import files, lock, preflight, settings, stop
+from kubeling.cluster.apiclient import ApiClient
+from kubeling.cluster.decide import API_PORT, Wishes
+from kubeling.cluster.errors import ClusterError
+from kubeling.cluster.events import Event
+from kubeling.cluster.home import Home, locate
+from kubeling.cluster.keys import Pki
+from kubeling.cluster.kubeconfig import NAME, admin_document, default_path
+from kubeling.cluster.runstate import running
+from kubeling.cluster.settings import Settings
+from kubeling.cluster.start import Started, start_supervisor, wait_for_node, wait_for_server
+
+SERVER_TIMEOUT = 60.0
+NODE_TIMEOUT = 120.0
+
+
+def up(
+    home: HomeOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return as soon as the node is ready; the cluster goes on.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=65535,
+            show_default=str(API_PORT),
+            help="The API server's port; 0 for a free one. Kept for later starts.",
+        ),
+    ] = None,
+    datastore: Annotated[
+        str | None,
+        typer.Option(metavar="URL", show_default="a SQLite file in the home", help="Where objects are kept."),
+    ] = None,
+    cri_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOCKET", show_default="a private containerd", help="A running container runtime to use."
+        ),
+    ] = None,
+    no_node: Annotated[
+        bool, typer.Option("--no-node", help="Only the API server and the controllers; needs no root.")
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            show_default="the first file of $KUBECONFIG, else ~/.kube/config",
+            help="Where to put the context.",
+        ),
+    ] = None,
+) -> None:
+    """Start the cluster.
+
+    It runs in the foreground until Ctrl-C, or goes on in the background with --detach.
+    """
+    begun = time.monotonic()
+    place = locate(home)
+    place.require_usable()
+    kept = settings.load(place)
+    config_file = kubeconfig.absolute() if kubeconfig else default_path()
+    wishes = Wishes(port, datastore, cri_endpoint, not no_node, config_file)
+    if detach and kept and running(place):
+        _report_running(kept, wishes)
+        return
+    if wishes.node:
+        endpoint = cri_endpoint if cri_endpoint is not None else kept.cri_endpoint if kept else ""
+        preflight.check_node(cri_endpoint=endpoint)
+    _check_user_config(config_file)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _Launch(place, begun).run(wishes, detach=detach)
+
+
+class _Launch:
+    """One start: begun at a time of time.monotonic()."""
+
+    def __init__(self, home: Home, begun: float) -> None:
+        self._home = home
+        self._begun = begun
+
+    def run(self, wishes: Wishes, *, detach: bool) -> None:
+        started, decided = self._start(wishes, detach=detach)
+        try:
+            self._wait(started, decided)
+        except BaseException:
+            with console.working("Stopping what was started"):
+                stop.stop(self._home)
+            raise
+        hints.next_commands(decided)
+        if detach:
+            started.release()
+        else:
+            self._follow(started)
+
+    def _start(self, wishes: Wishes, *, detach: bool) -> tuple[Started, Settings]:
+        from kubeling.cluster.prepare import prepare
+
+        files.private_directory(self._home.root)
+        with lock.held(self._home) as descriptor:
+            stop.end_orphans(self._home)
+            decided = prepare(self._home, wishes)
+            return start_supervisor(self._home, lock=descriptor, detach=detach), decided
+
+    def _wait(self, started: Started, decided: Settings) -> None:
+        client = ApiClient(self._home, decided)
+        with console.working("Starting the API server"):
+            wait_for_server(started, client, timeout=SERVER_TIMEOUT)
+        console.note(f"API server ready at {client.address} ({self._age():.1f} s)")
+        if decided.node:
+            with console.working(f"Waiting for node {decided.node_name}"):
+                wait_for_node(started, client, decided, timeout=NODE_TIMEOUT)
+            console.note(f"Node {decided.node_name} ready ({self._age():.1f} s)")
+        self._write_context(decided)
+
+    def _write_context(self, decided: Settings) -> None:
+        from kubeling.cluster import userconfig
+
+        path = Path(decided.user_kubeconfig)
+        userconfig.merge(path, admin_document(Pki(self._home.pki), decided))
+        console.note(f'Context "{NAME}" is the current one in {path}')
+
+    def _follow(self, started: Started) -> None:
+        """Shows what happens to the processes until they are to end."""
+        console.note("Ctrl-C stops the cluster.")
+        try:
+            while not started.events.closed:
+                _show(started.events.wait(None))
+        except KeyboardInterrupt:
+            self._stop(started)
+            return
+        raise ClusterError("the supervisor of the cluster ended", hint=f"see {self._home.supervisor_log}")
+
+    def _stop(self, started: Started) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with console.working("Stopping the cluster"):
+            stop.stop(self._home)
+            started.process.wait()
+        console.note("Stopped.")
+
+    def _age(self) -> float:
+        return time.monotonic() - self._begun
+
+
+def _show(events: Iterable[Event]) -> None:
+    for event in events:
+        if event.what == "exited":
+            console.warn(f"the {event.process} ended ({event.detail}) and will be started again")
+        elif event.what == "started":
+            console.note(f"The {event.process} has been started.")
+
+
+def _report_running(kept: Settings, wishes: Wishes) -> None:
+    console.note("The cluster is running already.")
+    if wishes.port not in (None, 0, kept.port):
+        console.warn(f"it keeps port {kept.port} until you stop it with `kubeling down`")
+    hints.next_commands(kept)
+
+
+def _check_user_config(path: Path) -> None:
+    """Raises KubeconfigError before anything is started; a new machine has no file to look at."""
+    if path.exists():
+        from kubeling.cluster import userconfig
+
+        userconfig.read(path)

@@ -1,0 +1,45 @@
+"""Checks, before anything is started, that this user and this machine can run containers."""
+
+import os
+import shutil
+from pathlib import Path
+
+from kubeling.cluster.configuration import CNI_DIRECTORIES
+from kubeling.cluster.errors import PreflightError
+
+PROGRAMS = {"containerd": "containerd", "runc": "runc", "nft": "nftables"}
+"""Program → the Debian package that brings it."""
+
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def check_node(*, cri_endpoint: str) -> None:
+    """Raises PreflightError if a node agent could not work here."""
+    if os.geteuid() != 0:
+        raise PreflightError(
+            "a node needs root to run containers",
+            hint="run this with sudo, or start the API server alone with --no-node",
+        )
+    missing = missing_packages(own_containerd=not cri_endpoint)
+    if missing:
+        raise PreflightError(
+            f"this machine lacks {', '.join(missing)}, which a node needs to run containers",
+            hint=f"apt-get install --yes --no-install-recommends {' '.join(missing)}"
+            " (or start the API server alone with --no-node)",
+        )
+
+
+def missing_packages(*, own_containerd: bool) -> list[str]:
+    """The Debian packages whose programs are not there."""
+    wanted = PROGRAMS if own_containerd else {"nft": PROGRAMS["nft"]}
+    missing = [package for program, package in wanted.items() if not _find(program)]
+    if own_containerd and not any((Path(directory) / "bridge").exists() for directory in CNI_DIRECTORIES):
+        missing.append("containernetworking-plugins")
+    if own_containerd and not _find("busybox"):
+        missing.append("busybox-static")
+    return missing
+
+
+def _find(program: str) -> str | None:
+    own = os.environ.get("PATH", "").split(os.pathsep)
+    return shutil.which(program, path=os.pathsep.join([*own, *SYSTEM_PATH]))

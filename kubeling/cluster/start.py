@@ -1,0 +1,111 @@
+"""Starts a cluster's supervisor and waits until its API server, then its node, are ready.
+
+Not here: preparing the home (`kubeling.cluster.prepare`) and showing progress (`kubeling.cli.up`).
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubeling.cluster.apiclient import ApiClient, node_obstacle
+from kubeling.cluster.errors import ApiFailed, StartFailed
+from kubeling.cluster.events import Event, EventReader
+from kubeling.cluster.home import Home
+from kubeling.cluster.logfile import tail
+from kubeling.cluster.settings import Settings
+
+ATTEMPT_EVERY = 0.02
+LOG_LINES = 15
+
+
+@dataclass
+class Started:
+    """A supervisor that was started by this process."""
+
+    home: Home
+    process: subprocess.Popen[bytes]
+    events: EventReader
+
+    def release(self) -> None:
+        """Lets the supervisor live on its own."""
+        self.events.connection.close()
+        self.process.returncode = 0  # it outlives us: Popen must not warn that nobody waited for it
+
+
+def start_supervisor(home: Home, *, lock: int, detach: bool) -> Started:
+    """Starts it in its own session; it takes over the lock. Not detached, it ends when we do."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-P", "-m", "kubeling.cluster", "--home", str(home.root)]
+    command += ["--lock-fd", str(lock), "--events-fd", str(theirs.fileno())]
+    log = os.open(home.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    process = subprocess.Popen(
+        command if detach else [*command, "--owned"],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=(lock, theirs.fileno()),
+        start_new_session=True,
+    )
+    os.close(log)
+    theirs.close()
+    return Started(home, process, EventReader(ours))
+
+
+def wait_for_server(started: Started, client: ApiClient, *, timeout: float) -> None:
+    """Returns when /readyz says ok. Raises StartFailed if a process ends first or `timeout` seconds pass."""
+
+    def obstacle() -> str:
+        answer = str(client.get("/readyz")).strip()
+        return "" if answer == "ok" else answer
+
+    reason = _wait(started, obstacle, timeout)
+    if reason:
+        raise _too_late(started.home, "the API server", "server", reason, timeout)
+
+
+def wait_for_node(started: Started, client: ApiClient, settings: Settings, *, timeout: float) -> None:
+    """Returns when the node's Ready condition is true. Raises StartFailed as above."""
+    path = f"/api/v1/nodes/{settings.node_name}"
+    reason = _wait(started, lambda: node_obstacle(client.get(path)), timeout)
+    if reason:
+        raise _too_late(started.home, f"node {settings.node_name}", "runtime", reason, timeout)
+
+
+def _wait(started: Started, obstacle: Callable[[], str], timeout: float) -> str:
+    """Asks until nothing is in the way; returns what was in the way when the time was over."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            reason = obstacle()
+        except ApiFailed as error:
+            reason = error.message
+        if not reason or time.monotonic() > deadline:
+            return reason
+        for event in started.events.wait(ATTEMPT_EVERY):
+            _require_success(started.home, event)
+        if started.events.closed:
+            raise StartFailed(
+                "the supervisor of the cluster ended", details=tail(started.home.supervisor_log, LOG_LINES)
+            )
+
+
+def _require_success(home: Home, event: Event) -> None:
+    if event.what == "exited":
+        raise StartFailed(
+            f"the {event.process} did not start: {event.detail}",
+            hint=f"the whole log is {home.logs / event.process}.log",
+            details=tail(home.logs / f"{event.process}.log", LOG_LINES),
+        )
+
+
+def _too_late(home: Home, what: str, process: str, reason: str, timeout: float) -> StartFailed:
+    return StartFailed(
+        f"{what} is not ready after {timeout:.0f} s: {reason}",
+        hint=f"see `kubeling logs {process}`",
+        details=tail(home.logs / f"{process}.log", LOG_LINES),
+    )
