@@ -1,7 +1,7 @@
 """The door to the kinds: every read and write of an object, from HTTP or from within the server, comes here.
 
 Objects come in and go out in a served version (`version`, the preferred one when ""); what is stored,
-and what a Record's `obj` and `body` hold, is the storage version. Errors are `kubeling.objects.errors.ApiError`s.
+and what a Record's `obj` and `body` hold, is the storage version. Errors are ApiErrors.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,10 +13,10 @@ from server.registry.admission import Admission
 from server.registry.context import RequestContext
 from server.registry.kind import Kind
 from server.registry.options import DeleteOptions, ListOptions, Patch, WatchOptions
-from server.registry.ports import Record, Store
 from server.registry.results import DeleteResult, ListResult, UpdateResult
 from server.registry.settings import Settings
 from server.registry.watch import WatchStream
+from server.storage import Record, Store
 
 LIST_ALL, WATCH_ALL, DELETE_DEFAULT = ListOptions(), WatchOptions(), DeleteOptions()
 

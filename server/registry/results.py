@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kubeling.objects.meta import Object
-from server.registry.ports import Record
+from server.storage import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A strategy holds no state: what it needs of the world comes in a `Scope`. Object
 storage version, decoded and pruned; hooks change them in place. Field paths and messages are upstream's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +17,8 @@ from server.registry.columns import NAME_AND_AGE, Column, name_and_age
 from server.registry.context import RequestContext
 from server.registry.kind import Kind
 from server.registry.options import DeleteOptions
-from server.registry.ports import Store
 from server.registry.settings import Settings
+from server.storage import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Scope:
 
 
 class Strategy:
+    selectable: ClassVar[tuple[str, ...]] = ()
+    """Fields for field selectors, beside metadata.name and metadata.namespace."""
     columns: ClassVar[Sequence[Column]] = NAME_AND_AGE
     has_generation: ClassVar[bool] = False
     """metadata.generation counts the changes of everything but metadata and status."""
@@ -44,9 +46,9 @@ class Strategy:
     def name_errors(self, name: str) -> list[str]:
         return subdomain_errors(name)
 
-    def fields(self, obj: Object) -> Mapping[str, str]:
-        """The kind's own selectable fields, beside metadata.name and metadata.namespace."""
-        return {}
+    def field(self, obj: Object, path: str) -> str:
+        """The value of a selectable field as text, "" when it is absent."""
+        return field_text(obj, path)
 
     def to_storage(self, obj: Object, version: str) -> Object:
         """The object, which came in this served version, in the storage version. May change it in place."""
@@ -97,4 +99,15 @@ class Strategy:
         return not obj["metadata"].get("deletionGracePeriodSeconds")
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
+        """The values under `columns`, for a Table."""
         return name_and_age(obj, now)
+
+
+def field_text(obj: Object, path: str) -> str:
+    """The value at a dotted path as field selectors compare it."""
+    value: Any = obj
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

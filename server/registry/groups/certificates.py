@@ -1,0 +1,45 @@
+"""The kinds of certificates.k8s.io."""
+
+from server.registry.groups.plain import PathNamed
+from server.registry.groups.subresources import status
+from server.registry.kind import Kind, Subresource
+from server.registry.strategy import Strategy
+
+_GROUP = "certificates.k8s.io"
+
+
+class SigningRequests(Strategy):
+    selectable = ("spec.signerName",)
+
+
+class TrustBundles(PathNamed):
+    create_on_update = False
+    selectable = ("spec.signerName",)
+
+
+class PodCertificateRequests(Strategy):
+    selectable = ("spec.signerName", "spec.podName", "spec.nodeName")
+
+
+KINDS = (
+    Kind(
+        _GROUP,
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        SigningRequests(),
+        namespaced=False,
+        short_names=("csr",),
+        subresources={
+            "approval": Subresource("CertificateSigningRequest", ("get", "patch", "update")),
+            **status("CertificateSigningRequest"),
+        },
+    ),
+    Kind(_GROUP, "ClusterTrustBundle", "clustertrustbundles", TrustBundles(), namespaced=False),
+    Kind(
+        _GROUP,
+        "PodCertificateRequest",
+        "podcertificaterequests",
+        PodCertificateRequests(),
+        subresources=status("PodCertificateRequest"),
+    ),
+)

@@ -1,0 +1,100 @@
+"""Registration of the core group's kinds, in the order of discovery."""
+
+from server.registry.groups.plain import CreatedByUpdate
+from server.registry.groups.subresources import PROXY_VERBS, scale_and_status, status
+from server.registry.kind import ALL_VERBS, Kind, Subresource
+from server.registry.strategy import Strategy
+
+_STREAM = ("create", "get")
+_POD_SUBRESOURCES = {
+    "attach": Subresource("PodAttachOptions", _STREAM),
+    "binding": Subresource("Binding", ("create",)),
+    "eviction": Subresource("Eviction", ("create",), group="policy", version="v1"),
+    "exec": Subresource("PodExecOptions", _STREAM),
+    "log": Subresource("Pod", ("get",)),
+    "portforward": Subresource("PodPortForwardOptions", _STREAM),
+    "proxy": Subresource("PodProxyOptions", PROXY_VERBS),
+    **status("Pod"),
+}
+_NAMESPACE_VERBS = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
+
+EVENTS = Kind("", "Event", "events", CreatedByUpdate(), short_names=("ev",))
+PODS = Kind(
+    "", "Pod", "pods", Strategy(), short_names=("po",), categories=("all",), subresources=_POD_SUBRESOURCES
+)
+
+KINDS = (
+    Kind("", "ConfigMap", "configmaps", Strategy(), short_names=("cm",)),
+    Kind("", "Endpoints", "endpoints", CreatedByUpdate(), short_names=("ep",)),
+    EVENTS,
+    Kind("", "LimitRange", "limitranges", CreatedByUpdate(), short_names=("limits",)),
+    Kind(
+        "",
+        "Namespace",
+        "namespaces",
+        Strategy(),
+        namespaced=False,
+        short_names=("ns",),
+        verbs=_NAMESPACE_VERBS,
+        subresources={"finalize": Subresource("Namespace", ("update",)), **status("Namespace")},
+    ),
+    Kind(
+        "",
+        "Node",
+        "nodes",
+        Strategy(),
+        namespaced=False,
+        short_names=("no",),
+        subresources={"proxy": Subresource("NodeProxyOptions", PROXY_VERBS), **status("Node")},
+    ),
+    Kind(
+        "",
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        Strategy(),
+        short_names=("pvc",),
+        subresources=status("PersistentVolumeClaim"),
+    ),
+    Kind(
+        "",
+        "PersistentVolume",
+        "persistentvolumes",
+        Strategy(),
+        namespaced=False,
+        short_names=("pv",),
+        subresources=status("PersistentVolume"),
+    ),
+    PODS,
+    Kind("", "PodTemplate", "podtemplates", CreatedByUpdate()),
+    Kind(
+        "",
+        "ReplicationController",
+        "replicationcontrollers",
+        Strategy(),
+        short_names=("rc",),
+        categories=("all",),
+        subresources=scale_and_status("ReplicationController"),
+    ),
+    Kind(
+        "",
+        "ResourceQuota",
+        "resourcequotas",
+        Strategy(),
+        short_names=("quota",),
+        subresources=status("ResourceQuota"),
+    ),
+    Kind("", "Secret", "secrets", Strategy()),
+    Kind("", "ServiceAccount", "serviceaccounts", Strategy(), short_names=("sa",)),
+    Kind(
+        "",
+        "Service",
+        "services",
+        Strategy(),
+        short_names=("svc",),
+        categories=("all",),
+        subresources={
+            "proxy": Subresource("ServiceProxyOptions", PROXY_VERBS),
+            **status("Service"),
+        },
+    ),
+)

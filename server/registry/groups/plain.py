@@ -1,0 +1,25 @@
+"""Strategies of kinds that so far need no more than a trait or two."""
+
+from kubeling.objects.names import path_segment_errors
+from server.registry.strategy import Strategy
+
+
+class Generational(Strategy):
+    """metadata.generation counts changes of the spec."""
+
+    has_generation = True
+
+
+class CreatedByUpdate(Strategy):
+    """PUT creates what is not there."""
+
+    create_on_update = True
+
+
+class PathNamed(Strategy):
+    """Any name that can stand in a URL path: RBAC, whose names hold colons."""
+
+    create_on_update = True
+
+    def name_errors(self, name: str) -> list[str]:
+        return path_segment_errors(name)
