@@ -1,0 +1,127 @@
+"""What changed in the runtime, from the best source that it offers.
+
+    CRI GetContainerEvents  →  containerd's event service  →  a relist once a second
+
+The next source is taken when the runtime does not know the one before. A source that breaks is opened again;
+its first event is RELIST, so nothing is lost in between. Not responsible for reading the new state.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import grpc.aio
+from cri_api.v1 import api_pb2 as cri
+from cri_api.v1 import api_pb2_grpc
+
+from kubeling.objects.clock import Clock
+from runtime.container_runtime import RuntimeEvent, RuntimeEventKind
+from runtime.cri.containerd_events import SUBSCRIBED, ContainerdEvent, subscribe
+from runtime.cri.grpc_errors import runtime_errors
+from runtime.errors import NotFound, RuntimeServiceError, Unimplemented
+
+logger = logging.getLogger(__name__)
+
+RELIST = RuntimeEvent(RuntimeEventKind.RELIST)
+RELIST_INTERVAL = 1.0  # seconds, where the runtime tells nothing
+REOPEN_DELAY = 0.1  # seconds
+
+_CRI_KINDS: dict[int, RuntimeEventKind] = {
+    cri.CONTAINER_CREATED_EVENT: RuntimeEventKind.CREATED,
+    cri.CONTAINER_STARTED_EVENT: RuntimeEventKind.STARTED,
+    cri.CONTAINER_STOPPED_EVENT: RuntimeEventKind.STOPPED,
+    cri.CONTAINER_DELETED_EVENT: RuntimeEventKind.DELETED,
+}
+_TOPICS = {
+    "/containers/create": RuntimeEventKind.CREATED,
+    "/tasks/start": RuntimeEventKind.STARTED,
+    "/tasks/delete": RuntimeEventKind.STOPPED,
+    "/containers/delete": RuntimeEventKind.DELETED,
+}
+# containerd's CRI notes an exit right after the event that we see; seconds between looks until it has.
+_SETTLE_DELAYS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+class StatusReader(Protocol):
+    """The part of the runtime that confirms events."""
+
+    async def container_status(self, container_id: str) -> cri.ContainerStatus: ...
+
+    async def pod_sandbox_status(self, sandbox_id: str) -> cri.PodSandboxStatus: ...
+
+
+class EventStream:
+    """One consumer's view of the runtime's events."""
+
+    def __init__(self, channel: grpc.aio.Channel, reader: StatusReader, *, clock: Clock) -> None:
+        self._channel = channel
+        self._reader = reader
+        self._clock = clock
+
+    async def events(self) -> AsyncIterator[RuntimeEvent]:
+        """See `ContainerRuntime.events`."""
+        sources = [self._from_cri, self._from_containerd, self._relists]
+        while True:
+            try:
+                async for event in sources[0]():
+                    yield event
+            except Unimplemented:
+                del sources[0]
+                continue
+            except RuntimeServiceError as error:
+                logger.info("the runtime's event stream broke: %s", error)
+            await self._clock.sleep(REOPEN_DELAY)
+
+    async def _from_cri(self) -> AsyncIterator[RuntimeEvent]:
+        stub: Any = api_pb2_grpc.RuntimeServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        call = stub.GetContainerEvents(cri.GetEventsRequest(), wait_for_ready=True)
+        try:
+            with runtime_errors():
+                # The stream's opening is not confirmed; a call answered after it shows that it stands.
+                await stub.Version(cri.VersionRequest(version="v1"), timeout=5, wait_for_ready=True)
+                if not call.done():
+                    yield RELIST
+                async for event in call:
+                    yield RuntimeEvent(_CRI_KINDS[event.container_event_type], event.container_id)
+        finally:
+            call.cancel()
+
+    async def _from_containerd(self) -> AsyncIterator[RuntimeEvent]:
+        async for event in subscribe(self._channel, tuple(_TOPICS), clock=self._clock):
+            if event.topic == SUBSCRIBED:
+                yield RELIST
+            elif not _is_exec(event):
+                kind = _TOPICS[event.topic]
+                if kind is RuntimeEventKind.STOPPED:
+                    await self._settle(event.id)
+                yield RuntimeEvent(kind, event.id)
+
+    async def _relists(self) -> AsyncIterator[RuntimeEvent]:
+        while True:
+            yield RELIST
+            await self._clock.sleep(RELIST_INTERVAL)
+
+    async def _settle(self, object_id: str) -> None:
+        """Wait until the runtime's status shows the exit; give up after about a second."""
+        for delay in _SETTLE_DELAYS:
+            if delay:
+                await self._clock.sleep(delay)
+            if await self._has_stopped(object_id):
+                return
+        logger.warning("containerd reported the exit of %s but its status does not show it", object_id)
+
+    async def _has_stopped(self, object_id: str) -> bool:
+        try:
+            container = await self._reader.container_status(object_id)
+            return container.state == cri.CONTAINER_EXITED
+        except NotFound:
+            pass
+        try:
+            sandbox = await self._reader.pod_sandbox_status(object_id)
+            return sandbox.state != cri.SANDBOX_READY
+        except NotFound:
+            return True
+
+
+def _is_exec(event: ContainerdEvent) -> bool:
+    return event.process not in ("", event.id)
