@@ -1,0 +1,119 @@
+"""Options and fixtures: the cluster under test, a namespace per test, the clients.
+
+Not here: what they do (`conformance.cluster`, `.space`, `.kubectl`, `.rest`).
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+from kubernetes.config import new_client_from_config
+
+from conformance import cluster as clusters
+from conformance import kubectl as kubectls
+from conformance import rest as rests
+from conformance import space as spaces
+from conformance.cluster import Cluster
+from conformance.kubectl import Kubectl
+from conformance.rest import Rest
+from conformance.space import Space
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance")
+    group.addoption("--kubeconfig", type=Path, help="the cluster to test (default: one started for this run)")
+    group.addoption("--image", default="busybox", help="with --kubeconfig: an image with busybox in it")
+    group.addoption("--kubectl", action="append", default=[], help="a kubectl to test with; may be repeated")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kubectl_program" in metafunc.fixturenames:
+        programs = kubectls.extremes(metafunc.config.getoption("--kubectl")) or [""]
+        names = [".".join(map(str, kubectls.version(program)[:2])) or "none" for program in programs]
+        metafunc.parametrize("kubectl_program", programs, ids=names)
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    kubeconfig = request.config.getoption("--kubeconfig")
+    if kubeconfig:
+        yield Cluster(kubeconfig.absolute(), request.config.getoption("--image"), containers=True)
+        return
+    with clusters.started(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def containers(cluster: Cluster) -> None:
+    """For tests of which real containers are a part."""
+    if not cluster.containers:
+        absent(clusters.lacking() or "the cluster runs no containers")
+
+
+@pytest.fixture(scope="session")
+def rest(cluster: Cluster) -> Rest:
+    return rests.connect(cluster.kubeconfig)
+
+
+@pytest.fixture
+def space(cluster: Cluster, rest: Rest) -> Iterator[Space]:
+    with spaces.opened(rest, cluster.image) as space:
+        yield space
+
+
+@pytest.fixture(scope="module")
+def shared_space(cluster: Cluster, rest: Rest) -> Iterator[Space]:
+    """For the pods that all tests of a module only look at."""
+    with spaces.opened(rest, cluster.image) as space:
+        yield space
+
+
+@pytest.fixture(scope="session")
+def newest(request: pytest.FixtureRequest) -> str:
+    programs = kubectls.found(request.config.getoption("--kubectl"))
+    return programs[-1] if programs else absent("no kubectl found")
+
+
+@pytest.fixture(scope="session")
+def admin(cluster: Cluster, newest: str, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """The newest kubectl, in the namespace `default`."""
+    return Kubectl(newest, cluster.kubeconfig, tmp_path_factory.mktemp("kubectl-cache"))
+
+
+@pytest.fixture
+def kubectl(admin: Kubectl, space: Space) -> Kubectl:
+    """The newest kubectl, in the test's namespace."""
+    return admin.within(space.name)
+
+
+@pytest.fixture
+def each_kubectl(admin: Kubectl, kubectl_program: str, space: Space) -> Kubectl:
+    """The oldest and the newest kubectl in turn, as they speak different stream protocols."""
+    label = "-".join(map(str, kubectls.version(kubectl_program)))
+    return replace(admin, program=kubectl_program, cache=admin.cache / label, namespace=space.name)
+
+
+@pytest.fixture(scope="session")
+def core(cluster: Cluster) -> client.CoreV1Api:
+    """The official Python client."""
+    return client.CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failure shows the ends of the cluster's logs, of a cluster that we started."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    cluster = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and isinstance(cluster, Cluster) and cluster.home:
+        report.sections.append(("cluster's logs", cluster.logs()))
+
+
+def absent(reason: str) -> str:
+    """Skips, but fails in CI, where everything that a test needs is to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
