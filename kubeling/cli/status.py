@@ -3,12 +3,13 @@
 import json
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from kubeling.cli import console
 from kubeling.cli.options import HomeOption, require_running
+from kubeling.cluster.errors import NotRunning
 from kubeling.cluster.home import locate
 from kubeling.cluster.report import ClusterReport, NodeReport, ProcessReport
 
@@ -29,13 +30,22 @@ def status(
     from kubeling.cluster.report import collect
 
     place = locate(home)
-    report = collect(place, *require_running(place))
+    try:
+        report = collect(place, *require_running(place))
+    except NotRunning:
+        if output is Output.json:
+            console.say(json.dumps({"home": str(place.root), "running": False, "processes": {}}))
+        raise
     if output is Output.json:
-        console.say(json.dumps({**asdict(report), "healthy": report.healthy}, indent=2))
+        console.say(json.dumps(_document(report), indent=2))
     else:
         _print(report)
     if not report.healthy:
         raise typer.Exit(1)
+
+
+def _document(report: ClusterReport) -> dict[str, Any]:
+    return {"running": True, "healthy": report.healthy, **asdict(report)}
 
 
 def _print(report: ClusterReport) -> None:
@@ -52,8 +62,8 @@ def _print(report: ClusterReport) -> None:
     for node in report.nodes:
         console.say(f"{'Node:':<12} {_node(node)}")
     console.say(f"\n{'PROCESS':<12} {'PID':>8} {'MEMORY':>10} {'RESTARTS':>9}  LAST EXIT")
-    for process in report.processes:
-        console.say(_process(process))
+    for name, process in report.processes.items():
+        console.say(_process(name, process))
 
 
 def _node(node: NodeReport) -> str:
@@ -62,8 +72,8 @@ def _node(node: NodeReport) -> str:
     return f"{node.name} {state} ({details})"
 
 
-def _process(process: ProcessReport) -> str:
+def _process(name: str, process: ProcessReport) -> str:
     pid = str(process.pid or "-")
     memory = f"{process.resident / 2**20:.0f} MiB" if process.resident else "-"
     last = process.last_exit or "-"
-    return f"{process.name:<12} {pid:>8} {memory:>10} {process.restarts:>9}  {last}"
+    return f"{name:<12} {pid:>8} {memory:>10} {process.restarts:>9}  {last}"

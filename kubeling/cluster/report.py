@@ -11,17 +11,16 @@ from typing import Any
 from kubeling.cluster.apiclient import ApiClient, node_obstacle
 from kubeling.cluster.errors import ApiFailed
 from kubeling.cluster.home import Home
-from kubeling.cluster.identity import resident_bytes
-from kubeling.cluster.runstate import RunState
+from kubeling.cluster.identity import ProcessIdentity, identify, resident_bytes
+from kubeling.cluster.runstate import ProcessState, RunState
 from kubeling.cluster.settings import Settings
 from kubeling.version import VERSION
 
 
 @dataclass(frozen=True)
 class ProcessReport:
-    name: str
-    pid: int
-    """0 while it waits to be started again."""
+    pid: int | None
+    """None while it waits to be started again."""
     resident: int
     """Bytes."""
     restarts: int
@@ -51,7 +50,7 @@ class ClusterReport:
     pod_cidr: str
     service_cidr: str
     datastore: str
-    processes: list[ProcessReport]
+    processes: dict[str, ProcessReport]
     nodes: list[NodeReport]
 
     @property
@@ -83,17 +82,25 @@ def collect(home: Home, settings: Settings, state: RunState) -> ClusterReport:
     )
 
 
-def _processes(home: Home, state: RunState) -> list[ProcessReport]:
-    pid = state.supervisor.pid
-    reports = [ProcessReport("supervisor", pid, resident_bytes(pid), 0, "")]
-    for name, process in state.processes.items():
-        pid = process.identity.pid if process.identity and process.identity.alive() else 0
-        reports.append(ProcessReport(name, pid, resident_bytes(pid), process.restarts, process.last_exit))
-    with suppress(OSError, ValueError):
-        pid = int((home.state / "containerd.pid").read_text())
-        if resident_bytes(pid):
-            reports.append(ProcessReport("containerd", pid, resident_bytes(pid), 0, ""))
+def _processes(home: Home, state: RunState) -> dict[str, ProcessReport]:
+    reports = {"supervisor": _process(ProcessState(state.supervisor))}
+    reports |= {name: _process(process) for name, process in state.processes.items()}
+    containerd = _containerd(home)
+    if containerd:
+        reports["containerd"] = _process(ProcessState(containerd))
     return reports
+
+
+def _process(state: ProcessState) -> ProcessReport:
+    pid = state.identity.pid if state.identity and state.identity.alive() else None
+    return ProcessReport(pid, resident_bytes(pid) if pid else 0, state.restarts, state.last_exit)
+
+
+def _containerd(home: Home) -> ProcessIdentity | None:
+    """The private containerd, which is the node agent's child and not the supervisor's."""
+    with suppress(OSError, ValueError):
+        return identify(int((home.state / "containerd.pid").read_text()))
+    return None
 
 
 def _advertised(home: Home) -> str:
