@@ -6,7 +6,7 @@ bound pods - and nothing of validation, defaults or permissions. `requests` reco
 
 import copy
 import itertools
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -18,7 +18,8 @@ from kubeling.client.informer import CachedInformer
 from kubeling.client.informers import Informers
 from kubeling.client.protocol import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Informer, Listing, WatchEvent
 from kubeling.client.resources import NAMESPACES, PODS, Resource
-from kubeling.objects import errors, fields, labels, meta
+from kubeling.client.selection import selection
+from kubeling.objects import errors, meta
 from kubeling.objects.clock import Clock, FakeClock
 from kubeling.objects.meta import Object
 
@@ -106,7 +107,7 @@ class FakeClient:
         field_selector: str = "",
     ) -> Listing:
         self._note(Request("list", resource, namespace or "", ""))
-        matches = _selection(namespace, label_selector, field_selector)
+        matches = selection(namespace, label_selector=label_selector, field_selector=field_selector)
         found = [
             copy.deepcopy(obj)
             for key, obj in sorted(self._objects.items())
@@ -194,7 +195,7 @@ class FakeClient:
         propagation_policy: str | None = None,
     ) -> None:
         self._note(Request("delete_collection", resource, namespace, ""))
-        matches = _selection(namespace or None, label_selector, field_selector)
+        matches = selection(namespace or None, label_selector=label_selector, field_selector=field_selector)
         for key, obj in list(self._objects.items()):
             if key[0] == str(resource) and matches(obj):
                 self._delete(resource, obj, grace_period_seconds)
@@ -209,7 +210,7 @@ class FakeClient:
         resource_version: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
         self._note(Request("watch", resource, namespace or "", "", body=resource_version))
-        matches = _selection(namespace, label_selector, field_selector)
+        matches = selection(namespace, label_selector=label_selector, field_selector=field_selector)
         since = int(resource_version or self._revision)
         async for event in self._hub.follow(str(resource), since=since, matches=matches):
             yield event
@@ -354,27 +355,6 @@ def _grace(resource: Resource, obj: Object, wanted: int | None) -> int:
     if resource != PODS or not spec.get("nodeName"):
         return 0
     return int(spec.get("terminationGracePeriodSeconds", 30)) if wanted is None else wanted
-
-
-def _selection(namespace: str | None, label_selector: str, field_selector: str) -> Callable[[Object], bool]:
-    by_label = labels.parse_selector(label_selector)
-    by_field = fields.parse_field_selector(field_selector)
-
-    def matches(obj: Object) -> bool:
-        return (
-            namespace in (None, meta.namespace(obj))
-            and by_label.matches(meta.labels(obj))
-            and by_field.matches(lambda path: _field(obj, path))
-        )
-
-    return matches
-
-
-def _field(obj: Object, path: str) -> str:
-    value: Any = obj
-    for part in path.split("."):
-        value = (value or {}).get(part)
-    return "" if value is None else str(value)
 
 
 def _patched(old: Object, patch: Any, content_type: str) -> Object:

@@ -1,12 +1,20 @@
 """The informers of one client: each asked for once, run in the background, stopped together."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-from kubeling.client.informer import CachedInformer
+from kubeling.client.protocol import Informer
 from kubeling.client.resources import Resource
 from kubeling.objects.tasks import Tasks
 
-Make = Callable[[Resource, str | None, str], CachedInformer]
+
+class RunnableInformer(Informer, Protocol):
+    async def run(self, tasks: Tasks) -> None:
+        """Keep current until cancelled."""
+        ...
+
+
+Make = Callable[[Resource, str | None, str], RunnableInformer]
 
 
 class Informers:
@@ -14,12 +22,10 @@ class Informers:
 
     def __init__(self, owner: str, make: Make) -> None:
         self._make = make
-        self._made: dict[tuple[Resource, str | None, str], CachedInformer] = {}
+        self._made: dict[tuple[Resource, str | None, str], RunnableInformer] = {}
         self._tasks = Tasks(owner)
 
-    def get(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
-    ) -> CachedInformer:
+    def get(self, resource: Resource, *, namespace: str | None = None, field_selector: str = "") -> Informer:
         key = (resource, namespace, field_selector)
         if key not in self._made:
             informer = self._made[key] = self._make(*key)

@@ -5,7 +5,7 @@ A controller written against these protocols cannot tell which one it has. All r
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kubeling.client.resources import Resource
 from kubeling.objects.meta import Object
@@ -13,8 +13,6 @@ from kubeling.objects.meta import Object
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-
-EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 
 
 class Listing(NamedTuple):
@@ -25,9 +23,9 @@ class Listing(NamedTuple):
 
 
 class WatchEvent(NamedTuple):
-    """One change; a BOOKMARK's object has only a resourceVersion to resume from."""
+    """ADDED, MODIFIED, DELETED, or BOOKMARK, whose object has only a resourceVersion to resume from."""
 
-    type: EventType
+    type: str
     object: Object
 
 

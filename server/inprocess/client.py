@@ -1,0 +1,222 @@
+"""Client calls answered by the registry, as one fixed user.
+
+Objects are copied on their way in and out, so callers may do with them what they would over HTTP; those of
+informers are shared, as everywhere.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import orjson
+
+from kubeling.client.informers import Informers
+from kubeling.client.protocol import MERGE_PATCH, Informer, Listing, WatchEvent
+from kubeling.client.resources import Resource
+from kubeling.client.selection import selection
+from kubeling.objects import meta
+from kubeling.objects.errors import NotFound
+from kubeling.objects.meta import Object
+from server.inprocess.informer import LocalInformer
+from server.registry import index
+from server.registry.context import RequestContext, UserInfo
+from server.registry.kind import Kind
+from server.registry.options import DeleteOptions, ListOptions, Patch, Selection, WatchOptions
+from server.registry.registry import Registry
+from server.storage.record import Record
+from server.storage.store import Store
+
+
+def user(name: str) -> UserInfo:
+    """The identity of a component of the control plane: `system:kube-scheduler` and the like."""
+    return UserInfo(name, groups=("system:authenticated",))
+
+
+class LocalClient:
+    """Implements `Client`. `store` must be the one under the registry."""
+
+    def __init__(self, registry: Registry, store: Store, *, user: UserInfo) -> None:
+        self._registry = registry
+        self._store = store
+        self._user = user
+        self._informers = Informers(f"informers-{user.name}", self._make_informer)
+
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
+    ) -> Object:
+        kind = _kind(resource)
+        record = await self._registry.get(kind, namespace, name, subresource=subresource)
+        return self._copy(record, resource, kind)
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> Listing:
+        kind = _kind(resource)
+        options = ListOptions(Selection.parse(label_selector, field_selector))
+        result = await self._registry.list(kind, namespace or "", options)
+        items = [self._copy(record, resource, kind) for record in result.records]
+        return Listing(items, str(result.revision))
+
+    async def create(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
+        kind = _kind(resource)
+        record = await self._registry.create(
+            self._context(),
+            kind,
+            meta.namespace(obj),
+            _plain(obj),
+            version=resource.version,
+            name=meta.name(obj) if subresource else "",
+            subresource=subresource,
+        )
+        return record.copy() if subresource else self._copy(record, resource, kind)
+
+    async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
+        kind = _kind(resource)
+        result = await self._registry.update(
+            self._context(),
+            kind,
+            meta.namespace(obj),
+            meta.name(obj),
+            _plain(obj),
+            version=resource.version,
+            subresource=subresource,
+        )
+        return self._copy(result.record, resource, kind)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Mapping[str, Any] | Sequence[Object],
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        content_type: str = MERGE_PATCH,
+    ) -> Object:
+        kind = _kind(resource)
+        result = await self._registry.patch(
+            self._context(),
+            kind,
+            namespace,
+            name,
+            Patch(content_type, _plain(patch)),
+            version=resource.version,
+            subresource=subresource,
+        )
+        return self._copy(result.record, resource, kind)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        grace_period_seconds: int | None = None,
+        preconditions: Mapping[str, str] | None = None,
+        propagation_policy: str | None = None,
+    ) -> Object:
+        kind = _kind(resource)
+        options = DeleteOptions(
+            grace_period_seconds=grace_period_seconds,
+            uid=(preconditions or {}).get("uid", ""),
+            resource_version=(preconditions or {}).get("resourceVersion", ""),
+            propagation_policy=propagation_policy or "",
+        )
+        result = await self._registry.delete(self._context(), kind, namespace, name, options)
+        return result.status or self._copy(result.record, resource, kind)
+
+    async def delete_collection(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        grace_period_seconds: int | None = None,
+        propagation_policy: str | None = None,
+    ) -> None:
+        options = DeleteOptions(
+            grace_period_seconds=grace_period_seconds, propagation_policy=propagation_policy or ""
+        )
+        which = ListOptions(Selection.parse(label_selector, field_selector))
+        await self._registry.delete_collection(self._context(), _kind(resource), namespace, which, options)
+
+    async def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+    ) -> AsyncGenerator[WatchEvent, None]:
+        kind = _kind(resource)
+        options = WatchOptions(
+            Selection.parse(label_selector, field_selector),
+            resource_version=resource_version or str(self._store.revision),
+        )
+        stream = self._registry.watch(kind, namespace or "", options)
+        try:
+            async for batch in stream:
+                for event in batch:
+                    yield WatchEvent(event.type, self._copy(event.record, resource, kind))
+        finally:
+            stream.close()
+
+    async def discover(self) -> Sequence[Resource]:
+        return [_resource(kind) for kind in index.kinds() if self._registry.serves(kind)]
+
+    def informer(
+        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+    ) -> Informer:
+        return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
+
+    async def close(self) -> None:
+        await self._informers.close()
+
+    def _context(self) -> RequestContext:
+        return RequestContext(self._user, field_manager=self._user.name.removeprefix("system:"))
+
+    def _copy(self, record: Record, resource: Resource, kind: Kind) -> Object:
+        if resource.api_version == kind.storage_api_version:
+            return record.copy()
+        return deepcopy(self._registry.decoded(record, kind, resource.version))
+
+    def _make_informer(self, resource: Resource, namespace: str | None, field_selector: str) -> LocalInformer:
+        kind = _kind(resource)
+
+        def decode(record: Record) -> Object:
+            if resource.api_version == kind.storage_api_version:
+                return record.obj
+            return self._registry.decoded(record, kind, resource.version)
+
+        return LocalInformer(
+            self._store,
+            kind.stored_in,
+            namespace=namespace,
+            matches=selection(None, field_selector=field_selector) if field_selector else None,
+            decode=decode,
+        )
+
+
+def _kind(resource: Resource) -> Kind:
+    kind = index.lookup(resource.group, resource.version, resource.plural)
+    if kind is None:
+        raise NotFound("the server could not find the requested resource")
+    return kind
+
+
+def _resource(kind: Kind) -> Resource:
+    return Resource(
+        kind.group, kind.versions[0], kind.plural, kind.kind, kind.namespaced, frozenset(kind.verbs)
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A copy by way of JSON, as a request over HTTP makes."""
+    return orjson.loads(orjson.dumps(value))
