@@ -1,0 +1,58 @@
+"""The HTTP side of the server, put together: which part gets what."""
+
+from server.api.discovery import Discovery
+from server.api.handler import Handler
+from server.api.health import Health
+from server.api.metrics import RequestMetrics
+from server.api.openapi import OpenAPI
+from server.api.pages import Pages
+from server.api.resources import Connect, Resources
+from server.api.watch import Watches
+from server.auth.authentication import Authenticator
+from server.auth.authorization import Authorization
+from server.registry import index
+from server.registry.kind import Kind
+from server.registry.registry import Registry
+
+
+class Api:
+    """`handler` answers requests; `ready` makes /readyz say so; `stop` ends the watches."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        authenticator: Authenticator,
+        authorization: Authorization,
+        address: str,
+        connects: dict[tuple[str, str], Connect],
+    ) -> None:
+        def kinds() -> list[Kind]:
+            return [kind for kind in index.kinds() if registry.serves(kind)]
+
+        self._watches = Watches(registry)
+        self._bootstrapped = self._stopping = False
+        metrics = RequestMetrics()
+        discovery = Discovery(kinds, address=address)
+        pages = Pages(health=self._health(), metrics=metrics, discovery=discovery, openapi=OpenAPI(kinds))
+        self.handler = Handler(
+            authenticator=authenticator,
+            authorization=authorization,
+            resources=Resources(registry, self._watches, connects),
+            pages=pages,
+            metrics=metrics,
+        )
+
+    def ready(self) -> None:
+        self._bootstrapped = True
+
+    async def stop(self) -> None:
+        """Say that the server is going, and end every watch cleanly."""
+        self._stopping = True
+        self._watches.stop()
+
+    def _health(self) -> Health:
+        health = Health()
+        health.add("poststarthook/bootstrap", lambda: "" if self._bootstrapped else "not finished")
+        health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", to=["readyz"])
+        return health

@@ -1,0 +1,64 @@
+"""One client connection: aiohttp's protocol, with the client's certificate and those who wait for its end.
+
+The certificate is read once per connection, not per request.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from server.auth.certificates import user_of
+from server.registry.context import UserInfo
+
+Callback = Callable[[], None]
+
+
+class Connection(RequestHandler):
+    __slots__ = ("_lost", "_user", "_user_known")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lost: list[Callback] = []
+        self._user: UserInfo | None = None
+        self._user_known = False
+
+    @property
+    def certificate_user(self) -> UserInfo | None:
+        """The user whom the client's certificate names, if it sent one."""
+        if not self._user_known:
+            tls: ssl.SSLObject | None = (
+                self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+            )
+            self._user, self._user_known = user_of(tls), True
+        return self._user
+
+    def when_lost(self, callback: Callback) -> None:
+        """Call back when the connection ends, unless `forget` comes first."""
+        self._lost.append(callback)
+
+    def forget(self, callback: Callback) -> None:
+        if callback in self._lost:
+            self._lost.remove(callback)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        lost, self._lost = self._lost, []
+        super().connection_lost(exc)
+        for callback in lost:
+            callback()
+
+
+class Server(web.Server):
+    """Makes a `Connection` per client. No router, no middleware: one handler takes every request."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Any]) -> None:
+        super().__init__(handler, access_log=None)
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+def connection_of(request: web.BaseRequest) -> Connection:
+    return cast(Connection, request.protocol)

@@ -1,0 +1,20 @@
+"""The object in the body of a write, with what a strict client wants to know about it."""
+
+from kubeling.objects.meta import Object
+from server.api import bodies
+from server.api.negotiation import JSON
+from server.api.request import Request
+from server.registry.context import RequestContext
+
+
+async def read_object(request: Request, context: RequestContext) -> Object:
+    """The object in the body. Fields that it holds twice are noted in the context, unless that is ignored.
+
+    Raises:
+        BadRequest, UnsupportedMediaType, RequestEntityTooLarge: the body cannot be read.
+    """
+    body, media = await request.body()
+    obj = bodies.decode_object(body, media)
+    if media == JSON and context.field_validation != "Ignore":
+        context.unread_duplicates = tuple(bodies.duplicate_fields(body, obj))
+    return obj

@@ -1,0 +1,133 @@
+"""The door: every HTTP request comes in here, is authenticated and authorized, and leaves as an answer.
+
+Also the one place where errors become Status objects. What a request is about is found in `requestinfo`; who
+answers it in `resources` (objects) and `pages` (everything else).
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+from aiohttp import web
+
+from kubeling.objects.errors import ApiError, InternalError
+from server.api.connection import connection_of
+from server.api.metrics import RequestMetrics, Target, metric_verb
+from server.api.negotiation import error_media
+from server.api.pages import Pages, Visit
+from server.api.render import error_reply
+from server.api.reply import Answer, Reply, Stream
+from server.api.requestinfo import Query, RequestInfo, first, parse, parse_query
+from server.api.resources import Resources
+from server.auth.attributes import Attributes
+from server.auth.authentication import Authenticator
+from server.auth.authorization import Authorization
+from server.registry.context import UserInfo
+
+logger = logging.getLogger(__name__)
+
+
+class Handler:
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        authorization: Authorization,
+        resources: Resources,
+        pages: Pages,
+        metrics: RequestMetrics,
+    ) -> None:
+        self._authenticator = authenticator
+        self._authorization = authorization
+        self._resources = resources
+        self._pages = pages
+        self._metrics = metrics
+
+    async def __call__(self, http: web.BaseRequest) -> Answer:
+        """Answer one request. Never raises but for cancellation and a client that has gone."""
+        started = time.perf_counter()
+        path, _, query_text = http.raw_path.partition("?")
+        query = parse_query(query_text)
+        info = parse(http.method, path, query)
+        audit_id = str(uuid4())
+        answer = await self._guarded(http, info, query, audit_id)
+        if isinstance(answer, Reply):
+            answer.headers = (("Audit-Id", audit_id), *answer.headers)
+        self._count(info, answer, time.perf_counter() - started)
+        return answer
+
+    async def _guarded(self, http: web.BaseRequest, info: RequestInfo, query: Query, audit_id: str) -> Answer:
+        try:
+            return await self._answer(http, info, query, audit_id)
+        except ApiError as error:
+            failure = error
+        except ConnectionError:
+            raise
+        except web.RequestPayloadError as error:
+            raise ConnectionError("the client broke off its request") from error
+        except Exception:
+            logger.exception("%s %s failed (audit id %s)", http.method, http.raw_path, audit_id)
+            failure = InternalError("an error on the server has prevented the request from succeeding")
+        return _failed(http, failure)
+
+    async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query, audit_id: str) -> Answer:
+        authorization = http.headers.get("Authorization", "")
+        certificate = connection_of(http).certificate_user
+        user = self._authenticator.user(certificate=certificate, authorization=authorization)
+        self._authorization.check(attributes(user, info, query))
+        if info.is_resource:
+            return await self._resources.answer(http, info, query, user=user, audit_id=audit_id)
+        return await self._pages.answer(Visit(http.method, info.path, query, _headers(http)))
+
+    def _count(self, info: RequestInfo, answer: Answer, seconds: float) -> None:
+        target = _target(info)
+        if isinstance(answer, Stream):
+            self._metrics.count(target, answer.status)
+        else:
+            self._metrics.observe(target, answer.status, seconds)
+
+
+def _headers(http: web.BaseRequest) -> Mapping[str, str]:
+    return http.headers
+
+
+def _failed(http: web.BaseRequest, failure: ApiError) -> Answer:
+    """The Status, unless an answer has begun already: then the connection breaks off."""
+    if http.writer.output_size:
+        if http.transport is not None:
+            http.transport.close()
+        return Stream(http, status=failure.code)
+    reply = error_reply(failure, media=error_media(http.headers.get("Accept", "")))
+    if not http.content.at_eof():
+        reply.keep_alive = False
+    return reply
+
+
+def attributes(user: UserInfo, info: RequestInfo, query: Query) -> Attributes:
+    """What the authorizers are asked about a request."""
+    if not info.is_resource:
+        return Attributes(user, info.verb, is_resource=False, path=info.path)
+    return Attributes(
+        user,
+        info.verb,
+        group=info.group,
+        version=info.version,
+        namespace=info.namespace,
+        resource=info.resource,
+        subresource=info.subresource,
+        name=info.name,
+        field_selector=first(query, "fieldSelector") if query else "",
+    )
+
+
+def _target(info: RequestInfo) -> Target:
+    if not info.is_resource:
+        path = f"/{info.path.strip('/').partition('/')[0]}"
+        return Target(metric_verb(info.verb), "", "", "", path, "")
+    if info.name:
+        scope = "resource"
+    else:
+        scope = "namespace" if info.namespace else "cluster"
+    verb = metric_verb(info.verb)
+    return Target(verb, info.group, info.version, info.resource, info.subresource, scope)

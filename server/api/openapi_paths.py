@@ -1,0 +1,170 @@
+"""The paths of OpenAPI documents: for each kind its URLs, and for each URL its operations.
+
+What clients read from them: which kind an operation is about (x-kubernetes-group-version-kind), and
+whether it takes the fieldValidation parameter. Requests and answers refer to the kind's schema.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from server.registry.kind import Kind, Subresource, api_version
+
+Operation = dict[str, Any]
+Paths = dict[str, dict[str, Any]]
+
+_METHODS = {
+    "get": "get",
+    "list": "get",
+    "create": "post",
+    "update": "put",
+    "patch": "patch",
+    "delete": "delete",
+    "deletecollection": "delete",
+}
+_ACTIONS = _METHODS | {"get": "get", "list": "list", "deletecollection": "deletecollection", "create": "post"}
+_COLLECTION = ("list", "create", "deletecollection")
+_PATCHES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+_WRITE = ("dryRun", "fieldManager", "fieldValidation")
+_SELECT = (
+    "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
+    "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch",
+)  # fmt: skip
+_DELETE = ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy")
+_PARAMETERS = {
+    "list": _SELECT,
+    "create": _WRITE,
+    "update": _WRITE,
+    "patch": (*_WRITE, "force"),
+    "delete": _DELETE,
+    "deletecollection": (*_DELETE, *_SELECT),
+}
+_TYPES = {
+    "limit": "integer", "timeoutSeconds": "integer", "gracePeriodSeconds": "integer", "watch": "boolean",
+    "allowWatchBookmarks": "boolean", "sendInitialEvents": "boolean", "orphanDependents": "boolean",
+    "force": "boolean",
+}  # fmt: skip
+_TEXTS = {
+    "dryRun": "All, the only value that is valid, makes the server keep nothing of the change.",
+    "fieldManager": "The name of the actor that makes the change; at most 128 printable characters.",
+    "fieldValidation": "How unknown and duplicate fields are treated: Ignore, Warn (the default) or Strict.",
+}
+
+Find = Callable[[str, str, str], str]
+"""Group, version and kind → the name of the schema, or ""."""
+
+
+class Writer:
+    """Writes paths for one version of OpenAPI, which differ in how bodies and parameters are put."""
+
+    def __init__(self, *, swagger: bool, find: Find) -> None:
+        self._swagger = swagger
+        self._find = find
+
+    def paths(self, kind: Kind, version: str) -> Paths:
+        """All paths of a kind in one version."""
+        root = f"/api/{version}" if not kind.group else f"/apis/{kind.group}/{version}"
+        collection = (
+            f"{root}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{root}/{kind.plural}"
+        )
+        paths = {
+            collection: self._item(
+                collection, kind, version, [verb for verb in kind.verbs if verb in _COLLECTION]
+            ),
+            f"{collection}/{{name}}": self._item(
+                f"{collection}/{{name}}",
+                kind,
+                version,
+                [verb for verb in kind.verbs if verb not in _COLLECTION],
+            ),
+        }
+        if kind.namespaced and "list" in kind.verbs:
+            paths[f"{root}/{kind.plural}"] = self._item(f"{root}/{kind.plural}", kind, version, ["list"])
+        for name, subresource in sorted(kind.subresources.items()):
+            path = f"{collection}/{{name}}/{name}"
+            paths[path] = self._subresource_item(path, kind, version, subresource, name)
+        return {path: item for path, item in paths.items() if len(item) > 1}
+
+    def _item(self, path: str, kind: Kind, version: str, verbs: Iterable[str]) -> dict[str, Any]:
+        subject = (kind.group, version, kind.kind)
+        suffix = kind.kind if "{namespace}" not in path else f"Namespaced{kind.kind}"
+        item: dict[str, Any] = {
+            _METHODS[verb]: self._operation(verb, subject, kind, version, suffix=suffix)
+            for verb in verbs
+            if verb in _METHODS
+        }
+        return item | {"parameters": self._path_parameters(path)}
+
+    def _subresource_item(
+        self, path: str, kind: Kind, version: str, subresource: Subresource, name: str
+    ) -> dict[str, Any]:
+        group, own = (
+            (subresource.group, subresource.version) if subresource.version else (kind.group, version)
+        )
+        subject = (group, own, subresource.kind)
+        suffix = f"{'Namespaced' if kind.namespaced else ''}{kind.kind}{name.capitalize()}"
+        item: dict[str, Any] = {
+            _METHODS[verb]: self._operation(verb, subject, kind, version, suffix=suffix)
+            for verb in subresource.verbs
+            if verb in _METHODS
+        }
+        return item | {"parameters": self._path_parameters(path)}
+
+    def _operation(
+        self, verb: str, subject: tuple[str, str, str], kind: Kind, version: str, *, suffix: str
+    ) -> Operation:
+        group, own, name = subject
+        answer = self._find(group, own, f"{name}List") if verb == "list" else self._find(*subject)
+        title = api_version(kind.group.partition(".")[0] or "core", version).title().replace("/", "")
+        operation: Operation = {
+            "description": f"{_ACTIONS[verb]} {name}",
+            "operationId": f"{_ACTIONS[verb]}{title}{suffix}",
+            "tags": [title],
+            "responses": self._responses(answer, verb),
+            "x-kubernetes-action": _ACTIONS[verb],
+            "x-kubernetes-group-version-kind": {"group": group, "version": own, "kind": name},
+        }
+        parameters = [self._query_parameter(each) for each in _PARAMETERS.get(verb, ())]
+        if verb in ("create", "update", "patch"):
+            self._add_body(operation, parameters, verb, self._find(*subject))
+        if parameters:
+            operation["parameters"] = parameters
+        return operation
+
+    def _responses(self, schema: str, verb: str) -> dict[str, Any]:
+        answer: dict[str, Any] = {"description": "OK"}
+        if schema and self._swagger:
+            answer["schema"] = self._reference(schema)
+        elif schema:
+            answer["content"] = {"application/json": {"schema": self._reference(schema)}}
+        code = "201" if verb == "create" else "200"
+        return {code: answer, "401": {"description": "Unauthorized"}}
+
+    def _add_body(self, operation: Operation, parameters: list[Any], verb: str, schema: str) -> None:
+        reference = self._reference(schema) if schema and verb != "patch" else {"type": "object"}
+        media = _PATCHES if verb == "patch" else ("application/json", "application/yaml")
+        if self._swagger:
+            parameters.append({"name": "body", "in": "body", "required": True, "schema": reference})
+            operation["consumes"] = list(media)
+        else:
+            content = {each: {"schema": reference} for each in media}
+            operation["requestBody"] = {"content": content, "required": True}
+
+    def _reference(self, schema: str) -> dict[str, Any]:
+        return {"$ref": f"#/definitions/{schema}" if self._swagger else f"#/components/schemas/{schema}"}
+
+    def _query_parameter(self, name: str) -> dict[str, Any]:
+        parameter: dict[str, Any] = {"name": name, "in": "query"}
+        if name in _TEXTS:
+            parameter["description"] = _TEXTS[name]
+        schema = {"type": _TYPES.get(name, "string"), "uniqueItems": True}
+        return parameter | (schema if self._swagger else {"schema": schema})
+
+    def _path_parameters(self, path: str) -> list[dict[str, Any]]:
+        names = [name for name in ("name", "namespace") if f"{{{name}}}" in path]
+        schema: dict[str, Any] = {"type": "string", "uniqueItems": True}
+        form = schema if self._swagger else {"schema": schema}
+        return [{"name": name, "in": "path", "required": True, **form} for name in names]

@@ -1,0 +1,136 @@
+"""Answers on the wire: a whole `Reply` or a chunked `Stream`, written as bytes straight to the connection.
+
+aiohttp calls `prepare` and `write_eof` on what a handler returns. Its own Response builds and
+serializes a header map per answer, which costs more than everything else that a GET does here; these two do
+only what an API server's answers need.
+"""
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import cast
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+Headers = tuple[tuple[str, str], ...]
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_NO_BODY = frozenset({204, 304})
+_PIECE = 1 << 20
+"""Bytes of a large body that go to the transport before waiting for the client to keep up."""
+
+_date = (0, "")
+
+
+def _date_header() -> str:
+    global _date
+    now = int(time.time())
+    if _date[0] != now:
+        _date = (now, formatdate(now, usegmt=True))
+    return _date[1]
+
+
+def head(status: int, content_type: str, headers: Headers, *, framing: str) -> bytes:
+    """The status line and the headers, ended by an empty line."""
+    line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
+    extra = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers])
+    kind = f"Content-Type: {content_type}\r\n" if content_type else ""
+    text = f"{line}{extra}Cache-Control: no-cache, private\r\n{kind}Date: {_date_header()}\r\n{framing}\r\n"
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _one_line(value: str) -> str:
+    return value.replace("\r", " ").replace("\n", " ") if "\n" in value or "\r" in value else value
+
+
+class Reply:
+    """A complete answer."""
+
+    __slots__ = ("body", "content_type", "headers", "keep_alive", "status")
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        *,
+        status: int = 200,
+        content_type: str = "application/json",
+        headers: Headers = (),
+        close: bool = False,
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.headers = headers
+        self.keep_alive: bool | None = False if close else None
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write head and body; a large body in pieces, so that a slow client holds nothing else up."""
+        if self.keep_alive is None:
+            self.keep_alive = request.keep_alive
+        body = b"" if request.method == "HEAD" or self.status in _NO_BODY else self.body
+        start = head(self.status, self.content_type, self.headers, framing=self._framing())
+        writer = request.writer
+        if len(body) <= _PIECE:
+            await writer.write(start + body)
+            return
+        await writer.write(start)
+        view = memoryview(body)
+        for offset in range(0, len(view), _PIECE):
+            await writer.write(cast(bytes, view[offset : offset + _PIECE]))
+
+    def _framing(self) -> str:
+        length = "" if self.status in _NO_BODY else f"Content-Length: {len(self.body)}\r\n"
+        return length if self.keep_alive else f"{length}Connection: close\r\n"
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing: `prepare` has written all."""
+
+
+class Stream:
+    """An answer whose length is not known: chunks, written as they come.
+
+    A handler calls `begin`, then `send` as often as it likes, then `end`, and returns the stream. Ended or
+    not, nothing more is written after it returns.
+    """
+
+    __slots__ = ("_chunked", "_writer", "keep_alive", "status")
+
+    def __init__(self, request: web.BaseRequest, *, status: int = 200) -> None:
+        self.status = status
+        self._writer: AbstractStreamWriter = request.writer
+        self._chunked = request.version >= (1, 1)
+        self.keep_alive = False
+
+    async def begin(self, request: web.BaseRequest, *, content_type: str, headers: Headers = ()) -> None:
+        framing = "Transfer-Encoding: chunked\r\n" if self._chunked else "Connection: close\r\n"
+        await self._writer.write(head(self.status, content_type, headers, framing=framing))
+
+    async def send(self, data: bytes) -> None:
+        """Write one chunk at once and wait while the client is too slow to take it.
+
+        Raises:
+            ConnectionError: the client has gone.
+        """
+        if data:
+            await self._writer.write(chunk(data) if self._chunked else data)
+
+    async def end(self, request: web.BaseRequest) -> None:
+        """End the stream as a complete one; without this the client sees it break off."""
+        if self._chunked:
+            await self._writer.write(b"0\r\n\r\n")
+            self.keep_alive = bool(request.keep_alive)
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Nothing: `begin` has written the head."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing: `end` has ended the stream, or it breaks off."""
+
+
+def chunk(data: bytes) -> bytes:
+    """`data` as one chunk of the chunked transfer coding."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+Answer = Reply | Stream

@@ -1,0 +1,148 @@
+"""What a request asks for, read from its method, path and query: verb, group, version, resource, name.
+
+The rules are the API server's own (RequestInfo), so authorization sees the same attributes. Nothing is looked
+up here: whether the resource exists is for the handlers to find.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl, unquote
+
+Query = dict[str, list[str]]
+
+_VERBS = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
+_SPECIAL_VERBS = frozenset({"proxy", "watch"})
+_TRUE = frozenset({"", "1", "t", "T", "true", "TRUE", "True"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """The attributes of one request. For a path that is no resource only `path` and `verb` are set."""
+
+    path: str
+    verb: str
+    is_resource: bool = False
+    prefix: str = ""
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+    parts: tuple[str, ...] = ()
+    """The path's segments from the resource on: more than three for proxy paths."""
+
+
+def parse_query(text: str) -> Query:
+    """A query string as lists of values; a flag without a value is an empty text."""
+    query: Query = {}
+    if text:
+        for name, value in parse_qsl(text, keep_blank_values=True):
+            query.setdefault(name, []).append(value)
+    return query
+
+
+def first(query: Query, name: str, default: str = "") -> str:
+    values = query.get(name)
+    return values[0] if values else default
+
+
+def flag(query: Query, name: str) -> bool:
+    """A boolean parameter: present without a value, `1` or `true` are true."""
+    values = query.get(name)
+    return values is not None and values[0] in _TRUE
+
+
+def parse(method: str, path: str, query: Query) -> RequestInfo:
+    """The attributes of a request for the (still percent-encoded) `path`."""
+    info = _parse(method, path)
+    return _collection_read(info, query) if info.verb == "list" and query else info
+
+
+def _collection_read(info: RequestInfo, query: Query) -> RequestInfo:
+    """A GET without a name is a list or, when asked for, a watch; `metadata.name=x` names one object."""
+    verb = "watch" if flag(query, "watch") else "list"
+    name = _selected_name(first(query, "fieldSelector"))
+    if verb == info.verb and not name:
+        return info
+    return RequestInfo(
+        path=info.path,
+        verb=verb,
+        is_resource=True,
+        prefix=info.prefix,
+        group=info.group,
+        version=info.version,
+        namespace=info.namespace,
+        resource=info.resource,
+        name=name,
+        parts=info.parts,
+    )
+
+
+def _selected_name(selector: str) -> str:
+    for requirement in selector.split(","):
+        field, equals, value = requirement.partition("=")
+        if equals and field == "metadata.name":
+            return value.removeprefix("=")
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _parse(method: str, path: str) -> RequestInfo:
+    segments = [unquote(part) if "%" in part else part for part in path.strip("/").split("/")]
+    if len(segments) < 3 or segments[0] not in ("api", "apis"):
+        return _non_resource(method, path)
+    prefix, group, version, rest = segments[0], "", segments[1], segments[2:]
+    if prefix == "apis":
+        if len(segments) < 4:
+            return _non_resource(method, path)
+        group, version, rest = segments[1], segments[2], segments[3:]
+    return _resource_request(method, path, prefix=prefix, group=group, version=version, rest=rest)
+
+
+def _non_resource(method: str, path: str) -> RequestInfo:
+    return RequestInfo(path=unquote(path), verb=method.lower())
+
+
+def _resource_request(
+    method: str, path: str, *, prefix: str, group: str, version: str, rest: list[str]
+) -> RequestInfo:
+    verb = _VERBS.get(method, "")
+    if rest[0] in _SPECIAL_VERBS and len(rest) > 1:
+        verb, rest = rest[0], rest[1:]
+    namespace, rest = _take_namespace(rest)
+    name = rest[1] if len(rest) > 1 else ""
+    if not name and verb == "get":
+        verb = "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    return RequestInfo(
+        path=unquote(path),
+        verb=verb,
+        is_resource=True,
+        prefix=prefix,
+        group=group,
+        version=version,
+        namespace=namespace,
+        resource=rest[0] if rest else "",
+        subresource=rest[2] if len(rest) > 2 and verb != "proxy" else "",
+        name=name,
+        parts=tuple(rest),
+    )
+
+
+def _take_namespace(rest: list[str]) -> tuple[str, list[str]]:
+    """Split `namespaces/NS/pods/...` into the namespace and the rest; a namespace itself stays a resource."""
+    if rest[0] != "namespaces" or len(rest) < 2:
+        return "", rest
+    if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+        return rest[1], rest[2:]
+    return rest[1], rest

@@ -1,0 +1,92 @@
+"""Requests for resources: find kind and verb, check that they go together, let the verb's module answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from server.api.create import create
+from server.api.delete import delete, delete_collection
+from server.api.get import get
+from server.api.list import list_
+from server.api.negotiation import resource_representation
+from server.api.pages import method_not_allowed, not_found_page, unknown_resource
+from server.api.patch import patch
+from server.api.reply import Answer
+from server.api.request import Request
+from server.api.requestinfo import Query, RequestInfo
+from server.api.update import update
+from server.api.watch import Watches
+from server.registry import index
+from server.registry.context import UserInfo
+from server.registry.kind import Kind
+from server.registry.registry import Registry
+
+Verb = Callable[[Registry, Request], Awaitable[Answer]]
+Connect = Callable[[Request], Awaitable[Answer]]
+
+_VERBS: Mapping[str, Verb] = {
+    "get": get,
+    "list": list_,
+    "create": create,
+    "update": update,
+    "patch": patch,
+    "delete": delete,
+    "deletecollection": delete_collection,
+}
+
+
+class Resources:
+    """`connects` answers subresources that are no objects (logs, exec), by plural and subresource."""
+
+    def __init__(
+        self, registry: Registry, watches: Watches, connects: Mapping[tuple[str, str], Connect]
+    ) -> None:
+        self._registry = registry
+        self._watches = watches
+        self._connects = connects
+        self._served = {(kind.group, version) for kind in index.kinds() for version in kind.versions}
+
+    async def answer(
+        self, http: web.BaseRequest, info: RequestInfo, query: Query, *, user: UserInfo, audit_id: str
+    ) -> Answer:
+        """Answer a request that is authorized.
+
+        Raises:
+            ApiError: there is no such resource or verb, or the verb fails.
+        """
+        kind = index.lookup(info.group, info.version, info.resource)
+        if kind is None or not self._registry.serves(kind):
+            if (info.group, info.version) not in self._served or (info.prefix == "api") != (info.group == ""):
+                return not_found_page()
+            raise unknown_resource()
+        _check_scope(kind, info)
+        accept = http.headers.get("Accept", "")
+        request = Request(http, info, query, user, kind, audit_id=audit_id)
+        connect = self._connects.get((kind.plural, info.subresource)) if info.subresource else None
+        if connect is not None and not kind.group:
+            return await connect(request)
+        _check_verb(kind, info)
+        request.representation = resource_representation(accept)
+        if info.verb == "watch":
+            return await self._watches.watch(request)
+        return await _VERBS[info.verb](self._registry, request)
+
+
+def _check_scope(kind: Kind, info: RequestInfo) -> None:
+    """Refuse a namespace where there can be none, and a missing one where one is needed."""
+    if kind.namespaced:
+        if not info.namespace and info.verb not in ("list", "watch"):
+            raise method_not_allowed() if info.verb in ("create", "deletecollection") else unknown_resource()
+    elif info.namespace and kind.plural != "namespaces":
+        raise unknown_resource()
+
+
+def _check_verb(kind: Kind, info: RequestInfo) -> None:
+    verbs = kind.verbs
+    if info.subresource:
+        subresource = kind.subresources.get(info.subresource)
+        if subresource is None or len(info.parts) > 3:
+            raise unknown_resource()
+        verbs = subresource.verbs
+    if info.verb not in verbs or (not info.name and info.verb in ("update", "patch")):
+        raise method_not_allowed()

@@ -1,0 +1,88 @@
+"""A watch: events as they happen, one JSON document per line, until the time is up or one side goes.
+
+Which events a watcher gets is the registry's business, how one is written that of `watch_lines`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+
+from kubeling.objects.errors import ApiError
+from server.api import options
+from server.api.connection import connection_of
+from server.api.negotiation import JSON, not_acceptable
+from server.api.reply import Stream
+from server.api.request import Request
+from server.api.watch_lines import Lines, encode
+from server.registry.registry import Registry
+from server.registry.watch import WatchStream
+
+_LINES_PER_WRITE = 100
+
+
+class Watches:
+    """The watches of one server: they share encoded events, and all end when the server stops."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._lines = Lines(registry)
+        self._open: set[WatchStream] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End every watch cleanly, and each that comes later at once."""
+        self._stopped = True
+        for events in list(self._open):
+            events.close()
+
+    async def watch(self, request: Request) -> Stream:
+        """Answer a watch request; returns when it has ended.
+
+        Raises:
+            ApiError: the watch is refused, and nothing has been sent.
+            ConnectionError: the client has gone.
+        """
+        if request.representation.media != JSON:
+            raise not_acceptable(JSON)
+        seconds = options.watch_seconds(request.query)
+        wanted = options.watch_options(request.query)
+        out = request.stream()
+        with self._ending(
+            self._registry.watch(request.kind, request.namespace, wanted), request, seconds
+        ) as events:
+            await out.begin(request.http, content_type=JSON, headers=request.stream_headers)
+            await self._send(request, events, out)
+            await out.end(request.http)
+        return out
+
+    @contextmanager
+    def _ending(self, events: WatchStream, request: Request, seconds: float) -> Iterator[WatchStream]:
+        """Close the stream of events after so many seconds, when the client goes or when the server stops."""
+        connection = connection_of(request.http)
+        timer = asyncio.get_running_loop().call_later(seconds, events.close)
+        connection.when_lost(events.close)
+        self._open.add(events)
+        if self._stopped:
+            events.close()
+        try:
+            yield events
+        finally:
+            timer.cancel()
+            connection.forget(events.close)
+            self._open.discard(events)
+            events.close()
+
+    async def _send(self, request: Request, events: WatchStream, out: Stream) -> None:
+        first = True
+        try:
+            async for batch in events:
+                for start in range(0, len(batch), _LINES_PER_WRITE):
+                    lines = []
+                    for event in batch[start : start + _LINES_PER_WRITE]:
+                        lines.append(self._lines.line(request, event, first=first))
+                        first = False
+                    await out.send(b"".join(lines))
+        except ApiError as error:
+            await out.send(encode("ERROR", orjson.dumps(error.status())))

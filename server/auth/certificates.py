@@ -1,0 +1,35 @@
+"""Authentication by client certificate: the common name is the user, the organizations are the groups.
+
+That the certificate was signed by the client CA, is in date and belongs to the peer, TLS has checked.
+"""
+
+import hashlib
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from server.auth.identities import authenticated
+from server.registry.context import UserInfo
+
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+
+
+def user_of(connection: ssl.SSLObject | ssl.SSLSocket | None) -> UserInfo | None:
+    """The user that the peer's certificate names; None without a certificate or without a common name."""
+    if connection is None:
+        return None
+    certificate = connection.getpeercert()
+    if not certificate:
+        return None
+    encoded = connection.getpeercert(binary_form=True) or b""
+    return user_named_by(certificate, fingerprint=hashlib.sha256(encoded).hexdigest())
+
+
+def user_named_by(certificate: Mapping[str, Any], *, fingerprint: str) -> UserInfo | None:
+    """Read the subject of a certificate in the form that `ssl` decodes it to."""
+    subject = [pair for names in certificate.get("subject", ()) for pair in names]
+    name = next((value for key, value in subject if key == "commonName"), "")
+    if not name:
+        return None
+    groups = tuple(value for key, value in subject if key == "organizationName")
+    return authenticated(name, groups=groups, extra={CREDENTIAL_ID: (f"X509SHA256={fingerprint}",)})

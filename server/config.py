@@ -1,0 +1,134 @@
+"""The server's configuration: reads the JSON file that the cluster wrote; one clear sentence per mistake.
+
+Not responsible for making certificates, keys or the file itself: `kubeling.cluster` does that.
+"""
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the text says which setting and why."""
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A certificate and its private key, as PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the server needs to know; see the module's `parse` for the names in the file."""
+
+    home: Path
+    listen: str
+    port: int
+    advertise_address: IPAddress
+    datastore: str
+    serving: KeyPair
+    client_ca: Path
+    token_file: Path | None
+    service_account_key: Path | None
+    kubelet_client: KeyPair
+    pod_cidr: IPNetwork
+    service_cidr: IPNetwork
+
+    @property
+    def first_service_address(self) -> IPAddress:
+        """The cluster IP of the `kubernetes` Service: the first usable one of the service range."""
+        return self.service_cidr.network_address + 1
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is no JSON, or a setting is missing or wrong.
+    """
+    try:
+        data = json.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a JSON object")
+    return parse(data)
+
+
+def parse(data: Mapping[str, Any]) -> Config:
+    """Check the settings.
+
+    Raises:
+        ConfigError: a setting is missing or wrong.
+    """
+    home = Path(_text(data, "home"))
+    return Config(
+        home=home,
+        listen=_text(data, "listen", "0.0.0.0"),
+        port=_port(data),
+        advertise_address=_address(data, "advertiseAddress"),
+        datastore=_text(data, "datastore", f"sqlite:///{home}/server/kubeling.db"),
+        serving=_key_pair(data, "servingCertificate"),
+        client_ca=_file(data, "clientCA"),
+        token_file=_file(data, "tokenFile") if data.get("tokenFile") else None,
+        service_account_key=_file(data, "serviceAccountKey") if data.get("serviceAccountKey") else None,
+        kubelet_client=_key_pair(data, "kubeletClient"),
+        pod_cidr=_network(data, "podCIDR", "10.244.0.0/16"),
+        service_cidr=_network(data, "serviceCIDR", "10.96.0.0/12"),
+    )
+
+
+def _text(data: Mapping[str, Any], setting: str, default: str | None = None) -> str:
+    value = data.get(setting, default)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{setting} must be a non-empty text")
+    return value
+
+
+def _port(data: Mapping[str, Any]) -> int:
+    value = data.get("port", 6443)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
+        raise ConfigError("port must be a number from 0 to 65535")
+    return value
+
+
+def _address(data: Mapping[str, Any], setting: str) -> IPAddress:
+    try:
+        return ipaddress.ip_address(_text(data, setting))
+    except ValueError as error:
+        raise ConfigError(f"{setting} is not an IP address: {data.get(setting)!r}") from error
+
+
+def _network(data: Mapping[str, Any], setting: str, default: str) -> IPNetwork:
+    try:
+        return ipaddress.ip_network(_text(data, setting, default))
+    except ValueError as error:
+        raise ConfigError(f"{setting} is not a network such as {default}: {data.get(setting)!r}") from error
+
+
+def _file(data: Mapping[str, Any], setting: str) -> Path:
+    path = Path(_text(data, setting))
+    if not path.is_file():
+        raise ConfigError(f"{setting}: there is no file {path}")
+    return path
+
+
+def _key_pair(data: Mapping[str, Any], setting: str) -> KeyPair:
+    pair = data.get(setting)
+    if not isinstance(pair, Mapping):
+        raise ConfigError(f"{setting} must be an object with certificate and key")
+    try:
+        return KeyPair(certificate=_file(pair, "certificate"), key=_file(pair, "key"))
+    except ConfigError as error:
+        raise ConfigError(f"{setting}.{error}") from error

@@ -1,0 +1,100 @@
+"""The control plane's process: reads the configuration, puts the parts together, serves until a signal comes.
+
+Parts are built in the order in which they are needed and let go of in the reverse order.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from kubeling.objects.clock import Clock, SystemClock
+from server.admission.standard import standard
+from server.api.assembly import Api
+from server.api.listener import Listener, ListenError, bind, tls
+from server.api.reviews import Reviews
+from server.auth.authentication import Authenticator
+from server.auth.authorization import Authorization
+from server.auth.tokens import TokenFileError, Tokens
+from server.bootstrap import bootstrap
+from server.config import Config, ConfigError, load
+from server.registry.registry import Registry
+from server.registry.settings import Settings
+from server.storage import Store
+from server.storage.errors import DatabaseError
+
+logger = logging.getLogger("server")
+
+_SHUTDOWN_SECONDS = 5.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the server; the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m server", description="The kubeling control plane.")
+    parser.add_argument("--config", type=Path, required=True, help="the server's configuration, a JSON file")
+    options = parser.parse_args(arguments)
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    try:
+        _run(load(options.config))
+    except (ConfigError, TokenFileError, ListenError, DatabaseError) as error:
+        logger.error("cannot start: %s", error)
+        return 1
+    return 0
+
+
+def _run(config: Config) -> None:
+    import uvloop
+
+    uvloop.run(serve(config))
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        TokenFileError, ListenError, DatabaseError: something that the configuration names cannot be used.
+    """
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as parts:
+        port = await start(config, parts, clock=SystemClock())
+        logger.info("serving on %s port %d", config.listen, port)
+        await stopping.wait()
+        logger.info("stopping")
+
+
+async def start(config: Config, parts: AsyncExitStack, *, clock: Clock) -> int:
+    """Start every part, leaving its end with `parts`; the port that is served."""
+    authenticator = Authenticator(Tokens.read(config.token_file) if config.token_file else Tokens())
+    authorization = Authorization.standard()
+    listening = parts.enter_context(bind(config.listen, config.port))
+    port = int(listening.getsockname()[1])
+    context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
+    store = await Store.open(config.datastore, clock=clock)
+    parts.push_async_callback(store.close)
+    registry = Registry(
+        store,
+        clock,
+        standard(store),
+        settings=Settings(service_networks=(config.service_cidr,)),
+        reviews=Reviews(authenticator, authorization).by_resource(),
+    )
+    api = Api(
+        registry,
+        authenticator=authenticator,
+        authorization=authorization,
+        address=f"{config.advertise_address}:{port}",
+        connects={},
+    )
+    listener = Listener(api.handler)
+    await listener.start(listening, context)
+    parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
+    parts.push_async_callback(api.stop)
+    await bootstrap(registry, config, port=port)
+    api.ready()
+    return port
