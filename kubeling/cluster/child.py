@@ -3,6 +3,7 @@
 Not here: when any of this happens (`kubeling.cluster.supervisor`).
 """
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -42,6 +43,7 @@ class Child:
         self.last_exit = ""
         self._log = LogFile(spec.log)
         self._process: subprocess.Popen[bytes] | None = None
+        self._in_line = False
         self._started_at = 0.0
         self._delay = 0.0
         self.pidfd = -1
@@ -75,8 +77,7 @@ class Child:
             data = os.read(self.output, 65536)
         except BlockingIOError:
             return True
-        if data:
-            self._log.write(data)
+        self._record(data)
         return bool(data)
 
     def note_failure(self, reason: str, *, now: float) -> float:
@@ -107,15 +108,16 @@ class Child:
 
     def _drain(self) -> None:
         """What the process wrote last. Processes that it left behind may keep the pipe open for ever."""
-        before = b""
-        try:
+        with contextlib.suppress(BlockingIOError):
             while data := os.read(self.output, 65536):
-                self._log.write(data)
-                before = data
-        except BlockingIOError:
-            pass
-        if before and not before.endswith(b"\n"):
-            self._log.write(b"\n")
+                self._record(data)
+        if self._in_line:
+            self._record(b"\n")
+
+    def _record(self, data: bytes) -> None:
+        if data:
+            self._log.write(data)
+            self._in_line = not data.endswith(b"\n")
 
 
 class _Preparation:
