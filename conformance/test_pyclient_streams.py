@@ -107,8 +107,8 @@ def test_exec_on_a_terminal(own_core: client.CoreV1Api, shell: str) -> None:
 
 
 def test_exec_in_a_pod_that_is_not_there(own_core: client.CoreV1Api, shell: str) -> None:
+    method = own_core.connect_get_namespaced_pod_exec
     with pytest.raises(client.ApiException, match="404"):
-        method = own_core.connect_get_namespaced_pod_exec
         stream(method, "absent", shell, command=["true"], stdout=True, _preload_content=False)
 
 
@@ -130,7 +130,7 @@ def test_port_forward_of_http(own_core: client.CoreV1Api, shell: str) -> None:
     connection.settimeout(20)
     connection.sendall(b"GET /index.html HTTP/1.0\r\n\r\n")
     answer = read_all(connection)
-    assert answer.startswith(b"HTTP/1.0 200 OK") or answer.startswith(b"HTTP/1.1 200 OK"), answer
+    assert answer.startswith((b"HTTP/1.0 200 OK", b"HTTP/1.1 200 OK")), answer
     assert answer.endswith(b"hello\n"), answer
     assert forward.error(8080) is None
 
