@@ -1,1 +1,1 @@
-"""Byte streams that both processes pass on: exec, attach and port-forward on their way from client to container."""
+"""Byte streams that both processes pass on: exec, attach and port-forward between client and container."""

@@ -16,7 +16,7 @@ class Ends(NamedTuple):
 
 
 async def splice(one: Ends, other: Ends) -> None:
-    """Copy until one side closes or breaks off; what it had sent before is delivered. The caller closes both."""
+    """Copy until one side ends; what it had sent before is delivered. The caller closes both."""
     async with Tasks("splice") as tasks:
         directions: list[asyncio.Task[None]] = [
             tasks.start(_copy(one.reader, other.writer), name="forth"),

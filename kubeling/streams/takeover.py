@@ -1,7 +1,7 @@
 """Taking a connection away from aiohttp, to speak something other than HTTP on it from then on.
 
-aiohttp knows upgrades to WebSocket only. SPDY, which kubectl up to 1.30 speaks, and a WebSocket whose frames are
-to be passed on untouched, need the bare connection.
+aiohttp knows upgrades to WebSocket only. SPDY, which kubectl up to 1.30 speaks, and a WebSocket whose
+frames are to be passed on untouched, need the bare connection.
 """
 
 import asyncio
