@@ -10,6 +10,7 @@ from conformance import cluster as clusters
 from conformance import processes
 from conformance.cluster import Cluster
 from conformance.rest import Object
+from conformance.waiting import eventually
 from conformance.write_load import MAPS, Load
 
 KILLS = 30
