@@ -80,8 +80,7 @@ def remove(cluster: Cluster) -> None:
         keep = os.environ.get("KUBELING_KEEP_LOGS")
         if keep:
             shutil.copytree(cluster.home / "logs", Path(keep) / cluster.home.parent.name, dirs_exist_ok=True)
-        cluster.kubeling("down")
-        cluster.kubeling("clean")
+        cluster.kubeling("clean", "--yes")
     shutil.rmtree(cluster.home, ignore_errors=True)
 
 

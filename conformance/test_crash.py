@@ -1,8 +1,9 @@
 """kill -9 of the server, again and again, under a load of writes: what was acknowledged stays."""
 
-import os
-import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,24 +17,55 @@ from conformance.write_load import MAPS, Load
 KILLS = 30
 
 
+@dataclass
+class Mortal:
+    """A server without the supervisor, which would let one that dies so often wait longer and longer."""
+
+    cluster: Cluster
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        assert self.cluster.home
+        command = [
+            sys.executable,
+            "-m",
+            "server",
+            "--config",
+            str(self.cluster.home / "config" / "server.json"),
+        ]
+        with (self.cluster.home / "logs" / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
 @pytest.fixture(scope="module")
-def mortal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def mortal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
     if request.config.getoption("--kubeconfig"):
-        pytest.skip("only clusters that the suite itself has started are killed")
+        pytest.skip("only servers that the suite itself has started are killed")
     with clusters.started(tmp_path_factory.mktemp("mortal"), node=False) as cluster:
-        yield cluster
+        cluster.kubeling("down")
+        mortal = Mortal(cluster)
+        try:
+            mortal.start()
+            yield mortal
+        finally:
+            mortal.kill()
 
 
 @pytest.fixture(scope="module")
-def survived(mortal: Cluster) -> tuple[Load, dict[str, Object]]:
+def survived(mortal: Mortal) -> tuple[Load, dict[str, Object]]:
     """The load that ran while the server was killed, and the objects that are there afterwards."""
-    load = Load(mortal.kubeconfig)
+    processes.answering(mortal.cluster)
+    load = Load(mortal.cluster.kubeconfig)
     load.start(writers=4)
     for _ in range(KILLS):
         _kill_under_load(mortal, load)
     load.end()
-    rest = processes.answering(mortal)
-    items = rest.get(MAPS)["items"]
+    items = processes.answering(mortal.cluster).get(MAPS)["items"]
     return load, {item["metadata"]["name"]: item for item in items}
 
 
@@ -74,13 +106,12 @@ def test_the_resumed_watch_missed_and_repeated_nothing(survived: tuple[Load, dic
     assert _replayed(load.told).keys() == {name for name in kept if name.startswith("writer-")}
 
 
-def _kill_under_load(cluster: Cluster, load: Load) -> None:
-    """Kills the server as soon as some writes of its own were acknowledged."""
+def _kill_under_load(mortal: Mortal, load: Load) -> None:
+    """As soon as this server has acknowledged some writes, it dies, and another follows."""
     enough = load.count + 5
     eventually(lambda: load.count > enough, what="writes are acknowledged", every=0.02)
-    pid = cluster.pid("server")
-    assert pid
-    os.kill(pid, signal.SIGKILL)
+    mortal.kill()
+    mortal.start()
 
 
 def _replayed(events: list[Object]) -> dict[str, Object]:
