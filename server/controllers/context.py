@@ -1,0 +1,39 @@
+"""What every controller is made from, and what it is to whoever starts it."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Protocol
+
+from kubeling.client import Client, EventRecorder
+from kubeling.objects.clock import Clock
+
+POD_NETWORK = IPv4Network("10.244.0.0/16")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the cluster's configuration and upstream's flags say; times in seconds."""
+
+    certificate_authority: str = ""
+    """The CA of the API server's certificate, PEM."""
+    pod_network: IPv4Network = POD_NETWORK
+    node_prefix_length: int = 24
+    node_monitor_grace: float = 50.0
+    node_startup_grace: float = 60.0
+    event_lifetime: float = 3600.0
+    orphan_quarantine: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    client: Client
+    clock: Clock
+    settings: Settings
+    recorder: EventRecorder
+    """Records in the name of the node controller."""
+
+
+class Controller(Protocol):
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...

@@ -1,0 +1,59 @@
+"""Which taints a node's conditions ask for, and what becomes of the taints that it has. Pure functions."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from kubeling.objects import conditions, meta
+from kubeling.objects.meta import Object
+
+NOT_READY = "node.kubernetes.io/not-ready"
+UNREACHABLE = "node.kubernetes.io/unreachable"
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+PRESSURES = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
+}
+
+
+class _Taint(NamedTuple):
+    key: str
+    effect: str
+
+
+_OURS = frozenset(
+    [_Taint(key, "NoSchedule") for key in (NOT_READY, UNREACHABLE, UNSCHEDULABLE, *PRESSURES.values())]
+    + [_Taint(key, "NoExecute") for key in (NOT_READY, UNREACHABLE)]
+)
+
+
+def tainted(node: Object, now: datetime) -> list[Object] | None:
+    """The node's taints as they should be; None when they are so already. Others' taints stay."""
+    present: list[Object] = (node.get("spec") or {}).get("taints") or []
+    wanted = _wanted(node)
+    kept = [taint for taint in present if _identity(taint) not in _OURS or _identity(taint) in wanted]
+    missing = sorted(wanted - {_identity(taint) for taint in present})
+    if len(kept) == len(present) and not missing:
+        return None
+    return kept + [_made(taint, now) for taint in missing]
+
+
+def _wanted(node: Object) -> set[_Taint]:
+    wanted = set()
+    ready = conditions.find(node, "Ready")
+    key = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(str(ready["status"])) if ready else None
+    if key:
+        wanted |= {_Taint(key, "NoSchedule"), _Taint(key, "NoExecute")}
+    wanted |= {_Taint(key, "NoSchedule") for kind, key in PRESSURES.items() if conditions.is_true(node, kind)}
+    if (node.get("spec") or {}).get("unschedulable"):
+        wanted.add(_Taint(UNSCHEDULABLE, "NoSchedule"))
+    return wanted
+
+
+def _identity(taint: Object) -> _Taint:
+    return _Taint(str(taint.get("key", "")), str(taint.get("effect", "")))
+
+
+def _made(taint: _Taint, now: datetime) -> Object:
+    return {"key": taint.key, "effect": taint.effect, "timeAdded": meta.timestamp(now)}

@@ -1,0 +1,51 @@
+"""Starts and stops all controllers. A new controller is one line here."""
+
+from collections.abc import Callable
+
+from kubeling.client import Client, EventRecorder
+from kubeling.objects.clock import Clock, SystemClock
+from server.controllers import (
+    event_expiry,
+    namespace,
+    node_ipam,
+    node_lifecycle,
+    pod_garbage,
+    root_certificate,
+    serviceaccount,
+)
+from server.controllers.context import Context, Controller, Settings
+
+CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
+    serviceaccount.make,
+    root_certificate.make,
+    namespace.make,
+    node_ipam.make,
+    node_lifecycle.make,
+    pod_garbage.make,
+    event_expiry.make,
+)
+
+
+class Controllers:
+    """The running controllers."""
+
+    def __init__(self, context: Context) -> None:
+        self._recorder = context.recorder
+        self._running = [make(context) for make in CONTROLLERS]
+        for controller in self._running:
+            controller.start()
+
+    async def stop(self) -> None:
+        """Let what is under way finish. The client stays open: it is the caller's."""
+        for controller in reversed(self._running):
+            await controller.stop()
+        await self._recorder.close()
+
+
+def start_controllers(
+    client: Client, *, clock: Clock | None = None, settings: Settings | None = None
+) -> Controllers:
+    """Start every controller in the background of the running event loop."""
+    clock = clock or SystemClock()
+    recorder = EventRecorder(client, "node-controller", clock=clock)
+    return Controllers(Context(client, clock, settings or Settings(), recorder))
