@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object, timestamp
@@ -112,9 +113,8 @@ def _lost(running: Object, old: Object) -> Object:
         "reason": "ContainerStatusUnknown",
         "message": "The container could not be located when the pod was deleted.  "
         "The container used to be Running",
-        "startedAt": running.get("startedAt"),
-        "finishedAt": None,
         "containerID": old.get("containerID", ""),
+        **({"startedAt": running["startedAt"]} if running.get("startedAt") else {}),
     }
 
 
@@ -143,8 +143,7 @@ def _may_start(pod: Object, container: Object, latest: ObservedContainer) -> boo
 
 def _state(container: ObservedContainer, known: Knowledge, default: Waiting) -> Object:
     if container.running:
-        started = container.started_at
-        return {"running": {"startedAt": timestamp(started) if started else None}}
+        return {"running": _times(startedAt=container.started_at)}
     if container.state is State.CREATED:
         return default.state()
     return {"terminated": terminated(container, known)}
@@ -159,12 +158,15 @@ def terminated(container: ObservedContainer, known: Knowledge) -> Object:
     state: Object = {
         "exitCode": exit_code,
         "reason": reason,
-        "startedAt": timestamp(container.started_at) if container.started_at else None,
-        "finishedAt": timestamp(container.finished_at) if container.finished_at else None,
         "containerID": container_id(container),
+        **_times(startedAt=container.started_at, finishedAt=container.finished_at),
     }
     message = known.messages.get(container.id) or container.message
     return state | ({"message": message} if message else {})
+
+
+def _times(**moments: datetime | None) -> Object:
+    return {key: timestamp(moment) for key, moment in moments.items() if moment is not None}
 
 
 def _last_state(observed: ObservedPod, known: Knowledge, latest: ObservedContainer, old: Object) -> Object:

@@ -27,6 +27,7 @@ class ObservedContainer:
     """One container, dead or alive. Times are None while they have not come."""
 
     id: str
+    sandbox_id: str
     name: str
     state: State
     restart_count: int
@@ -99,7 +100,7 @@ class ObservedPod:
     def current(self, name: str) -> ObservedContainer | None:
         """The latest container of that name, if it was made in the newest sandbox."""
         latest, sandbox = self.latest(name), self.sandbox
-        if latest is None or sandbox is None or latest.created_at < sandbox.created_at:
+        if latest is None or sandbox is None or latest.sandbox_id != sandbox.id:
             return None
         return latest
 
@@ -111,13 +112,14 @@ class ObservedPod:
         return (each for each in self.containers.values() if each.running)
 
 
-def container(status: cri.ContainerStatus) -> ObservedContainer:
-    """The container from its full CRI status."""
+def container(status: cri.ContainerStatus, sandbox_id: str) -> ObservedContainer:
+    """The container from its full CRI status, which does not say which sandbox it is in."""
     notes = status.annotations
     path = notes.get(identity.TERMINATION_MESSAGE_PATH, "")
     policy = notes.get(identity.TERMINATION_MESSAGE_POLICY, "")
     return ObservedContainer(
         id=status.id,
+        sandbox_id=sandbox_id,
         name=status.labels.get(identity.CONTAINER_NAME, status.metadata.name),
         state=State(status.state),
         restart_count=int(notes.get(identity.RESTART_COUNT) or status.metadata.attempt),

@@ -42,10 +42,10 @@ def _owned(pod: Object) -> list[Object]:
 
 
 def _stamped(condition: Object, pod: Object) -> Object:
-    """As the kubelet writes it: with a null probe time and the generation that it looked at."""
+    """With the generation that it was made from."""
     generation = metadata(pod).get("generation")
     stamp = {"observedGeneration": generation} if generation else {}
-    return {**condition, "lastProbeTime": None, **stamp}
+    return {**condition, **stamp}
 
 
 def _initialized(pod: Object, phase: str, init: Sequence[Object]) -> tuple[str, str, str]:

@@ -1,0 +1,185 @@
+"""Makes sure that a container's image is there: pull policy, pull secrets, back-off, and their events.
+
+Loading images from files is `load`'s; which containers run is the pod workers'.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cri_api.v1 import api_pb2 as cri
+
+from kubeling.objects.clock import Clock
+from kubeling.objects.meta import Object
+from runtime.container_runtime import ContainerRuntime
+from runtime.errors import RuntimeServiceError
+from runtime.images.credentials import credentials_for
+from runtime.pods.backoff import Backoff
+
+PARALLEL_PULLS = 5
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"{_DOMAIN}{_PART}(?:/{_PART})*(?P<tag>:[\w][\w.-]{{0,127}})?(?P<digest>@[A-Za-z][\w+.-]*:[0-9a-fA-F]{{32,}})?"
+)
+
+
+class ImageUnavailable(Exception):
+    """An image cannot be used now: `reason` and the text as the container's status shows them.
+
+    `retry_after` is in seconds; None means that trying again before something changes is useless.
+    """
+
+    def __init__(self, reason: str, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class ContainerEvents(Protocol):
+    """Where the puller tells what happens."""
+
+    def normal(self, reason: str, message: str, *, container: str = "") -> None: ...
+
+    def warning(self, reason: str, message: str, *, container: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """One container's need of an image. `key` tells pods apart in the back-off."""
+
+    key: str
+    container: str
+    image: str
+    policy: str
+    events: ContainerEvents
+    secrets: Sequence[Object] = ()
+
+    def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
+        record = self.events.warning if warning else self.events.normal
+        record(reason, message, container=self.container)
+
+
+class ImagePuller:
+    """Pulls several images at once, the same for the same pod never more often than the back-off allows."""
+
+    def __init__(self, runtime: ContainerRuntime, clock: Clock) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._backoff = Backoff()
+        self._last_errors: dict[str, str] = {}
+        self._slots = asyncio.Semaphore(PARALLEL_PULLS)
+
+    async def ensure(self, request: PullRequest) -> cri.Image:
+        """The image, pulled if need be.
+
+        Raises:
+            ImageUnavailable: it is not there and cannot be pulled now.
+        """
+        image = with_default_tag(request)
+        present = await self._inspect(request, image)
+        if present is not None and request.policy != "Always":
+            request.tell(
+                "Pulled", f"{_quoted(request)} already present on machine and can be accessed by the pod"
+            )
+            return present
+        if request.policy == "Never":
+            message = f"{_quoted(request)} is not present with pull policy of Never"
+            request.tell("ErrImageNeverPull", message, warning=True)
+            raise ImageUnavailable("ErrImageNeverPull", message, retry_after=self._backoff.initial)
+        self._respect_backoff(request)
+        return await self._pull(request, image)
+
+    def forget(self, key: str) -> None:
+        """Drop what is remembered about a pod."""
+        self._backoff.forget(f"{key}_")
+        for each in [each for each in self._last_errors if each.startswith(f"{key}_")]:
+            del self._last_errors[each]
+
+    async def _inspect(self, request: PullRequest, image: str) -> cri.Image | None:
+        try:
+            return await self._runtime.image_status(image)
+        except RuntimeServiceError as error:
+            message = f'Failed to inspect image "{request.image}": {error}'
+            request.tell("InspectFailed", message, warning=True)
+            raise ImageUnavailable("ImageInspectError", message, retry_after=self._backoff.initial) from error
+
+    def _respect_backoff(self, request: PullRequest) -> None:
+        key = f"{request.key}_{request.image}"
+        remaining = self._backoff.remaining_since_update(key, now=self._clock.now())
+        if remaining <= 0:
+            return
+        message = f'Back-off pulling image "{request.image}"'
+        request.tell("BackOff", message)
+        last = self._last_errors.get(key)
+        full = f"{message}: {last}" if last else message
+        raise ImageUnavailable("ImagePullBackOff", full, retry_after=remaining)
+
+    async def _pull(self, request: PullRequest, image: str) -> cri.Image:
+        key = f"{request.key}_{request.image}"
+        request.tell("Pulling", f'Pulling image "{request.image}"')
+        asked = self._clock.monotonic()
+        try:
+            async with self._slots:
+                began = self._clock.monotonic()
+                pulled = await self._pull_as_someone(request, image)
+        except RuntimeServiceError as error:
+            request.tell("Failed", f'Failed to pull image "{request.image}": {error}', warning=True)
+            self._backoff.failed(key, at=self._clock.now())
+            self._last_errors[key] = f"ErrImagePull: {error}"
+            raise ImageUnavailable("ErrImagePull", str(error), retry_after=1.0) from error
+        ended = self._clock.monotonic()
+        request.tell(
+            "Pulled",
+            f'Successfully pulled image "{request.image}" in {_seconds(ended - began)} '
+            f"({_seconds(ended - asked)} including waiting). Image size: {pulled.size} bytes.",
+        )
+        return pulled
+
+    async def _pull_as_someone(self, request: PullRequest, image: str) -> cri.Image:
+        """Try the pull secrets' credentials one after the other; without any, anonymously."""
+        attempts: list[cri.AuthConfig | None] = [*credentials_for(image, request.secrets)]
+        failure: RuntimeServiceError | None = None
+        for auth in attempts or [None]:
+            try:
+                identifier = await self._runtime.pull_image(image, auth=auth)
+            except RuntimeServiceError as error:
+                failure = error
+                continue
+            found = await self._runtime.image_status(identifier)
+            return found if found is not None else cri.Image(id=identifier)
+        assert failure is not None
+        raise failure
+
+
+def with_default_tag(request: PullRequest) -> str:
+    """The reference with `:latest` where it has neither tag nor digest.
+
+    Raises:
+        ImageUnavailable: it is no reference.
+    """
+    match = _REFERENCE.fullmatch(request.image)
+    if match is None:
+        why = f'couldn\'t parse image name "{request.image}": invalid reference format'
+        message = f'Failed to apply default image tag "{request.image}": {why}'
+        request.tell("InspectFailed", message, warning=True)
+        raise ImageUnavailable("InvalidImageName", message, retry_after=60.0)
+    return request.image if match["tag"] or match["digest"] else f"{request.image}:latest"
+
+
+def _quoted(request: PullRequest) -> str:
+    return f'Container image "{request.image}"'
+
+
+def _seconds(duration: float) -> str:
+    """As Go prints a duration cut to milliseconds: `12ms`, `1.25s`, `1m2.5s`."""
+    milliseconds = round(duration * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{minutes}m{text}s" if minutes else f"{text}s"

@@ -1,0 +1,54 @@
+"""Removes what is dead: of containers the last of each name stays, for `kubectl logs --previous`."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from runtime.pods.observed import ObservedContainer, ObservedPod, ObservedSandbox
+from runtime.pods.paths import PodPaths
+from runtime.pods.work import PodWork
+
+KEPT = 2
+"""Of each name: the one that runs, or ran last, and the one before."""
+
+
+def superfluous_containers(observed: ObservedPod) -> list[ObservedContainer]:
+    names = {each.name for each in observed.containers.values()}
+    return [each for name in names for each in observed.history(name)[KEPT:] if each.exited]
+
+
+def superfluous_sandboxes(observed: ObservedPod) -> list[ObservedSandbox]:
+    """Old sandboxes that no container belongs to any more: removing one would remove its containers."""
+    used = {each.sandbox_id for each in observed.containers.values()}
+    newest = observed.sandbox
+    return [
+        each
+        for each in observed.sandboxes.values()
+        if each != newest and not each.ready and each.id not in used
+    ]
+
+
+def begin_removal(work: PodWork) -> None:
+    for container in superfluous_containers(work.view.observed):
+        work.activities.begin(f"remove/{container.id}", partial(_remove, work, container))
+    for sandbox in superfluous_sandboxes(work.view.observed):
+        work.activities.begin(f"remove/{sandbox.id}", partial(_remove_sandbox, work, sandbox))
+
+
+async def _remove(work: PodWork, container: ObservedContainer) -> None:
+    await work.context.runtime.remove_container(container.id)
+    await work.view.read_container(container.id)
+    await asyncio.to_thread(_remove_files, work.paths, container)
+
+
+async def _remove_sandbox(work: PodWork, sandbox: ObservedSandbox) -> None:
+    await work.context.runtime.remove_pod_sandbox(sandbox.id)
+    await work.view.read_sandbox(sandbox.id)
+
+
+def _remove_files(paths: PodPaths, container: ObservedContainer) -> None:
+    log = paths.log(container.name, container.restart_count)
+    for file in log.parent.glob(f"{log.name}*"):
+        file.unlink(missing_ok=True)
+    if container.termination_path.startswith(str(paths.directory)):
+        Path(container.termination_path).unlink(missing_ok=True)

@@ -1,0 +1,27 @@
+"""Events about one pod and its containers: their form. The texts are written where things happen."""
+
+from kubeling.client.event_recorder import EventRecorder
+from kubeling.objects.meta import Object
+from runtime.pods.container_status import is_init
+
+
+class PodEvents:
+    """Records events that point at the pod, or at one of its containers. Never waits, never fails."""
+
+    def __init__(self, recorder: EventRecorder, pod: Object) -> None:
+        self._recorder = recorder
+        self._pod = pod
+
+    def normal(self, reason: str, message: str, *, container: str = "") -> None:
+        self._record("Normal", reason, message, container)
+
+    def warning(self, reason: str, message: str, *, container: str = "") -> None:
+        self._record("Warning", reason, message, container)
+
+    def _record(self, kind: str, reason: str, message: str, container: str) -> None:
+        path = ""
+        if container:
+            path = (
+                f"spec.{'initContainers' if is_init(self._pod, container) else 'containers'}{{{container}}}"
+            )
+        self._recorder.event(self._pod, kind, reason, message, field_path=path)

@@ -1,0 +1,124 @@
+"""The steps of a pod that is wanted: volumes, sandbox, init containers, containers. Begins them, never waits.
+
+What is to be done is decided in `actions`; here it is held against what is under way and what must wait.
+"""
+
+from functools import partial
+
+from kubeling.objects.meta import Object
+from runtime.pods.actions import Actions, pod_actions
+from runtime.pods.activities import RetryLater
+from runtime.pods.backoff import duration_text
+from runtime.pods.container_start import start_container
+from runtime.pods.container_status import Waiting
+from runtime.pods.container_stop import begin_stop
+from runtime.pods.identity import container_hash
+from runtime.pods.observed import ObservedContainer
+from runtime.pods.references import volume_references
+from runtime.pods.sandbox_start import start_sandbox
+from runtime.pods.work import PodWork
+from runtime.volumes.errors import VolumeError
+
+FIRST_VOLUME_DELAY, LONGEST_VOLUME_DELAY = 0.5, 122.0
+"""Seconds between attempts to set volumes up."""
+
+
+def advance(work: PodWork) -> None:
+    """Begin whatever the pod lacks."""
+    actions = pod_actions(work.pod, work.view.observed, work.probes)
+    for container_id, why in actions.kill.items():
+        begin_stop(work, work.view.observed.containers[container_id], why, grace=_grace(work))
+    for sandbox_id in actions.stop_sandboxes:
+        work.activities.begin(f"stop-sandbox/{sandbox_id}", partial(_stop_sandbox, work, sandbox_id))
+    if not (actions.create_sandbox or actions.start):
+        return
+    if not work.volumes_ready:
+        work.activities.begin("volumes", partial(set_up_volumes, work))
+    elif actions.create_sandbox:
+        work.activities.begin("sandbox", partial(start_sandbox, work, actions.attempt))
+    else:
+        _start_containers(work, actions)
+
+
+def _grace(work: PodWork) -> float:
+    return float(work.spec.get("terminationGracePeriodSeconds", 30))
+
+
+def _start_containers(work: PodWork, actions: Actions) -> None:
+    """Several at once, but none before the postStart hook of one that stands before it has ended."""
+    for name in actions.start:
+        container = work.container(name)
+        if container is None:
+            continue
+        key = f"start/{name}"
+        if key not in work.activities and not _in_backoff(work, container):
+            work.activities.begin(key, partial(start_container, work, container, key))
+        if key in work.activities and (container.get("lifecycle") or {}).get("postStart"):
+            return
+
+
+def _in_backoff(work: PodWork, container: Object) -> bool:
+    """Whether a container that crashed must wait; if so it is said why, and the worker wakes in time."""
+    name, now = container["name"], work.context.clock.now()
+    latest = work.view.observed.latest(name)
+    if latest is None or not latest.exited or latest.finished_at is None:
+        return False
+    key = f"{work.identity.uid}/{name}/{container_hash(container)}"
+    remaining = work.context.crashes.remaining(key, since=latest.finished_at, now=now)
+    if remaining <= 0:
+        _count(work, key, latest)
+        return False
+    _say_backoff(work, name, work.context.crashes.wait(key))
+    work.activities.delay(f"start/{name}", remaining)
+    return True
+
+
+def _count(work: PodWork, key: str, latest: ObservedContainer) -> None:
+    """Once for each end of a container, however often its start is tried after that."""
+    if work.counted_crashes.get(latest.name) != latest.id and latest.finished_at is not None:
+        work.counted_crashes[latest.name] = latest.id
+        work.context.crashes.failed(key, at=latest.finished_at)
+
+
+def _say_backoff(work: PodWork, name: str, wait: float) -> None:
+    message = f"back-off {duration_text(wait)} restarting failed container={name} pod={work.identity}"
+    waiting = Waiting("CrashLoopBackOff", message)
+    if work.waiting.get(name) != waiting:
+        work.waiting[name] = waiting
+        work.events.warning(
+            "BackOff", f"Back-off restarting failed container {name} in pod {work.identity}", container=name
+        )
+
+
+async def set_up_volumes(work: PodWork) -> None:
+    """Also brings the files of ConfigMaps and Secrets up to date.
+
+    Raises:
+        RetryLater: a volume cannot be set up; an event says why.
+    """
+    volumes = work.spec.get("volumes") or []
+    if volumes:
+        with work.activities.interruptible("volumes"):
+            sources = await work.context.sources.get(volume_references(work.pod))
+        try:
+            await work.context.volumes.set_up(
+                work.pod, work.paths, sources, work.context.facts(_pod_ips(work))
+            )
+        except VolumeError as error:
+            work.events.warning("FailedMount", str(error))
+            delay = min(FIRST_VOLUME_DELAY * 2**work.volume_failures, LONGEST_VOLUME_DELAY)
+            work.volume_failures += 1
+            raise RetryLater(delay) from error
+    work.volume_failures = 0
+    work.volumes_ready = True
+
+
+def _pod_ips(work: PodWork) -> tuple[str, ...]:
+    sandbox = work.view.observed.ready_sandbox
+    return sandbox.ips if sandbox is not None else ()
+
+
+async def _stop_sandbox(work: PodWork, sandbox_id: str) -> None:
+    await work.context.runtime.stop_pod_sandbox(sandbox_id)
+    await work.view.read_sandbox(sandbox_id)
+    await work.view.refresh([each.id for each in work.view.observed.running()])

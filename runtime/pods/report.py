@@ -1,0 +1,31 @@
+"""Hands a pod's status to its writer, made from what the API, the runtime and the worker know now."""
+
+from kubeling.objects.meta import Object
+from runtime.pods.pod_conditions import OWNED
+from runtime.pods.pod_status import pod_status
+from runtime.pods.work import PodWork
+
+
+def report(work: PodWork, *, ended: bool = False) -> Object:
+    """The status that the API has or is about to have."""
+    pod = {**work.pod, "status": _present(work)}
+    status = pod_status(
+        pod,
+        work.view.observed,
+        work.knowledge,
+        host_ips=work.context.host_ips,
+        now=work.context.clock.now(),
+        ended=ended,
+        verdict=work.verdict,
+    )
+    work.writer.submit(status)
+    return status
+
+
+def _present(work: PodWork) -> Object:
+    """The API's status, overlaid with what is on its way there; others' conditions are the API's."""
+    shown: Object = work.pod.get("status") or {}
+    latest = work.writer.latest
+    others = [each for each in shown.get("conditions") or [] if each.get("type") not in OWNED]
+    own = [each for each in latest.get("conditions") or [] if each.get("type") in OWNED]
+    return {**shown, **latest, "conditions": [*own, *others]}

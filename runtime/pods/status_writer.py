@@ -1,0 +1,138 @@
+"""Writes a pod's status to the API: the newest wins, only what changed is sent, nobody waits for it.
+
+One patch at a time is under way per pod, so an older status never overwrites a newer one; those in between
+are skipped. While the server is away the newest is kept and tried again.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from kubeling.client.backoff import Backoff
+from kubeling.client.errors import ConnectionLost
+from kubeling.client.protocol import STRATEGIC_PATCH, Client
+from kubeling.client.resources import PODS
+from kubeling.objects.clock import Clock
+from kubeling.objects.errors import ApiError, Conflict, NotFound, ServiceUnavailable, Timeout, TooManyRequests
+from kubeling.objects.meta import Object, resource_version
+from runtime.pods.identity import PodIdentity
+
+logger = logging.getLogger(__name__)
+
+_TRY_AGAIN = (ConnectionLost, ServiceUnavailable, TooManyRequests, Timeout)
+_REMOVABLE = ("message", "reason", "podIP", "podIPs", "initContainerStatuses")
+_MERGED_LISTS = ("podIPs", "hostIPs")
+
+
+class StatusWriter:
+    def __init__(self, client: Client, clock: Clock, pod: PodIdentity) -> None:
+        self._client = client
+        self._clock = clock
+        self._pod = pod
+        self._base: Object = {}
+        self._base_version = ""
+        self._wanted: Object | None = None
+        self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._gone = False
+
+    @property
+    def latest(self) -> Object:
+        """The status that the API has, or is about to have."""
+        return self._wanted if self._wanted is not None else self._base
+
+    def saw(self, pod: Object) -> None:
+        """Take note of the API's present object, unless an answer to a patch was newer."""
+        if _newer(resource_version(pod), self._base_version):
+            self._base, self._base_version = pod.get("status") or {}, resource_version(pod)
+
+    def submit(self, status: Object) -> None:
+        """Make this the pod's status, as soon as the server takes it."""
+        self._wanted = status
+        if not self._gone and status_patch(self._base, status):
+            self._settled.clear()
+            self._changed.set()
+
+    def abandon(self) -> None:
+        """The API has the pod no more: nothing is written, nobody waits."""
+        self._gone = True
+        self._changed.set()
+        self._settled.set()
+
+    async def flush(self) -> None:
+        """Wait until the API has the newest status, or the pod is gone."""
+        await self._settled.wait()
+
+    async def run(self) -> None:
+        backoff = Backoff(initial=0.1, factor=2, limit=10)
+        while not self._gone:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._gone:
+                return
+            try:
+                await self._write()
+                backoff.reset()
+            except _TRY_AGAIN as error:
+                logger.debug("status of pod %s waits for the server: %s", self._pod, error)
+                self._changed.set()
+                await self._clock.sleep(backoff.next())
+
+    async def _write(self) -> None:
+        patch = status_patch(self._base, self._wanted or {})
+        if patch:
+            try:
+                await self._patch(patch)
+            except (NotFound, Conflict):
+                self.abandon()
+            except _TRY_AGAIN:
+                raise
+            except ApiError as error:
+                logger.error("the server refuses the status of pod %s: %s", self._pod, error)
+        if not self._changed.is_set():
+            self._settled.set()
+
+    async def _patch(self, patch: Object) -> None:
+        answer = await self._client.patch(
+            PODS,
+            self._pod.name,
+            {"metadata": {"uid": self._pod.uid}, "status": patch},
+            namespace=self._pod.namespace,
+            subresource="status",
+            content_type=STRATEGIC_PATCH,
+        )
+        self._base, self._base_version = answer.get("status") or {}, resource_version(answer)
+
+
+def status_patch(base: Object, wanted: Object) -> Object:
+    """The strategic merge patch from one status to the other; {} when nothing has to be said."""
+    patch: Object = {}
+    for key, value in wanted.items():
+        if key == "conditions":
+            value = _changed_conditions(base.get(key) or [], value)
+            if value:
+                patch[key] = value
+        elif base.get(key) != value:
+            replaced = key in _MERGED_LISTS and base.get(key)
+            patch[key] = [{"$patch": "replace"}, *value] if replaced else value
+    patch |= {key: None for key in _REMOVABLE if key in base and key not in wanted}
+    return patch
+
+
+def _changed_conditions(base: list[Object], wanted: list[Object]) -> list[Object]:
+    present = {each.get("type"): each for each in base}
+    changed = []
+    for condition in wanted:
+        old = present.get(condition["type"]) or {}
+        if old != condition:
+            gone: dict[str, Any] = {key: None for key in ("reason", "message") if key in old}
+            changed.append({**gone, **condition})
+    return changed
+
+
+def _newer(version: str, than: str) -> bool:
+    """Revisions are numbers that grow; anything else counts as newer."""
+    if version.isdigit() and than.isdigit():
+        return int(version) >= int(than)
+    return True

@@ -1,0 +1,132 @@
+"""The way down: a pod that was deleted, that the API has no more, or that has finished.
+
+containers stopped (sidecars last, in reverse) ──> final status ──> sandbox, volumes, cgroup
+    ──> deleted: DELETE with grace 0 ──> records, logs and directory removed: finished
+    ──> finished by itself: settled, its records stay for its logs until it is deleted
+"""
+
+import asyncio
+import logging
+from functools import partial
+
+from kubeling.client.backoff import Backoff
+from kubeling.client.errors import ConnectionLost
+from kubeling.client.resources import PODS
+from kubeling.objects.errors import ApiError, Conflict, NotFound
+from kubeling.objects.meta import is_terminating, metadata
+from runtime.pods.actions import is_sidecar
+from runtime.pods.cgroups import remove_pod_cgroup
+from runtime.pods.cleanup import remove_directories
+from runtime.pods.container_stop import begin_stop
+from runtime.pods.observed import ObservedContainer
+from runtime.pods.report import report
+from runtime.pods.work import PodWork
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_GRACE = 30
+
+
+def terminate(work: PodWork) -> None:
+    """Begin the next step down."""
+    work.activities.interrupt()
+    running = list(work.view.observed.running())
+    for container in _next_to_stop(work, running):
+        begin_stop(work, container, f"Stopping container {container.name}", grace=_grace_left(work))
+    if running or work.activities.any("start", "sandbox", "volumes", "stop", "stop-sandbox"):
+        return
+    if work.gone or is_terminating(work.pod):
+        work.activities.begin("tear-down", partial(_tear_down, work))
+    elif not work.settled:
+        work.activities.begin("settle", partial(_settle, work))
+
+
+def _grace_left(work: PodWork) -> float:
+    """Seconds until the pod must be down. A later, shorter wish shortens it, never the other way."""
+    now = work.context.clock.monotonic()
+    by = now + _grace(work)
+    work.stop_by = by if work.stop_by is None else min(work.stop_by, by)
+    return max(work.stop_by - now, 0.0)
+
+
+def _grace(work: PodWork) -> float:
+    if work.gone:
+        return 0.0
+    given = metadata(work.pod).get("deletionGracePeriodSeconds")
+    if given is None:
+        given = work.spec.get("terminationGracePeriodSeconds")
+    return float(DEFAULT_GRACE if given is None else given)
+
+
+def _next_to_stop(work: PodWork, running: list[ObservedContainer]) -> list[ObservedContainer]:
+    """All that are no sidecars; when those are down, the last sidecar that still runs."""
+    order = [each["name"] for each in work.spec.get("initContainers") or [] if is_sidecar(each)]
+    plain = [each for each in running if each.name not in order]
+    if plain or not running or work.gone:
+        return plain if not work.gone else running
+    return [max(running, key=lambda each: order.index(each.name))]
+
+
+async def _settle(work: PodWork) -> None:
+    report(work, ended=True)
+    await _free(work)
+    work.settled = True
+
+
+async def _tear_down(work: PodWork) -> None:
+    if not work.gone:
+        report(work, ended=True)
+    await asyncio.gather(_free(work), _final_status(work))
+    if not work.gone:
+        await _delete(work)
+    await _forget(work)
+
+
+async def _final_status(work: PodWork) -> None:
+    if not work.gone:
+        await work.writer.flush()
+
+
+async def _free(work: PodWork) -> None:
+    """Give back what the pod holds: its sandbox's network, its volumes, its cgroup."""
+    await asyncio.gather(*(_stop_sandbox(work, each) for each in list(work.view.observed.sandboxes)))
+    await work.context.volumes.tear_down(work.paths)
+    await asyncio.to_thread(remove_pod_cgroup, work.identity.uid)
+    work.volumes_ready = False
+
+
+async def _stop_sandbox(work: PodWork, sandbox_id: str) -> None:
+    await work.context.runtime.stop_pod_sandbox(sandbox_id)
+    await work.view.read_sandbox(sandbox_id)
+
+
+async def _delete(work: PodWork) -> None:
+    """Tell the API that nothing of the pod is left. A pod of that name with another uid is none of ours."""
+    backoff = Backoff(initial=0.1, factor=2, limit=10)
+    while not work.gone:
+        try:
+            await work.context.client.delete(
+                PODS,
+                work.identity.name,
+                namespace=work.identity.namespace,
+                grace_period_seconds=0,
+                preconditions={"uid": work.identity.uid},
+            )
+        except (NotFound, Conflict):
+            return
+        except (ConnectionLost, ApiError) as error:
+            logger.debug("pod %s cannot be deleted yet: %s", work.identity, error)
+            await work.context.clock.sleep(backoff.next())
+        else:
+            return
+
+
+async def _forget(work: PodWork) -> None:
+    await asyncio.gather(
+        *(work.context.runtime.remove_pod_sandbox(each) for each in list(work.view.observed.sandboxes))
+    )
+    await asyncio.to_thread(remove_directories, work.paths)
+    work.context.sources.release(work.identity.uid)
+    work.context.puller.forget(work.identity.uid)
+    work.context.crashes.forget(f"{work.identity.uid}/")
+    work.finished = True

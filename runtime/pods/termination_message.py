@@ -1,0 +1,57 @@
+"""What a container said when it ended: its termination message file, or the end of its log."""
+
+import logging
+import os
+from pathlib import Path
+
+from runtime.pods.observed import ObservedContainer
+
+logger = logging.getLogger(__name__)
+
+LONGEST_MESSAGE = 4096
+"""Bytes of the file that are shown."""
+LONGEST_LOG, MOST_LINES = 2048, 80
+"""Bytes and lines of the log that stand for the message."""
+
+
+def termination_message(container: ObservedContainer) -> str:
+    """The message of an ended container, "" when it left none."""
+    message = _file_message(container.termination_path) if container.termination_path else ""
+    if not message and container.termination_fallback and container.exit_code:
+        return _log_end(container.log_path)
+    return message
+
+
+def _file_message(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return file.read(LONGEST_MESSAGE).decode(errors="replace")
+    except OSError as error:
+        return f"Error on reading termination-log {path}: {error}"
+
+
+def _log_end(path: str) -> str:
+    try:
+        data = _tail(Path(path), LONGEST_LOG * 2)
+    except OSError as error:
+        logger.warning("cannot read the log %s: %s", path, error)
+        return ""
+    lines = [_content(line) for line in data.splitlines(keepends=True)[-MOST_LINES:]]
+    return b"".join(lines)[-LONGEST_LOG:].decode(errors="replace")
+
+
+def _tail(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        start = max(file.tell() - size, 0)
+        file.seek(start)
+        data = file.read()
+    return data.partition(b"\n")[2] if start else data
+
+
+def _content(line: bytes) -> bytes:
+    """The text of a CRI log line (`time stream tag text`)."""
+    parts = line.split(b" ", 3)
+    if len(parts) < 4:
+        return b""
+    return parts[3] if parts[2] == b"F" else parts[3].rstrip(b"\n")

@@ -1,0 +1,88 @@
+"""One pod's view of the runtime: reads what changed, keeps what was read. It decides nothing.
+
+`observed` is as true as the last read; whoever changes something in the runtime reads it back here.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from cri_api.v1 import api_pb2 as cri
+
+from runtime.container_runtime import ContainerRuntime
+from runtime.errors import NotFound
+from runtime.pods import identity, observed
+from runtime.pods.identity import PodIdentity
+from runtime.pods.observed import ObservedContainer, ObservedPod
+from runtime.pods.termination_message import termination_message
+
+
+class PodView:
+    def __init__(self, runtime: ContainerRuntime, pod: PodIdentity) -> None:
+        self._runtime = runtime
+        self._pod = pod
+        self._sandbox_of: dict[str, str] = {}
+        self.observed = ObservedPod()
+        self.messages: dict[str, str] = {}
+        """Termination messages by container id."""
+
+    def __contains__(self, runtime_id: str) -> bool:
+        return runtime_id in self._sandbox_of or runtime_id in self.observed.sandboxes
+
+    def expect(self, container_id: str, sandbox_id: str) -> None:
+        """This container is the pod's from now on, though it has not been read yet."""
+        self._sandbox_of[container_id] = sandbox_id
+
+    async def refresh(self, ids: Iterable[str]) -> None:
+        """Read these sandboxes and containers again."""
+        await asyncio.gather(*(self._refresh(each) for each in ids))
+
+    async def _refresh(self, runtime_id: str) -> None:
+        if runtime_id in self.observed.sandboxes:
+            await self.read_sandbox(runtime_id)
+        else:
+            await self.read_container(runtime_id)
+
+    async def read_container(self, container_id: str) -> ObservedContainer | None:
+        try:
+            status = await self._runtime.container_status(container_id)
+        except NotFound:
+            self._forget(container_id)
+            return None
+        found = observed.container(status, self._sandbox_of.get(container_id, ""))
+        self.observed.containers[container_id] = found
+        if found.exited and container_id not in self.messages:
+            self.messages[container_id] = termination_message(found)
+        return found
+
+    async def read_sandbox(self, sandbox_id: str) -> None:
+        try:
+            status = await self._runtime.pod_sandbox_status(sandbox_id)
+        except NotFound:
+            self.observed.sandboxes.pop(sandbox_id, None)
+            return
+        self.observed.sandboxes[sandbox_id] = observed.sandbox(status)
+
+    async def relist(self) -> None:
+        """Read everything that bears the pod's uid."""
+        selector = {identity.POD_UID: self._pod.uid}
+        sandboxes, containers = await asyncio.gather(
+            self._runtime.list_pod_sandboxes(cri.PodSandboxFilter(label_selector=selector)),
+            self._runtime.list_containers(cri.ContainerFilter(label_selector=selector)),
+        )
+        self._forget_all_but({each.id for each in sandboxes}, {each.id for each in containers})
+        self._sandbox_of.update({each.id: each.pod_sandbox_id for each in containers})
+        await asyncio.gather(
+            *(self.read_sandbox(each.id) for each in sandboxes),
+            *(self.read_container(each.id) for each in containers),
+        )
+
+    def _forget_all_but(self, sandboxes: set[str], containers: set[str]) -> None:
+        for gone in self.observed.sandboxes.keys() - sandboxes:
+            del self.observed.sandboxes[gone]
+        for gone in self._sandbox_of.keys() - containers:
+            self._forget(gone)
+
+    def _forget(self, container_id: str) -> None:
+        self.observed.containers.pop(container_id, None)
+        self._sandbox_of.pop(container_id, None)
+        self.messages.pop(container_id, None)

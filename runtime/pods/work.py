@@ -1,0 +1,85 @@
+"""What one pod's worker knows: shared by the steps that start, stop and report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kubeling.objects.meta import Object
+from runtime.pods.actions import ProbeResults
+from runtime.pods.activities import Activities
+from runtime.pods.container_status import Knowledge, Waiting
+from runtime.pods.context import NodeContext
+from runtime.pods.identity import PodIdentity
+from runtime.pods.paths import PodPaths
+from runtime.pods.pod_events import PodEvents
+from runtime.pods.pod_status import Verdict
+from runtime.pods.status_writer import StatusWriter
+from runtime.pods.view import PodView
+
+
+@dataclass(slots=True)
+class PodWork:
+    context: NodeContext
+    identity: PodIdentity
+    pod: Object
+    """As the API last showed it; {} for an orphan that the API never showed."""
+    wake: Callable[[], None]
+    view: PodView
+    activities: Activities
+    writer: StatusWriter
+    gone: bool = False
+    """Whether the API has the pod no more."""
+    volumes_ready: bool = False
+    volume_failures: int = 0
+    volumes_stale: bool = False
+    """Whether an object that a volume shows has changed since the files were written."""
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    """Why containers could not be started, by name."""
+    stop_deadlines: dict[str, float] = field(default_factory=dict)
+    """Until when (monotonic) each container that is being stopped may live."""
+    stop_by: float | None = None
+    """Until when (monotonic) the whole pod may live, once it is being stopped."""
+    settled: bool = False
+    """Whether a finished pod's sandbox, volumes and cgroup are cleaned away."""
+    finished: bool = False
+    """Whether nothing of the pod is left, so that the worker may end."""
+    verdict: Verdict | None = None
+    counted_crashes: dict[str, str] = field(default_factory=dict)
+    """The id of the container whose end was counted last in the crash back-off, by name."""
+    probes: ProbeResults = field(default_factory=ProbeResults)
+    unready: frozenset[str] = frozenset()
+
+    @property
+    def paths(self) -> PodPaths:
+        return PodPaths(self.context.root, self.identity)
+
+    @property
+    def events(self) -> PodEvents:
+        return PodEvents(self.context.recorder, self.pod)
+
+    @property
+    def spec(self) -> Object:
+        return self.pod.get("spec") or {}
+
+    @property
+    def knowledge(self) -> Knowledge:
+        return Knowledge(
+            waiting=self.waiting,
+            messages=self.view.messages,
+            unready=self.unready,
+            not_started=self.probes.not_started,
+        )
+
+    @property
+    def host(self) -> str:
+        """The address at which the pod's containers listen."""
+        sandbox = self.view.observed.ready_sandbox
+        if sandbox is not None and sandbox.ips:
+            return sandbox.ips[0]
+        return self.context.host_ips[0]
+
+    def container(self, name: str) -> Object | None:
+        """The container's spec, whichever list it is in."""
+        for each in [*(self.spec.get("initContainers") or []), *(self.spec.get("containers") or [])]:
+            if each["name"] == name:
+                return dict(each)
+        return None

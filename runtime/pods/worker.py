@@ -1,0 +1,157 @@
+"""The worker of one pod: level-triggered, it looks, begins what is missing, reports, and sleeps until woken.
+
+    wanted ─────────> volumes ─> sandbox ─> init containers ─> containers run <─> back-off
+       │                                                            │
+       │ deleted, or gone from the API                              │ all have ended for good
+       v                                                            v
+    terminating: containers stop ─> freed ─> DELETE ─> finished     settled (records stay)
+
+Where a pod stands is never stored: it is derived, each time, from the API's object and the runtime's report.
+What wakes a worker: the informer, the runtime's events, alarms, the end of its own activities.
+"""
+
+import asyncio
+import logging
+from functools import partial
+
+from kubeling.objects.meta import Object, is_terminating, metadata
+from kubeling.objects.tasks import Tasks
+from runtime.errors import RuntimeServiceError
+from runtime.pods import phase as phases
+from runtime.pods.activities import Activities
+from runtime.pods.context import NodeContext
+from runtime.pods.dead_containers import begin_removal
+from runtime.pods.identity import PodIdentity
+from runtime.pods.progress import advance, set_up_volumes
+from runtime.pods.references import pod_references
+from runtime.pods.report import report
+from runtime.pods.status_writer import StatusWriter
+from runtime.pods.termination import terminate
+from runtime.pods.view import PodView
+from runtime.pods.work import PodWork
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN = 1.0
+"""Seconds after which the runtime is asked again when it did not answer."""
+
+
+class PodWorker:
+    """`run` it once; the other methods tell it what happened and return at once."""
+
+    def __init__(
+        self, context: NodeContext, identity: PodIdentity, pod: Object | None, *, known: bool
+    ) -> None:
+        """`known` says that the runtime may have something of the pod; then it is asked before anything."""
+        self._woken = asyncio.Event()
+        self._dirty: set[str] = set()
+        self._relist = known
+        self.work = PodWork(
+            context=context,
+            identity=identity,
+            pod=pod or {},
+            gone=pod is None,
+            wake=self.wake,
+            view=PodView(context.runtime, identity),
+            activities=Activities(identity, clock=context.clock, alarms=context.alarms, wake=self.wake),
+            writer=StatusWriter(context.client, context.clock, identity),
+        )
+        if pod is not None:
+            self._take(pod)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def update(self, pod: Object) -> None:
+        """The API shows the pod like this."""
+        if _generation(pod) != _generation(self.work.pod) or is_terminating(pod):
+            self.work.activities.clear_delays()
+        self._take(pod)
+        self.wake()
+
+    def removed(self) -> None:
+        """The API has the pod no more."""
+        self.work.gone = True
+        self.work.writer.abandon()
+        self.wake()
+
+    def sources_changed(self) -> None:
+        """A ConfigMap or Secret of the pod changed: its files follow, what failed is tried again."""
+        self.work.activities.clear_delays()
+        self.work.volumes_stale = True
+        self.wake()
+
+    def runtime_changed(self, runtime_id: str) -> None:
+        """Something happened to a container or sandbox; "" when it may be anything."""
+        if not runtime_id:
+            self._relist = True
+        elif runtime_id in self.work.view:
+            self._dirty.add(runtime_id)
+        else:
+            return
+        self.wake()
+
+    async def run(self) -> None:
+        """Until nothing of the pod is left."""
+        self.wake()
+        async with Tasks(f"worker-{self.work.identity.namespace}-{self.work.identity.name}") as tasks:
+            tasks.start(self.work.writer.run(), name="status")
+            while not self.work.finished:
+                await self._woken.wait()
+                self._woken.clear()
+                if await self._look():
+                    self._step()
+
+    async def stop(self, *, within: float = 0.0) -> None:
+        """End what the worker has under way, not the pod; half-done steps get so many seconds."""
+        await self.work.activities.finish(within=within)
+
+    def _take(self, pod: Object) -> None:
+        self.work.pod = pod
+        self.work.writer.saw(pod)
+        self.work.context.sources.hold(self.work.identity.uid, pod_references(pod))
+
+    async def _look(self) -> bool:
+        """Read from the runtime what changed; False when it does not answer: then nothing may be decided."""
+        relist, dirty = self._relist, self._dirty
+        self._relist, self._dirty = False, set()
+        try:
+            if relist:
+                await self.work.view.relist()
+            elif dirty:
+                await self.work.view.refresh(dirty)
+        except RuntimeServiceError as error:
+            logger.warning("pod %s: the runtime does not answer: %s", self.work.identity, error)
+            self._relist, self._dirty = relist, self._dirty | dirty
+            self.work.context.alarms.set((self.work.identity.uid, "look"), LOOK_AGAIN)
+            return False
+        return True
+
+    def _step(self) -> None:
+        work = self.work
+        if work.finished:
+            return
+        if work.gone or is_terminating(work.pod) or self._is_over():
+            if not work.gone and not work.activities.any("tear-down", "settle"):
+                report(work)
+            terminate(work)
+            return
+        advance(work)
+        self._refresh_volumes()
+        begin_removal(work)
+        status = report(work)
+        if phases.is_terminal(status["phase"]):
+            self.wake()
+
+    def _is_over(self) -> bool:
+        return phases.is_terminal(self.work.writer.latest.get("phase", ""))
+
+    def _refresh_volumes(self) -> None:
+        work = self.work
+        if work.volumes_stale and work.volumes_ready and "volumes" not in work.activities:
+            work.volumes_stale = False
+            work.activities.begin("volumes", partial(set_up_volumes, work))
+
+
+def _generation(pod: Object) -> object:
+    return metadata(pod).get("generation")

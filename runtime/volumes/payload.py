@@ -1,0 +1,115 @@
+"""The files of ConfigMap, Secret, downward API and projected volumes, as names and contents. Pure."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from kubeling.objects.meta import Object, namespace
+from runtime.pods.downward import DownwardError, PodFacts, field_value, resource_value
+from runtime.pods.environment import named_container
+from runtime.pods.references import CONFIG_MAP, SECRET, Reference, Sources
+from runtime.volumes.atomic_writer import File
+from runtime.volumes.errors import VolumeError
+
+DEFAULT_MODE = 0o644
+Payload = dict[str, File]
+
+
+def volume_payload(pod: Object, volume: Object, sources: Sources, facts: PodFacts) -> Payload | None:
+    """The files of the volume; None when it is of another type.
+
+    Raises:
+        VolumeError: a source is missing, or names a key or field that is not there.
+    """
+    if "configMap" in volume:
+        return _object_payload(CONFIG_MAP, volume["configMap"], "name", pod, sources, volume["name"])
+    if "secret" in volume:
+        return _object_payload(SECRET, volume["secret"], "secretName", pod, sources, volume["name"])
+    if "downwardAPI" in volume:
+        source = volume["downwardAPI"]
+        return _downward_payload(pod, source, facts, volume["name"], default=_mode(source))
+    if "projected" in volume:
+        return _projected(pod, volume, sources, facts)
+    return None
+
+
+def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts) -> Payload:
+    mode = _mode(volume["projected"])
+    files: Payload = {}
+    for source in volume["projected"].get("sources") or []:
+        for kind, field in ((CONFIG_MAP, "configMap"), (SECRET, "secret")):
+            if field in source:
+                given = {**source[field], "defaultMode": mode}
+                files |= _object_payload(kind, given, "name", pod, sources, volume["name"])
+        if "downwardAPI" in source:
+            files |= _downward_payload(pod, source["downwardAPI"], facts, volume["name"], default=mode)
+        if "serviceAccountToken" in source:
+            raise VolumeError.set_up(volume["name"], "serviceAccountToken sources are not supported yet")
+    return files
+
+
+def _object_payload(
+    kind: str, source: Object, name_field: str, pod: Object, sources: Sources, volume_name: str
+) -> Payload:
+    reference = Reference(kind, namespace(pod), source.get(name_field, ""))
+    optional = bool(source.get("optional"))
+    held = sources.get(reference)
+    if held is None and not optional:
+        raise VolumeError.set_up(volume_name, reference.missing)
+    data, mode = _contents(held or {}, kind), _mode(source)
+    items = source.get("items")
+    if not items:
+        return {key: File(content, mode) for key, content in data.items()}
+    files: Payload = {}
+    for item in items:
+        if item["key"] in data:
+            files[_safe(item["path"], volume_name)] = File(data[item["key"]], item.get("mode") or mode)
+        elif not optional:
+            raise VolumeError.set_up(
+                volume_name, f"references non-existent {kind.lower()} key: {item['key']}"
+            )
+    return files
+
+
+def _contents(held: Object, kind: str) -> Mapping[str, bytes]:
+    data = held.get("data") or {}
+    if kind == SECRET:
+        return {key: base64.b64decode(value or "") for key, value in data.items()}
+    binary = held.get("binaryData") or {}
+    return {
+        **{key: value.encode(errors="surrogateescape") for key, value in data.items()},
+        **{key: base64.b64decode(value or "") for key, value in binary.items()},
+    }
+
+
+def _downward_payload(
+    pod: Object, source: Object, facts: PodFacts, volume_name: str, *, default: int
+) -> Payload:
+    files: Payload = {}
+    for item in source.get("items") or []:
+        try:
+            text = _downward_value(pod, item, facts)
+        except DownwardError as error:
+            raise VolumeError.set_up(volume_name, error) from error
+        files[_safe(item["path"], volume_name)] = File(text.encode(), item.get("mode") or default)
+    return files
+
+
+def _downward_value(pod: Object, item: Object, facts: PodFacts) -> str:
+    if item.get("fieldRef"):
+        return field_value(pod, item["fieldRef"].get("fieldPath", ""), facts)
+    selector = item.get("resourceFieldRef") or {}
+    return resource_value(named_container(pod, selector), selector, facts)
+
+
+def _mode(source: Object) -> int:
+    mode = source.get("defaultMode")
+    return DEFAULT_MODE if mode is None else int(mode)
+
+
+def _safe(path: str, volume_name: str) -> str:
+    """A path that stays below the volume's directory."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or parts[0].startswith(".."):
+        raise VolumeError.set_up(volume_name, f"invalid path, must be relative and without ..: {path}")
+    return str(PurePosixPath(path))
