@@ -55,7 +55,7 @@ class Registry:
 
 @contextmanager
 def serving(program: str, directory: Path) -> Iterator[Registry]:
-    port = _free_port()
+    port = free_port()
     configuration = directory / "registry.yaml"
     configuration.write_text(CONFIGURATION.format(root=directory / "data", port=port))
     with (directory / "registry.log").open("wb") as log:
@@ -68,7 +68,7 @@ def serving(program: str, directory: Path) -> Iterator[Registry]:
         process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
