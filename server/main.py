@@ -15,6 +15,7 @@ from kubeling.objects.clock import Clock, SystemClock
 from server.admission.standard import standard
 from server.api.assembly import Api
 from server.api.listener import Listener, ListenError, bind, tls
+from server.api.nodes import Nodes
 from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
@@ -84,12 +85,14 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock) -> int:
         settings=Settings(service_networks=(config.service_cidr,)),
         reviews=Reviews(authenticator, authorization).by_resource(),
     )
+    nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
+    parts.push_async_callback(nodes.close)
     api = Api(
         registry,
         authenticator=authenticator,
         authorization=authorization,
         address=f"{config.advertise_address}:{port}",
-        connects={},
+        nodes=nodes,
     )
     listener = Listener(api.handler)
     await listener.start(listening, context)

@@ -4,8 +4,12 @@ from server.api.discovery import Discovery
 from server.api.handler import Handler
 from server.api.health import Health
 from server.api.metrics import RequestMetrics
+from server.api.nodes import Nodes
+from server.api.object_proxy import ObjectProxy
 from server.api.openapi import OpenAPI
 from server.api.pages import Pages
+from server.api.pod_log import PodLog
+from server.api.pod_streams import PodStreams
 from server.api.resources import Connect, Resources
 from server.api.watch import Watches
 from server.auth.authentication import Authenticator
@@ -25,7 +29,7 @@ class Api:
         authenticator: Authenticator,
         authorization: Authorization,
         address: str,
-        connects: dict[tuple[str, str], Connect],
+        nodes: Nodes,
     ) -> None:
         def kinds() -> list[Kind]:
             return [kind for kind in index.kinds() if registry.serves(kind)]
@@ -38,7 +42,7 @@ class Api:
         self.handler = Handler(
             authenticator=authenticator,
             authorization=authorization,
-            resources=Resources(registry, self._watches, connects),
+            resources=Resources(registry, self._watches, _connects(registry, nodes)),
             pages=pages,
             metrics=metrics,
         )
@@ -56,3 +60,16 @@ class Api:
         health.add("poststarthook/bootstrap", lambda: "" if self._bootstrapped else "not finished")
         health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", to=["readyz"])
         return health
+
+
+def _connects(registry: Registry, nodes: Nodes) -> dict[tuple[str, str], Connect]:
+    """The subresources that are no objects, by plural and subresource."""
+    streams, proxy = PodStreams(registry, nodes), ObjectProxy(registry, nodes)
+    return {
+        ("pods", "log"): PodLog(registry, nodes),
+        ("pods", "exec"): streams.exec,
+        ("pods", "attach"): streams.attach,
+        ("pods", "portforward"): streams.port_forward,
+        ("pods", "proxy"): proxy.pod,
+        ("nodes", "proxy"): proxy.node,
+    }

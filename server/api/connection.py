@@ -4,7 +4,8 @@ The certificate is read once per connection, not per request.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from aiohttp import web
@@ -35,13 +36,15 @@ class Connection(RequestHandler):
             self._user, self._user_known = user_of(tls), True
         return self._user
 
-    def when_lost(self, callback: Callback) -> None:
-        """Call back when the connection ends, unless `forget` comes first."""
+    @contextmanager
+    def ending(self, callback: Callback) -> Iterator[None]:
+        """Call back if the connection ends meanwhile: aiohttp lets a handler run on when its client goes."""
         self._lost.append(callback)
-
-    def forget(self, callback: Callback) -> None:
-        if callback in self._lost:
-            self._lost.remove(callback)
+        try:
+            yield
+        finally:
+            if callback in self._lost:
+                self._lost.remove(callback)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         lost, self._lost = self._lost, []

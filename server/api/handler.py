@@ -82,7 +82,7 @@ class Handler:
 
     def _count(self, info: RequestInfo, answer: Answer, seconds: float) -> None:
         target = _target(info)
-        if isinstance(answer, Stream):
+        if not isinstance(answer, Reply):
             self._metrics.count(target, answer.status)
         else:
             self._metrics.observe(target, answer.status, seconds)

@@ -13,6 +13,8 @@ from typing import cast
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from kubeling.streams.takeover import Takeover
+
 Headers = tuple[tuple[str, str], ...]
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
@@ -133,4 +135,4 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-Answer = Reply | Stream
+Answer = Reply | Stream | Takeover

@@ -60,17 +60,15 @@ class Watches:
     @contextmanager
     def _ending(self, events: WatchStream, request: Request, seconds: float) -> Iterator[WatchStream]:
         """Close the stream of events after so many seconds, when the client goes or when the server stops."""
-        connection = connection_of(request.http)
         timer = asyncio.get_running_loop().call_later(seconds, events.close)
-        connection.when_lost(events.close)
         self._open.add(events)
         if self._stopped:
             events.close()
         try:
-            yield events
+            with connection_of(request.http).ending(events.close):
+                yield events
         finally:
             timer.cancel()
-            connection.forget(events.close)
             self._open.discard(events)
             events.close()
 

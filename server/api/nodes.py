@@ -1,0 +1,123 @@
+"""Where a node's agent listens, by its Node object, and connections to it with the server's certificate."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubeling.objects.errors import InternalError
+from kubeling.objects.meta import Object
+from kubeling.streams.splice import Ends
+from server.config import KeyPair
+from server.registry import index
+from server.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiohttp import ClientSession
+
+_ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
+DEFAULT_PORT = 10250
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A host and port, over TLS or not."""
+
+    host: str
+    port: int
+    secure: bool = True
+
+    @property
+    def authority(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{self.authority}"
+
+
+class Nodes:
+    """Finds node agents and talks to them. `close` ends the connections that are kept open."""
+
+    def __init__(self, registry: Registry, *, client: KeyPair, authority: "Path") -> None:
+        self._registry = registry
+        self._client = client
+        self._authority = authority
+        self._context: ssl.SSLContext | None = None
+        self._session: ClientSession | None = None
+
+    async def endpoint(self, node: str) -> Endpoint:
+        """Where the agent of a node listens.
+
+        Raises:
+            NotFound, InternalError: there is no such node, or it has no address.
+        """
+        kind = index.lookup("", "v1", "nodes")
+        assert kind is not None
+        record = await self._registry.get(kind, "", node)
+        return endpoint_of(record.obj)
+
+    @property
+    def session(self) -> "ClientSession":
+        """An HTTP client that shows the server's certificate."""
+        if self._session is None:
+            from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+            timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+            connector = TCPConnector(ssl=self._tls(), limit=0)
+            self._session = ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        return self._session
+
+    async def dial(self, endpoint: Endpoint) -> Ends:
+        """A bare connection.
+
+        Raises:
+            InternalError: nobody answers there.
+        """
+        context = self._tls() if endpoint.secure else None
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return Ends(*await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context))
+        except (OSError, TimeoutError) as error:
+            raise unreachable(endpoint, error) from error
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            context = ssl.create_default_context(cafile=str(self._authority))
+            context.load_cert_chain(self._client.certificate, self._client.key)
+            self._context = context
+        return self._context
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def endpoint_of(node: Object) -> Endpoint:
+    """The agent's address and port, as the node reports them."""
+    status: Mapping[str, Any] = node.get("status") or {}
+    addresses = status.get("addresses") or []
+    port = status.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port") or DEFAULT_PORT
+    for wanted in _ADDRESS_TYPES:
+        for address in addresses:
+            if address.get("type") == wanted and address.get("address"):
+                return Endpoint(address["address"], int(port))
+    raise InternalError(f"no preferred addresses found; known addresses: {addresses}")
+
+
+def unreachable(endpoint: Endpoint, error: Exception) -> InternalError:
+    reason = "i/o timeout" if isinstance(error, TimeoutError) else _reason(error)
+    return InternalError(f"error dialing backend: dial tcp {endpoint.authority}: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "os_error", error)
+    if isinstance(inner, ConnectionRefusedError):
+        return "connect: connection refused"
+    if isinstance(inner, TimeoutError):
+        return "i/o timeout"
+    return str(getattr(inner, "strerror", None) or inner)

@@ -1,0 +1,65 @@
+"""Plain HTTP through the server to a node or a pod: bodies stream through both ways, nothing is kept."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientError, ClientResponse, web
+
+from server.api.connection import connection_of
+from server.api.nodes import Endpoint, Nodes, unreachable
+from server.api.reply import Answer, Headers, Reply, Stream
+from server.api.request import Request
+from server.api.tunnel import tunnel, wants_upgrade
+
+_PIECE = 64 * 1024
+_HOP_BY_HOP = frozenset(
+    {
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+_NOT_SENT = _HOP_BY_HOP | {"authorization", "host"}
+_NOT_ANSWERED = _HOP_BY_HOP | {"content-length", "content-type", "date", "cache-control"}
+
+
+async def forward(request: Request, nodes: Nodes, endpoint: Endpoint, target: str) -> Answer:
+    """Pass the request on to `target` (path and query) at an endpoint, and its answer back.
+
+    Raises:
+        InternalError: nobody answers there.
+    """
+    http = request.http
+    if wants_upgrade(http):
+        return await tunnel(http, nodes, endpoint, target)
+    headers = [(name, value) for name, value in http.headers.items() if name.lower() not in _NOT_SENT]
+    body = _body(http) if http.can_read_body else None
+    try:
+        async with nodes.session.request(
+            http.method, endpoint.url + target, headers=headers, data=body, allow_redirects=False
+        ) as answer:
+            return await relay(request, answer)
+    except ClientError as error:
+        if http.writer.output_size:
+            raise ConnectionError("the backend broke off") from error
+        raise unreachable(endpoint, error) from error
+
+
+async def relay(request: Request, answer: ClientResponse) -> Answer:
+    """The backend's answer as ours, piece by piece."""
+    headers: Headers = tuple(
+        (name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_ANSWERED
+    )
+    content_type = answer.headers.get("Content-Type", "")
+    if request.http.method == "HEAD" or answer.status in (204, 304):
+        return Reply(status=answer.status, content_type=content_type, headers=headers)
+    out = Stream(request.http, status=answer.status)
+    with connection_of(request.http).ending(answer.close):
+        await out.begin(request.http, content_type=content_type, headers=(*request.stream_headers, *headers))
+        async for piece in answer.content.iter_any():
+            await out.send(piece)
+        await out.end(request.http)
+    return out
+
+
+async def _body(http: web.BaseRequest) -> AsyncIterator[bytes]:
+    while piece := await http.content.read(_PIECE):
+        yield piece
