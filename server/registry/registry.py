@@ -7,14 +7,24 @@ and what a Record's `obj` and `body` hold, is the storage version. Errors are Ap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kubeling.objects.clock import Clock
-from kubeling.objects.errors import GroupResource
+from kubeling.objects.errors import GroupResource, NotFound
 from kubeling.objects.meta import Object
+from server.registry import encoding
 from server.registry.admission import Admission
 from server.registry.context import RequestContext
+from server.registry.create import act, create
+from server.registry.decoding import decoded
+from server.registry.delete import delete, delete_collection
+from server.registry.environment import Environment, unstored
 from server.registry.kind import Kind
+from server.registry.listing import list_records
 from server.registry.options import DeleteOptions, ListOptions, Patch, WatchOptions
+from server.registry.patch import patch_object
 from server.registry.results import DeleteResult, ListResult, UpdateResult
+from server.registry.scale import patch_scale, scale_of, update_scale
 from server.registry.settings import Settings
+from server.registry.table import table
+from server.registry.update import update
 from server.registry.watch import WatchStream
 from server.storage import Record, Store
 
@@ -35,11 +45,12 @@ class Registry:
         reviews: Mapping[GroupResource, Review] | None = None,
     ) -> None:
         """`reviews` answers create-only kinds by resource; the others of them are not served."""
-        raise NotImplementedError
+        self._env = Environment(store, clock, admission, settings or Settings())
+        self._reviews = reviews or {}
 
     def serves(self, kind: Kind) -> bool:
         """Whether requests for the kind can be answered: for discovery."""
-        raise NotImplementedError
+        return kind.stored or kind.resource in self._reviews
 
     async def get(self, kind: Kind, namespace: str, name: str, *, subresource: str = "") -> Record:
         """The object. Namespace is "" for cluster-scoped kinds, here and everywhere.
@@ -47,7 +58,8 @@ class Registry:
         Raises:
             NotFound: there is none of that name.
         """
-        raise NotImplementedError
+        record = self._env.find(kind, namespace, name)
+        return scale_of(kind, record) if subresource == "scale" else record
 
     async def list(self, kind: Kind, namespace: str, options: ListOptions = LIST_ALL) -> ListResult:
         """Objects in the order of namespace and name; namespace "" lists all namespaces.
@@ -56,12 +68,12 @@ class Registry:
             BadRequest: a selector names a field that the kind does not offer, or the options contradict.
             Expired: the continue token's revision has been compacted.
         """
-        raise NotImplementedError
+        return await list_records(self._env, kind, namespace, options)
 
     def watch(self, kind: Kind, namespace: str, options: WatchOptions = WATCH_ALL) -> WatchStream:
         """An async iterator of batches (`list[WatchEvent]`); iterating raises Expired when the revision to
         start from is gone, or when the consumer fell behind too far. Close it with `close()`."""
-        raise NotImplementedError
+        return WatchStream(self._env, kind, namespace, options)
 
     async def create(
         self,
@@ -78,7 +90,23 @@ class Registry:
 
         The record of a subresource, and of a review, holds the answer (a Status, a Scale, ...).
         """
-        raise NotImplementedError
+        if subresource:
+            return await act(self._env, context, kind, namespace, name, obj, subresource)
+        version = version or kind.versions[0]
+        if not kind.stored:
+            return await self._review(context, kind, namespace, obj, version)
+        return await create(self._env, context, kind, namespace, obj, version=version)
+
+    async def _review(
+        self, context: RequestContext, kind: Kind, namespace: str, obj: Object, version: str
+    ) -> Record:
+        answer = self._reviews.get(kind.resource)
+        if answer is None:
+            raise NotFound("the server could not find the requested resource")
+        wanted = decoded(context, kind, version, obj)
+        if kind.namespaced:
+            wanted.setdefault("metadata", {}).setdefault("namespace", namespace)
+        return unstored(kind, await answer(context, wanted))
 
     async def update(
         self,
@@ -92,7 +120,12 @@ class Registry:
         subresource: str = "",
     ) -> UpdateResult:
         """Replace the object, or one subresource of it. A resourceVersion in `obj` must be current."""
-        raise NotImplementedError
+        if subresource == "scale":
+            return await update_scale(self._env, context, kind, namespace, name, obj)
+        version = version or kind.versions[0]
+        return await update(
+            self._env, context, kind, namespace, name, obj, version=version, subresource=subresource
+        )
 
     async def patch(
         self,
@@ -106,7 +139,12 @@ class Registry:
         subresource: str = "",
     ) -> UpdateResult:
         """Apply a patch to the current object in the served version, then update; races are tried again."""
-        raise NotImplementedError
+        if subresource == "scale":
+            return await patch_scale(self._env, context, kind, namespace, name, patch)
+        version = version or kind.versions[0]
+        return await patch_object(
+            self._env, context, kind, namespace, name, patch, version=version, subresource=subresource
+        )
 
     async def delete(
         self,
@@ -117,7 +155,7 @@ class Registry:
         options: DeleteOptions = DELETE_DEFAULT,
     ) -> DeleteResult:
         """Ask for deletion: at once, after the grace period, or when the finalizers are gone."""
-        raise NotImplementedError
+        return await delete(self._env, context, kind, namespace, name, options)
 
     async def delete_collection(
         self,
@@ -128,15 +166,17 @@ class Registry:
         options: DeleteOptions = DELETE_DEFAULT,
     ) -> ListResult:
         """Delete what is selected; gives back the objects as they were found."""
-        raise NotImplementedError
+        return await delete_collection(self._env, context, kind, namespace, list_options, options)
 
     def encode(self, record: Record, kind: Kind, version: str = "", *, subresource: str = "") -> bytes:
         """The object as JSON in a served version; no work at all when that is the storage version."""
-        raise NotImplementedError
+        if subresource == "scale":
+            return record.body
+        return encoding.encode(record, kind, version or kind.versions[0])
 
     def decoded(self, record: Record, kind: Kind, version: str = "") -> Object:
         """The object in a served version; shared, not to be changed."""
-        raise NotImplementedError
+        return encoding.decoded(record, kind, version or kind.versions[0])
 
     def table(
         self,
@@ -151,4 +191,13 @@ class Registry:
     ) -> Object:
         """A meta.k8s.io Table of the records. `include_object` is None, Metadata or Object; without `headers`
         the column definitions are left out (all events of a watch but the first)."""
-        raise NotImplementedError
+        return table(
+            kind,
+            records,
+            version=version or kind.versions[0],
+            include_object=include_object,
+            headers=headers,
+            list_meta=list_meta,
+            table_version=table_version,
+            now=self._env.clock.now(),
+        )

@@ -4,11 +4,11 @@ A strategy holds no state: what it needs of the world comes in a `Scope`. Object
 storage version, decoded and pruned; hooks change them in place. Field paths and messages are upstream's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
@@ -19,6 +19,9 @@ from server.registry.kind import Kind
 from server.registry.options import DeleteOptions
 from server.registry.settings import Settings
 from server.storage import Store
+
+if TYPE_CHECKING:
+    from server.registry.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,13 @@ class Scope:
     settings: Settings
 
 
+Action = Callable[["Environment", RequestContext, Kind, str, str, Object], Awaitable[Object]]
+"""POST to a subresource: environment, context, kind, namespace, name, decoded body; gives the answer."""
+
+
 class Strategy:
+    actions: ClassVar[Mapping[str, Action]] = {}
+    """Subresources that are created rather than read and written: pods/binding, pods/eviction."""
     selectable: ClassVar[tuple[str, ...]] = ()
     """Fields for field selectors, beside metadata.name and metadata.namespace."""
     columns: ClassVar[Sequence[Column]] = NAME_AND_AGE
@@ -40,8 +49,14 @@ class Strategy:
     """metadata.generation counts the changes of everything but metadata and status."""
     create_on_update: ClassVar[bool] = False
     """PUT of a name that does not exist creates it."""
+    unconditional_update: ClassVar[bool] = True
+    """PUT without a resourceVersion is allowed."""
     returns_deleted: ClassVar[bool] = False
     """DELETE answers with the object rather than with a Status."""
+    orphans_by_default: ClassVar[bool] = False
+    """DELETE without a propagation policy leaves the dependents alone (ReplicationControllers, Jobs)."""
+    finals_recorded: ClassVar[bool] = False
+    """Deletion at once still marks the object first, so that watchers see a deletionTimestamp (pods)."""
 
     def name_errors(self, name: str) -> list[str]:
         return subdomain_errors(name)
@@ -66,11 +81,19 @@ class Strategy:
         if "status" in scope.kind.subresources:
             obj["status"] = {}
 
+    def narrowed(self, scope: Scope, subresource: str, obj: Object, old: Object) -> Object:
+        """What an update (`subresource` "": of the object itself) may touch; the rest is `old`'s."""
+        if subresource == "status":
+            return {**old, "metadata": obj.get("metadata") or {}, "status": obj.get("status") or {}}
+        if "status" in scope.kind.subresources:
+            obj["status"] = old.get("status") or {}
+        return obj
+
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
-        """Keep what an update of the main resource may not change. The status is kept already."""
+        """Keep what an update of the object itself may not change. `obj` is narrowed already."""
 
     def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
-        """For /status. The spec is the old one already, and so is most of the metadata."""
+        """The same for subresources that are updated: /status and the like."""
 
     def validate(self, obj: Object) -> list[Cause]:
         return []
@@ -80,6 +103,7 @@ class Strategy:
         return []
 
     def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        """Instead of the other two, for subresources."""
         return []
 
     def warnings(self, obj: Object) -> list[str]:
@@ -90,13 +114,20 @@ class Strategy:
         """Holds what the object takes from a shared pool (addresses, ports) while it is being stored."""
         return nullcontext()
 
-    def prepare_for_delete(self, scope: Scope, obj: Object, options: DeleteOptions) -> int:
-        """The grace period in seconds that deletion of `obj` is given; 0 removes it at once."""
+    def grace_period(self, obj: Object, options: DeleteOptions) -> int:
+        """The seconds between the deletion of `obj` and its removal; 0 removes it at once."""
         return 0
+
+    def prepare_for_delete(self, scope: Scope, obj: Object) -> None:
+        """Deletion of `obj`, which has its deletionTimestamp, has been asked for, but it stays a while."""
 
     def may_be_removed(self, obj: Object) -> bool:
         """Whether an object whose deletion was asked for, and has no finalizers left, can go."""
         return not obj["metadata"].get("deletionGracePeriodSeconds")
+
+    def must_stay(self, obj: Object) -> bool:
+        """Whether deletion can only mark the object: somebody has to clean up first (namespaces)."""
+        return False
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The values under `columns`, for a Table."""

@@ -1,18 +1,171 @@
-"""Watching a resource: initial events, selectors as enter and leave, bookmarks."""
+"""Watching a resource: initial events, selectors as enter and leave, bookmarks.
 
+An object that comes to match a selector is ADDED to the watcher, one that ceases to match DELETED, whatever
+happened to it in the store.
+"""
+
+import asyncio
+from collections.abc import Sequence
 from typing import Self
 
+import orjson
+
+from kubeling.objects import errors
+from server.registry.causes import forbidden
+from server.registry.environment import Environment
+from server.registry.kind import Kind
+from server.registry.listing import revision_of
+from server.registry.options import WatchOptions
 from server.registry.results import WatchEvent
+from server.registry.selection import Matches, matcher
+from server.registry.translation import history_translated
+from server.storage import Event, Record, Watch
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 class WatchStream:
-    """Batches of events for one watcher. One task iterates; `close` ends the iteration."""
+    """Batches of events for one watcher. One task iterates; `close` ends the iteration.
+
+    The store's watch is opened on the first iteration, so that a revision that is gone is an error of the
+    stream and not of the request, as upstream has it.
+    """
+
+    def __init__(self, env: Environment, kind: Kind, namespace: str, options: WatchOptions) -> None:
+        """
+        Raises:
+            BadRequest, Invalid: the options are wrong.
+        """
+        _check(options)
+        self._env = env
+        self._kind = kind
+        self._namespace = namespace or None
+        self._options = options
+        self._matches = matcher(kind, options.selection)
+        self._since = revision_of(options.resource_version)
+        self._watch: Watch | None = None
+        self._closed = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> list[WatchEvent]:
-        raise NotImplementedError
+        """
+        Raises:
+            Expired: the revision to start from is gone, or the watcher fell behind too far.
+            Timeout: the revision to start from has not happened yet.
+        """
+        while not self._closed:
+            with history_translated():
+                batch = self._begin() if self._watch is None else await self._next(self._watch)
+            if batch:
+                return batch
+        raise StopAsyncIteration
 
     def close(self) -> None:
-        raise NotImplementedError
+        self._closed = True
+        if self._watch is not None:
+            self._watch.close()
+
+    def _begin(self) -> list[WatchEvent]:
+        store, initial = self._env.store, _wants_initial_events(self._options)
+        since = store.revision if initial or not self._since else self._since
+        if initial and self._since > store.revision:
+            since = self._since
+        self._watch = store.watch(self._kind.stored_in, namespace=self._namespace, since=since)
+        if not initial:
+            return []
+        found = store.list(self._kind.stored_in, self._namespace)
+        events = [WatchEvent("ADDED", record) for record in found if self._selected(record)]
+        if self._options.send_initial_events and self._options.bookmarks:
+            events.append(self._bookmark(since, initial_events_end=True))
+        return events
+
+    async def _next(self, watch: Watch) -> list[WatchEvent]:
+        try:
+            async with asyncio.timeout(self._options.bookmark_seconds if self._options.bookmarks else None):
+                batch = await anext(watch)
+        except TimeoutError:
+            return [self._bookmark(watch.revision)]
+        except StopAsyncIteration:
+            self._closed = True
+            return []
+        return self._seen(batch)
+
+    def _seen(self, batch: Sequence[Event]) -> list[WatchEvent]:
+        if self._matches is None:
+            return [WatchEvent(event.type, event.record) for event in batch]
+        found = (_transition(event, self._matches) for event in batch)
+        return [event for event in found if event is not None]
+
+    def _selected(self, record: Record) -> bool:
+        return self._matches is None or self._matches(record)
+
+    def _bookmark(self, revision: int, *, initial_events_end: bool = False) -> WatchEvent:
+        return WatchEvent("BOOKMARK", _bookmark(self._kind, revision, initial_events_end=initial_events_end))
+
+
+def _transition(event: Event, matches: Matches) -> WatchEvent | None:
+    was = event.previous is not None and matches(event.previous)
+    if event.type == "DELETED":
+        return WatchEvent("DELETED", event.record) if was or matches(event.record) else None
+    now = matches(event.record)
+    if now:
+        return WatchEvent("MODIFIED" if was else "ADDED", event.record)
+    return WatchEvent("DELETED", _departed(event)) if was else None
+
+
+def _departed(event: Event) -> Record:
+    """The object as it was while it matched, at the revision at which it ceased to."""
+    found: Record | None = event.record.cache.get("departed")
+    if found is None:
+        previous = event.previous or event.record
+        obj = previous.copy()
+        obj["metadata"]["resourceVersion"] = str(event.record.revision)
+        found = Record(
+            resource=previous.resource,
+            namespace=previous.namespace,
+            name=previous.name,
+            uid=previous.uid,
+            revision=event.record.revision,
+            created_revision=previous.created_revision,
+            body=orjson.dumps(obj),
+        )
+        event.record.cache["departed"] = found
+    return found
+
+
+def _bookmark(kind: Kind, revision: int, *, initial_events_end: bool) -> Record:
+    own: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_events_end:
+        own["annotations"] = {INITIAL_EVENTS_END: "true"}
+    obj = {"kind": kind.kind, "apiVersion": kind.storage_api_version, "metadata": own}
+    return Record(
+        resource=kind.stored_in,
+        namespace="",
+        name="",
+        uid="",
+        revision=revision,
+        created_revision=0,
+        body=orjson.dumps(obj),
+    )
+
+
+def _wants_initial_events(options: WatchOptions) -> bool:
+    if options.send_initial_events is not None:
+        return options.send_initial_events
+    return options.resource_version in ("", "0")
+
+
+def _check(options: WatchOptions) -> None:
+    match, initial = options.resource_version_match, options.send_initial_events
+    if initial is None and match:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        raise _invalid("resourceVersionMatch", why)
+    if initial is not None and match != "NotOlderThan":
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        raise _invalid("resourceVersionMatch", why)
+
+
+def _invalid(field: str, why: str) -> errors.Invalid:
+    return errors.invalid("ListOptions", "", [forbidden(field, why)], group="meta.k8s.io")

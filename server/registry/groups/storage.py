@@ -9,7 +9,7 @@ _GROUP = "storage.k8s.io"
 
 KINDS = (
     Kind(_GROUP, "CSIDriver", "csidrivers", Generational(), namespaced=False),
-    Kind(_GROUP, "CSINode", "csinodes", Strategy(), namespaced=False),
+    Kind(_GROUP, "CSINode", "csinodes", Strategy(), namespaced=False, subresources=status("CSINode")),
     Kind(_GROUP, "CSIStorageCapacity", "csistoragecapacities", Strategy()),
     Kind(_GROUP, "StorageClass", "storageclasses", Strategy(), namespaced=False, short_names=("sc",)),
     Kind(

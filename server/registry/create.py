@@ -1,0 +1,116 @@
+"""Create: decode, default, admit, prepare, name, validate, reserve, store."""
+
+from kubeling.objects import errors
+from kubeling.objects.errors import ApiError
+from kubeling.objects.meta import Object
+from kubeling.objects.meta import name as name_of
+from server.registry import metadata
+from server.registry.context import RequestContext
+from server.registry.decoding import decoded, decoded_body
+from server.registry.environment import Environment, attributes, unstored
+from server.registry.kind import Kind
+from server.registry.strategy import Scope
+from server.registry.translation import translated
+from server.storage import Record
+
+_GENERATED_NAMES = 8
+"""How many generated names are tried when they are taken."""
+
+
+async def create(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    obj: Object,
+    *,
+    version: str,
+    name: str = "",
+) -> Record:
+    """Add an object; `name` is the one that the URL names, if it does (creation by update)."""
+    wanted = decoded(context, kind, version, obj)
+    _check_name(wanted, name)
+    metadata.place(kind, namespace, wanted)
+    scope = env.scope(context, kind)
+    kind.strategy.default(wanted)
+    asked = attributes(
+        scope, "CREATE", version=version, namespace=namespace, name=name_of(wanted), obj=wanted
+    )
+    await env.admission.mutate(asked)
+    if metadata.of(wanted).pop("resourceVersion", None):
+        raise ApiError("resourceVersion should not be set on objects to be created", reason="")
+    metadata.fill(scope, wanted)
+    kind.strategy.prepare_for_create(scope, wanted)
+    return await _named(env, scope, namespace, wanted, version=version)
+
+
+async def act(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    obj: Object,
+    subresource: str,
+) -> Record:
+    """POST to a subresource of an object: the kind's strategy knows what that does."""
+    action = kind.strategy.actions.get(subresource)
+    if action is None:
+        raise errors.NotFound("the server could not find the requested resource")
+    body = decoded_body(context, kind, kind.subresources[subresource], obj)
+    return unstored(kind, await action(env, context, kind, namespace, name, body))
+
+
+def _check_name(obj: Object, name: str) -> None:
+    own = metadata.of(obj)
+    if not name:
+        return
+    if own.get("name", name) != name:
+        raise errors.BadRequest(
+            f"the name of the object ({own['name']}) does not match the name on the URL ({name})"
+        )
+    own["name"] = name
+
+
+async def _named(env: Environment, scope: Scope, namespace: str, obj: Object, *, version: str) -> Record:
+    own = metadata.of(obj)
+    if own.get("name") or not own.get("generateName"):
+        return await _stored(env, scope, namespace, obj, version=version)
+    for attempt in range(_GENERATED_NAMES):
+        own["name"] = metadata.generated_name(own["generateName"])
+        try:
+            return await _stored(env, scope, namespace, obj, version=version)
+        except errors.AlreadyExists:
+            if attempt == _GENERATED_NAMES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _stored(env: Environment, scope: Scope, namespace: str, obj: Object, *, version: str) -> Record:
+    kind, name = scope.kind, name_of(obj)
+    causes = [*metadata.validate(kind, obj), *kind.strategy.validate(obj)]
+    if causes:
+        raise errors.invalid(kind.kind, name, causes, group=kind.group)
+    asked = attributes(scope, "CREATE", version=version, namespace=namespace, name=name, obj=obj)
+    await env.admission.validate(asked)
+    scope.context.warnings.extend(kind.strategy.warnings(obj))
+    with kind.strategy.reserve(scope, obj, None):
+        return await _committed(env, scope, namespace, name, obj)
+
+
+async def _committed(env: Environment, scope: Scope, namespace: str, name: str, obj: Object) -> Record:
+    kind = scope.kind
+    taken = env.store.get(kind.stored_in, namespace, name)
+    if taken is not None:
+        raise _already_exists(kind, taken)
+    if scope.context.dry_run:
+        return unstored(kind, obj)
+    with translated(kind, name):
+        return await env.store.create(kind.stored_in, namespace, name, obj)
+
+
+def _already_exists(kind: Kind, taken: Record) -> errors.AlreadyExists:
+    error = errors.already_exists(kind.resource, taken.name)
+    if taken.obj["metadata"].get("deletionTimestamp"):
+        return errors.AlreadyExists(f"object is being deleted: {error.message}", details=error.details)
+    return error

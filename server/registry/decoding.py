@@ -1,0 +1,75 @@
+"""From a request's object to the storage version: apiVersion and kind, types, unknown fields, conversion."""
+
+from collections.abc import Sequence
+
+from kubeling.objects.errors import BadRequest
+from kubeling.objects.meta import Object
+from server.registry.context import RequestContext
+from server.registry.kind import Kind, Subresource
+from server.schema.decode import Decoded, decode
+from server.schema.errors import DecodeError
+from server.schema.types import struct_of
+
+
+def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> Object:
+    """The object in the storage version, its own dict all the way down to what has no inner structure.
+
+    Raises:
+        BadRequest: it is of another kind or version, or does not fit the type; in a strict request also when
+            it has unknown or duplicate fields.
+    """
+    group_version = kind.api_version(version)
+    found = checked(context, group_version, kind.group, version, kind.kind, obj)
+    found["apiVersion"], found["kind"] = kind.storage_api_version, kind.kind
+    return kind.strategy.to_storage(found, version)
+
+
+def decoded_body(context: RequestContext, kind: Kind, body: Subresource, obj: Object) -> Object:
+    """The body of a subresource that has a kind of its own, such as Binding or Scale."""
+    group, version = (body.group, body.version) if body.version else (kind.group, kind.version)
+    return checked(context, f"{group}/{version}" if group else version, group, version, body.kind, obj)
+
+
+def checked(
+    context: RequestContext, group_version: str, group: str, version: str, kind: str, obj: Object
+) -> Object:
+    """The object after the type checks; unknown fields become errors or warnings, as the context says."""
+    _check_identity(group_version, kind, obj)
+    struct = struct_of(group, version, kind)
+    if struct is None:
+        return dict(obj)
+    try:
+        found: Decoded = decode(struct, obj)
+    except DecodeError as error:
+        raise BadRequest(cannot_be_handled(group_version, kind, str(error))) from error
+    problems = strict_problems(context, found.unknown)
+    if problems and context.field_validation == "Strict":
+        why = f"strict decoding error: {', '.join(problems)}"
+        raise BadRequest(cannot_be_handled(group_version, kind, why))
+    if context.field_validation == "Warn":
+        context.warnings.extend(problems)
+    return found.obj
+
+
+def strict_problems(context: RequestContext, unknown: Sequence[str]) -> list[str]:
+    duplicates = [f'duplicate field "{path}"' for path in context.unread_duplicates]
+    return duplicates + [f'unknown field "{path}"' for path in unknown]
+
+
+def cannot_be_handled(group_version: str, kind: str, why: str) -> str:
+    return f'{kind} in version "{group_version.rpartition("/")[2]}" cannot be handled as a {kind}: {why}'
+
+
+def _check_identity(group_version: str, kind: str, obj: Object) -> None:
+    version, found = obj.get("apiVersion"), obj.get("kind")
+    if version not in (None, "", group_version):
+        raise BadRequest(
+            f"the API version in the data ({version}) does not match the expected API version"
+            f" ({group_version})"
+        )
+    if found not in (None, "", kind):
+        short = group_version.rpartition("/")[2]
+        raise BadRequest(
+            f'{found} in version "{short}" cannot be handled as a {kind}: no kind "{found}" is'
+            f' expected here, but "{kind}"'
+        )

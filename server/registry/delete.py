@@ -1,0 +1,179 @@
+"""Delete and deletecollection: preconditions, finalizers, grace periods, removal.
+
+An object goes at once unless it has finalizers, a grace period, or is of a kind that must be cleaned up first
+(namespaces). Otherwise deletion is marked by metadata.deletionTimestamp, and whoever takes the last obstacle
+away (an update, or a delete with grace period 0) removes it.
+"""
+
+from datetime import timedelta
+
+from kubeling.objects import errors, meta
+from kubeling.objects.meta import Object
+from server.registry import metadata
+from server.registry.causes import invalid
+from server.registry.context import RequestContext
+from server.registry.environment import Environment, attributes, unstored
+from server.registry.kind import Kind
+from server.registry.listing import list_records
+from server.registry.options import DeleteOptions, ListOptions
+from server.registry.results import DeleteResult, ListResult
+from server.registry.strategy import Scope
+from server.registry.translation import translated
+from server.registry.update import is_done, uid_mismatch
+from server.storage import Record
+from server.storage.errors import RevisionConflict
+
+_ATTEMPTS = 20
+_POLICIES = ("", "Orphan", "Background", "Foreground")
+
+
+async def delete(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    options: DeleteOptions,
+) -> DeleteResult:
+    _check_options(options)
+    for _ in range(_ATTEMPTS):
+        record = env.find(kind, namespace, name)
+        _check_preconditions(kind, record, options)
+        scope = env.scope(context, kind)
+        asked = attributes(
+            scope, "DELETE", version=kind.version, namespace=namespace, name=name, old=record.obj
+        )
+        await env.admission.validate(asked)
+        try:
+            return await _attempt(env, scope, record, options)
+        except RevisionConflict:
+            if options.resource_version:
+                break
+    raise errors.conflict(kind.resource, name)
+
+
+async def delete_collection(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    list_options: ListOptions,
+    options: DeleteOptions,
+) -> ListResult:
+    found = await list_records(env, kind, namespace, list_options)
+    for record in found.records:
+        try:
+            await delete(env, context, kind, record.namespace, record.name, options)
+        except errors.NotFound:
+            continue
+    return found
+
+
+def _check_options(options: DeleteOptions) -> None:
+    if options.propagation_policy not in _POLICIES:
+        supported = " or ".join(f'"{each}"' for each in ("Foreground", "Background", "Orphan"))
+        why = f"DeletionPropagation need to be one of {supported} or nil"
+        cause = invalid("propagationPolicy", options.propagation_policy, why)
+        raise errors.invalid("DeleteOptions", "", [cause])
+    if options.propagation_policy and options.orphan_dependents is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        cause = invalid("propagationPolicy", options.propagation_policy, why)
+        raise errors.invalid("DeleteOptions", "", [cause])
+
+
+def _check_preconditions(kind: Kind, record: Record, options: DeleteOptions) -> None:
+    if options.uid and options.uid != record.uid:
+        raise errors.conflict(kind.resource, record.name, uid_mismatch(options.uid, record.uid))
+    if options.resource_version and options.resource_version != str(record.revision):
+        why = (
+            f"Precondition failed: ResourceVersion in precondition: {options.resource_version},"
+            f" ResourceVersion in object meta: {record.revision}"
+        )
+        raise errors.conflict(kind.resource, record.name, why)
+
+
+async def _attempt(env: Environment, scope: Scope, record: Record, options: DeleteOptions) -> DeleteResult:
+    kind, obj = scope.kind, record.copy()
+    _mark(scope, obj, options)
+    if is_done(kind, obj):
+        final = obj if kind.strategy.finals_recorded or _was_marked(record) else None
+        return _answer(kind, await _removed(env, scope, record, final), removed=True)
+    if obj == record.obj:
+        return DeleteResult(record, removed=False)
+    return DeleteResult(await _marked(env, scope, record, obj), removed=False)
+
+
+def _was_marked(record: Record) -> bool:
+    return meta.is_terminating(record.obj)
+
+
+def _mark(scope: Scope, obj: Object, options: DeleteOptions) -> None:
+    """Set what asks for deletion, or shorten a grace period that runs already."""
+    own, strategy = obj["metadata"], scope.kind.strategy
+    grace = max(strategy.grace_period(obj, options), 0)
+    _set_finalizers(own, strategy.orphans_by_default, options)
+    if not own.get("deletionTimestamp"):
+        own["deletionTimestamp"] = meta.timestamp(scope.now + timedelta(seconds=grace))
+        own["deletionGracePeriodSeconds"] = grace
+        if own.get("generation"):
+            own["generation"] += 1
+        strategy.prepare_for_delete(scope, obj)
+    elif options.grace_period_seconds is not None and grace < own.get("deletionGracePeriodSeconds", 0):
+        running = timedelta(seconds=own["deletionGracePeriodSeconds"] - grace)
+        own["deletionTimestamp"] = meta.timestamp(meta.parse_timestamp(own["deletionTimestamp"]) - running)
+        own["deletionGracePeriodSeconds"] = grace
+
+
+def _set_finalizers(own: Object, orphans_by_default: bool, options: DeleteOptions) -> None:
+    """Orphaning and foreground deletion are finalizers, which the garbage collector works off."""
+    policy = options.propagation_policy
+    if options.orphan_dependents is not None:
+        policy = "Orphan" if options.orphan_dependents else "Background"
+    present = own.get("finalizers") or []
+    if not policy:
+        held = metadata.ORPHAN in present or metadata.FOREGROUND in present
+        policy = "" if held else "Orphan" if orphans_by_default else "Background"
+    if not policy:
+        return
+    wanted = {"Orphan": metadata.ORPHAN, "Foreground": metadata.FOREGROUND}.get(policy)
+    kept = [each for each in present if each not in (metadata.ORPHAN, metadata.FOREGROUND)]
+    finalizers = [*kept, wanted] if wanted else kept
+    if finalizers:
+        own["finalizers"] = finalizers
+    else:
+        own.pop("finalizers", None)
+
+
+async def _removed(env: Environment, scope: Scope, record: Record, final: Object | None) -> Record:
+    if scope.context.dry_run:
+        return unstored(scope.kind, final or record.obj)
+    with translated(scope.kind, record.name):
+        return await env.store.delete(
+            record.resource, record.namespace, record.name, expected=record.revision, obj=final
+        )
+
+
+async def _marked(env: Environment, scope: Scope, record: Record, obj: Object) -> Record:
+    if scope.context.dry_run:
+        return unstored(scope.kind, obj)
+    with translated(scope.kind, record.name):
+        return await env.store.update(
+            record.resource, record.namespace, record.name, obj, expected=record.revision
+        )
+
+
+def _answer(kind: Kind, record: Record, *, removed: bool) -> DeleteResult:
+    if kind.strategy.returns_deleted:
+        return DeleteResult(record, removed)
+    details: Object = {"name": record.name}
+    if kind.group:
+        details["group"] = kind.group
+    details |= {"kind": kind.plural, "uid": record.uid}
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": details,
+    }
+    return DeleteResult(record, removed, status)

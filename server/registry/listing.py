@@ -1,0 +1,157 @@
+"""List: selection, chunks with continue tokens, and the resourceVersion that a list may ask for."""
+
+from collections.abc import Sequence
+
+from kubeling.objects import errors
+from kubeling.objects.errors import BadRequest
+from kubeling.objects.meta import Object
+from server.registry import continuation
+from server.registry.causes import forbidden, not_supported
+from server.registry.environment import Environment
+from server.registry.kind import Kind
+from server.registry.options import ListOptions
+from server.registry.results import ListResult
+from server.registry.selection import Matches, matcher
+from server.registry.translation import history_translated, too_large
+from server.storage import Record
+from server.storage.errors import Compacted, FutureRevision
+
+_EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
+
+
+async def list_records(env: Environment, kind: Kind, namespace: str, options: ListOptions) -> ListResult:
+    matches = matcher(kind, options.selection)
+    _check(options)
+    if options.continue_token:
+        return await _continued(env, kind, namespace, options, matches)
+    exact = _exact_revision(env, options)
+    if exact is not None:
+        with history_translated():
+            return await _chunk(env, kind, namespace, options, matches, revision=exact, after=None)
+    return _current(env, kind, namespace, options, matches)
+
+
+def _check(options: ListOptions) -> None:
+    match, version = options.resource_version_match, options.resource_version
+    if options.continue_token and version not in ("", "0"):
+        raise BadRequest("specifying resource version is not allowed when using continue")
+    if not match:
+        return
+    if options.continue_token:
+        raise _invalid(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for continue"))
+    if not version:
+        why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        raise _invalid(forbidden("resourceVersionMatch", why))
+    if match not in (_EXACT, _NOT_OLDER):
+        raise _invalid(not_supported("resourceVersionMatch", match, (_EXACT, _NOT_OLDER)))
+    if match == _EXACT and version == "0":
+        why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        raise _invalid(forbidden("resourceVersionMatch", why))
+
+
+def _invalid(cause: errors.Cause) -> errors.Invalid:
+    return errors.invalid("ListOptions", "", [cause], group="meta.k8s.io")
+
+
+def revision_of(text: str) -> int:
+    """A resourceVersion parameter as a revision; "" is 0.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    if text and not text.isdecimal():
+        raise BadRequest(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    return int(text or 0)
+
+
+def _exact_revision(env: Environment, options: ListOptions) -> int | None:
+    """The revision that must be listed as it was; None for the current state, which is always new enough."""
+    revision = revision_of(options.resource_version)
+    legacy = options.limit > 0 and not options.resource_version_match
+    if revision and (options.resource_version_match == _EXACT or legacy):
+        return revision
+    if revision > env.store.revision:
+        raise too_large(FutureRevision(requested=revision, current=env.store.revision))
+    return None
+
+
+def _current(
+    env: Environment, kind: Kind, namespace: str, options: ListOptions, matches: Matches | None
+) -> ListResult:
+    revision = env.store.revision
+    name = options.selection.fields.exact("metadata.name")
+    found: Sequence[Record]
+    if name and (namespace or not kind.namespaced):
+        record = env.store.get(kind.stored_in, namespace, name)
+        found = [record] if record else []
+    else:
+        found = env.store.list(kind.stored_in, namespace or None)
+    if matches is not None:
+        found = [record for record in found if matches(record)]
+    if not options.limit or len(found) <= options.limit:
+        return ListResult(found, revision)
+    chunk = found[: options.limit]
+    token = continuation.encode(revision, _place(chunk[-1]))
+    remaining = len(found) - len(chunk) if matches is None else None
+    return ListResult(chunk, revision, token, remaining)
+
+
+async def _continued(
+    env: Environment, kind: Kind, namespace: str, options: ListOptions, matches: Matches | None
+) -> ListResult:
+    revision, after = continuation.decode(options.continue_token)
+    revision = env.store.revision if revision < 0 else revision
+    try:
+        return await _chunk(env, kind, namespace, options, matches, revision=revision, after=after)
+    except Compacted as error:
+        raise continuation.expired(after) from error
+    except FutureRevision as error:
+        raise too_large(error) from error
+
+
+async def _chunk(
+    env: Environment,
+    kind: Kind,
+    namespace: str,
+    options: ListOptions,
+    matches: Matches | None,
+    *,
+    revision: int,
+    after: tuple[str, str] | None,
+) -> ListResult:
+    """The next objects, as of `revision`, that match; as many log reads as it takes to find them."""
+    chosen: list[Record] = []
+    while True:
+        found, remaining = await env.store.list_at(
+            kind.stored_in, namespace or None, revision=revision, after=after, limit=options.limit
+        )
+        for position, record in enumerate(found):
+            if matches is None or matches(record):
+                chosen.append(record)
+            if options.limit and len(chosen) == options.limit:
+                left = remaining + len(found) - position - 1
+                return _partial(chosen, revision, left, known=matches is None)
+        if not remaining or not found:
+            return ListResult(chosen, revision)
+        after = _place(found[-1])
+
+
+def _partial(chosen: list[Record], revision: int, left: int, *, known: bool) -> ListResult:
+    if not left:
+        return ListResult(chosen, revision)
+    token = continuation.encode(revision, _place(chosen[-1]))
+    return ListResult(chosen, revision, token, left if known else None)
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return record.namespace, record.name
+
+
+def list_meta(result: ListResult) -> Object:
+    """The ListMeta of a result."""
+    found: Object = {"resourceVersion": str(result.revision)}
+    if result.continue_token:
+        found["continue"] = result.continue_token
+    if result.remaining:
+        found["remainingItemCount"] = result.remaining
+    return found

@@ -1,0 +1,139 @@
+"""Patch: the current object in the request's version, the patch applied, then the way of every update.
+
+Races are tried again on the new state, as Kubernetes does, unless the patch itself names a resourceVersion.
+"""
+
+from typing import Any
+
+import orjson
+
+from kubeling.objects import errors
+from kubeling.objects.errors import BadRequest
+from kubeling.objects.meta import Object
+from server.registry import encoding, metadata
+from server.registry.causes import invalid
+from server.registry.context import RequestContext
+from server.registry.decoding import strict_problems
+from server.registry.environment import Environment
+from server.registry.kind import Kind
+from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
+from server.registry.results import UpdateResult
+from server.registry.update import write
+from server.schema.decode import decode
+from server.schema.errors import DecodeError, PatchError
+from server.schema.json_patch import PatchTooLarge, json_patch
+from server.schema.merge_patch import merge_patch
+from server.schema.nodes import Struct
+from server.schema.strategic import strategic_merge
+from server.schema.types import struct_of
+from server.storage import Record
+
+ATTEMPTS = 6
+"""One, and upstream's five retries."""
+SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+
+
+async def patch_object(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    patch: Patch,
+    *,
+    version: str,
+    subresource: str,
+) -> UpdateResult:
+    struct = struct_of(kind.group, version, kind.kind)
+
+    def wanted(record: Record) -> Object:
+        current = encoding.decoded(record, kind, version)
+        patched = applied(struct, current, patch)
+        obj = _decoded(context, struct, patched)
+        _check_identity(kind, namespace, name, obj)
+        obj["apiVersion"], obj["kind"] = kind.storage_api_version, kind.kind
+        stored = kind.strategy.to_storage(obj, version)
+        kind.strategy.default(stored)
+        return stored
+
+    return await write(
+        env,
+        context,
+        kind,
+        namespace,
+        name,
+        wanted=wanted,
+        version=version,
+        subresource=subresource,
+        attempts=ATTEMPTS,
+    )
+
+
+def applied(struct: Struct | None, current: Object, patch: Patch) -> Any:
+    """The patched object, not yet decoded.
+
+    Raises:
+        UnsupportedMediaType, BadRequest, RequestEntityTooLarge, Invalid: as the API server answers.
+    """
+    try:
+        return _apply(struct, current, patch)
+    except PatchTooLarge as error:
+        raise errors.RequestEntityTooLarge(f"Request entity is too large: {error}") from error
+    except DecodeError as error:
+        raise BadRequest(str(error)) from error
+    except PatchError as error:
+        raise _rejected(str(error)) from error
+
+
+def _apply(struct: Struct | None, current: Object, patch: Patch) -> Any:
+    if patch.content_type == JSON_PATCH:
+        return json_patch(current, patch.body)
+    if patch.content_type not in SUPPORTED:
+        raise unsupported(patch.content_type)
+    if not isinstance(patch.body, dict):
+        raise DecodeError("json: cannot unmarshal array into Go value of type map[string]interface {}")
+    if patch.content_type == MERGE_PATCH or struct is None:
+        return merge_patch(current, patch.body)
+    return strategic_merge(struct, current, patch.body)
+
+
+def unsupported(content_type: str) -> errors.UnsupportedMediaType:
+    return errors.UnsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(SUPPORTED)
+    )
+
+
+def _rejected(why: str) -> errors.Invalid:
+    cause = {"reason": "UnexpectedServerResponse", "message": why}
+    return errors.Invalid(
+        "the server rejected our request due to an error in our request", details={"causes": [cause]}
+    )
+
+
+def _decoded(context: RequestContext, struct: Struct | None, patched: Any) -> Object:
+    if struct is None:
+        return dict(patched)
+    try:
+        found = decode(struct, patched)
+    except DecodeError as error:
+        raise _invalid_patch(patched, str(error)) from error
+    problems = strict_problems(context, found.unknown)
+    if problems and context.field_validation == "Strict":
+        raise _invalid_patch(patched, f"strict decoding error: {', '.join(problems)}")
+    if context.field_validation == "Warn":
+        context.warnings.extend(each for each in problems if each not in context.warnings)
+    return found.obj
+
+
+def _invalid_patch(patched: Any, why: str) -> errors.Invalid:
+    return errors.invalid("", "", [invalid("patch", orjson.dumps(patched).decode(), why)])
+
+
+def _check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:
+    own = metadata.of(obj)
+    if own.setdefault("name", name) != name:
+        raise BadRequest(
+            f"the name of the object ({own['name']}) does not match the name on the URL ({name})"
+        )
+    metadata.place(kind, namespace, obj)

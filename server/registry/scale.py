@@ -1,0 +1,94 @@
+"""The scale subresource: a Scale made from an object's replicas and selector, and written back to it."""
+
+from collections.abc import Callable
+
+from kubeling.objects import errors
+from kubeling.objects.errors import BadRequest
+from kubeling.objects.meta import Object
+from server.registry.causes import at_least
+from server.registry.context import RequestContext
+from server.registry.decoding import decoded_body
+from server.registry.environment import Environment, unstored
+from server.registry.kind import Kind
+from server.registry.options import Patch
+from server.registry.patch import ATTEMPTS, applied
+from server.registry.results import UpdateResult
+from server.registry.selectors import selector_text
+from server.registry.update import write
+from server.schema.types import struct_of
+from server.storage import Record
+
+_COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+
+
+def scale_of(kind: Kind, record: Record) -> Record:
+    """The Scale of an object, as a record of its own."""
+    return unstored(kind, _scale(record.obj))
+
+
+def _scale(obj: Object) -> Object:
+    own, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+    scale: Object = {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: own[name] for name in _COPIED if name in own},
+        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
+        "status": {"replicas": status.get("replicas", 0)},
+    }
+    if text := selector_text(spec.get("selector")):
+        scale["status"]["selector"] = text
+    return scale
+
+
+async def update_scale(
+    env: Environment, context: RequestContext, kind: Kind, namespace: str, name: str, obj: Object
+) -> UpdateResult:
+    scale = decoded_body(context, kind, kind.subresources["scale"], obj)
+    if (scale.get("metadata") or {}).get("name", name) != name:
+        raise BadRequest(f"the name of the object does not match the name on the URL ({name})")
+    return await _write(env, context, kind, namespace, name, scale=lambda record: scale, attempts=10)
+
+
+async def patch_scale(
+    env: Environment, context: RequestContext, kind: Kind, namespace: str, name: str, patch: Patch
+) -> UpdateResult:
+    struct = struct_of("autoscaling", "v1", "Scale")
+    body = kind.subresources["scale"]
+
+    def patched(record: Record) -> Object:
+        return decoded_body(context, kind, body, applied(struct, _scale(record.obj), patch))
+
+    return await _write(env, context, kind, namespace, name, scale=patched, attempts=ATTEMPTS)
+
+
+async def _write(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    *,
+    scale: Callable[[Record], Object],
+    attempts: int,
+) -> UpdateResult:
+    def wanted(record: Record) -> Object:
+        given, obj = scale(record), record.copy()
+        replicas = (given.get("spec") or {}).get("replicas", 0)
+        if causes := at_least("spec.replicas", replicas):
+            raise errors.invalid("Scale", name, causes, group="autoscaling")
+        obj["spec"]["replicas"] = replicas
+        if version := (given.get("metadata") or {}).get("resourceVersion"):
+            obj["metadata"]["resourceVersion"] = version
+        return obj
+
+    result = await write(
+        env,
+        context,
+        kind,
+        namespace,
+        name,
+        wanted=wanted,
+        version=kind.version,
+        attempts=attempts,
+    )
+    return UpdateResult(scale_of(kind, result.record))

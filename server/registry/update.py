@@ -1,0 +1,190 @@
+"""Update, the way of PUT, every patch, /status and /scale: current object, wanted object, compare-and-swap.
+
+Kubernetes' rules: a resourceVersion in the wanted object must be the current one; without one, the update is
+unconditional and simply goes again when it loses a race. An update that changes nothing writes nothing. One
+that takes the last finalizer from an object under deletion removes it.
+"""
+
+from collections.abc import Callable
+
+from kubeling.objects import errors
+from kubeling.objects.errors import BadRequest
+from kubeling.objects.meta import Object
+from server.registry import metadata
+from server.registry.causes import invalid
+from server.registry.context import RequestContext
+from server.registry.create import create
+from server.registry.decoding import decoded
+from server.registry.environment import Environment, attributes, unstored
+from server.registry.kind import Kind
+from server.registry.results import UpdateResult
+from server.registry.strategy import Scope
+from server.registry.translation import translated
+from server.storage import Record
+from server.storage.errors import RevisionConflict
+
+Wanted = Callable[[Record], Object]
+"""From the current record, the object as it should be, in the storage version and the caller's own."""
+
+
+async def update(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    obj: Object,
+    *,
+    version: str,
+    subresource: str,
+) -> UpdateResult:
+    """PUT of an object or of one of its subresources."""
+    found = env.store.get(kind.stored_in, namespace, name)
+    if found is None and kind.strategy.create_on_update and not subresource:
+        record = await create(env, context, kind, namespace, obj, version=version, name=name)
+        return UpdateResult(record, created=True)
+    wanted = decoded(context, kind, version, obj)
+    _check_identity(kind, namespace, name, wanted)
+    kind.strategy.default(wanted)
+    conditional = bool(metadata.of(wanted).get("resourceVersion"))
+    if not conditional and not kind.strategy.unconditional_update:
+        cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        raise errors.invalid(kind.kind, name, [cause], group=kind.group)
+    return await write(
+        env,
+        context,
+        kind,
+        namespace,
+        name,
+        wanted=lambda record: _copy(wanted),
+        version=version,
+        subresource=subresource,
+        attempts=1 if conditional else 10,
+    )
+
+
+async def write(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    *,
+    wanted: Wanted,
+    version: str,
+    subresource: str = "",
+    attempts: int,
+) -> UpdateResult:
+    """Make the object what `wanted` says, asking anew when another write came between, so many times.
+
+    Raises:
+        Conflict: all attempts lost, or what is wanted names another resourceVersion or uid.
+    """
+    for _ in range(attempts):
+        record = env.find(kind, namespace, name)
+        scope = env.scope(context, kind)
+        try:
+            return await _attempt(env, scope, record, wanted(record), version, subresource)
+        except RevisionConflict:
+            continue
+    raise errors.conflict(kind.resource, name)
+
+
+def _check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:
+    own = metadata.of(obj)
+    if own.setdefault("name", name) != name:
+        raise BadRequest(
+            f"the name of the object ({own['name']}) does not match the name on the URL ({name})"
+        )
+    metadata.place(kind, namespace, obj)
+
+
+def _copy(obj: Object) -> Object:
+    """Deep enough for the hooks: they replace values, and change metadata, spec and status in place."""
+    return {
+        key: dict(value) if key in ("metadata", "status", "spec") and isinstance(value, dict) else value
+        for key, value in obj.items()
+    }
+
+
+async def _attempt(
+    env: Environment, scope: Scope, record: Record, wanted: Object, version: str, subresource: str
+) -> UpdateResult:
+    kind, old = scope.kind, record.obj
+    _check_preconditions(kind, wanted, record)
+    obj = kind.strategy.narrowed(scope, subresource, wanted, old)
+    asked = attributes(
+        scope,
+        "UPDATE",
+        version=version,
+        namespace=record.namespace,
+        name=record.name,
+        subresource=subresource,
+        obj=obj,
+        old=old,
+    )
+    await env.admission.mutate(asked)
+    _prepare(scope, obj, old, subresource)
+    _validate(kind, obj, old, subresource)
+    await env.admission.validate(asked)
+    if obj == old:
+        return UpdateResult(record)
+    with kind.strategy.reserve(scope, obj, old):
+        return UpdateResult(await _committed(env, scope, record, obj))
+
+
+def _check_preconditions(kind: Kind, wanted: Object, record: Record) -> None:
+    own = metadata.of(wanted)
+    if own.get("resourceVersion") not in (None, "", "0", str(record.revision)):
+        raise errors.conflict(kind.resource, record.name)
+    if own.get("uid") not in (None, "", record.uid):
+        raise errors.conflict(kind.resource, record.name, uid_mismatch(own["uid"], record.uid))
+
+
+def uid_mismatch(wanted: str, found: str) -> str:
+    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+
+
+def _prepare(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
+    strategy = scope.kind.strategy
+    metadata.of(obj)["resourceVersion"] = old["metadata"]["resourceVersion"]
+    metadata.keep(obj, old)
+    if subresource:
+        strategy.prepare_for_status_update(scope, obj, old)
+        return
+    strategy.prepare_for_update(scope, obj, old)
+    if strategy.has_generation:
+        metadata.bump_generation(obj, old)
+    scope.context.warnings.extend(strategy.warnings(obj))
+
+
+def _validate(kind: Kind, obj: Object, old: Object, subresource: str) -> None:
+    strategy = kind.strategy
+    causes = metadata.validate_update(obj, old)
+    if obj["metadata"] != old["metadata"]:
+        causes += metadata.validate(kind, obj)
+    if subresource:
+        causes += strategy.validate_status_update(obj, old)
+    else:
+        causes += [*strategy.validate_update(obj, old), *strategy.validate(obj)]
+    if causes:
+        raise errors.invalid(kind.kind, obj["metadata"]["name"], causes, group=kind.group)
+
+
+async def _committed(env: Environment, scope: Scope, record: Record, obj: Object) -> Record:
+    kind = scope.kind
+    if scope.context.dry_run:
+        return unstored(kind, obj)
+    place = (record.resource, record.namespace, record.name)
+    with translated(kind, record.name):
+        if is_done(kind, obj):
+            return await env.store.delete(*place, expected=record.revision, obj=obj)
+        return await env.store.update(*place, obj, expected=record.revision)
+
+
+def is_done(kind: Kind, obj: Object) -> bool:
+    """Whether the object's deletion was asked for and nothing holds it back any more."""
+    own = obj["metadata"]
+    if not own.get("deletionTimestamp") or own.get("finalizers"):
+        return False
+    return kind.strategy.may_be_removed(obj) and not kind.strategy.must_stay(obj)
