@@ -29,6 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kubectl", action="append", default=[], help="a kubectl to test with; may be repeated")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The official client leaves its websockets to the garbage collector."""
+    config.addinivalue_line("filterwarnings", "ignore:unclosed:ResourceWarning")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kubectl_program" in metafunc.fixturenames:
         programs = kubectls.extremes(metafunc.config.getoption("--kubectl")) or [""]

@@ -186,6 +186,23 @@ def test_a_list_in_pages(space: Space) -> None:
     assert names == [*(f"item-{number}" for number in range(5)), "kube-root-ca.crt"]
 
 
+def test_a_list_as_it_was_at_a_version(space: Space) -> None:
+    then = space.config_map("a", k="1")["metadata"]["resourceVersion"]
+    space.rest.patch(space.path("configmaps", "a"), {"data": {"k": "2"}})
+    space.config_map("b")
+    old = {"resourceVersion": then, "resourceVersionMatch": "Exact"}
+    found = space.rest.get(space.path("configmaps"), **old)
+    assert found["metadata"]["resourceVersion"] == then
+    assert [item["metadata"]["name"] for item in found["items"]] == ["a", "kube-root-ca.crt"]
+    assert found["items"][0]["data"] == {"k": "1"}
+
+
+def test_a_version_that_is_yet_to_come(space: Space) -> None:
+    status = space.rest.refusal(504, "GET", space.path("configmaps"), resourceVersion=10**12)
+    assert status["reason"] == "Timeout"
+    assert status["message"].startswith("Too large resource version: 1000000000000, current: ")
+
+
 def test_a_collection_is_deleted_by_selector(space: Space) -> None:
     for name in ("a", "b"):
         body = pods.config_map(name, {})
