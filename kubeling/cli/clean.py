@@ -25,7 +25,7 @@ def clean(
 ) -> None:
     """Remove the cluster: containers, state, kubeconfig context."""
     place = locate(home)
-    if not place.root.exists():
+    if place.blank():
         console.note(f"There is no cluster in {place.root}.")
         return
     kept = _require_home(place)

@@ -12,7 +12,7 @@ import typer
 from kubeling.cli import console
 from kubeling.cli.options import HomeOption, require_running
 from kubeling.cluster.apiclient import ApiClient
-from kubeling.cluster.errors import ClusterError
+from kubeling.cluster.errors import ApiFailed, ClusterError
 from kubeling.cluster.home import Home, locate
 
 CHUNK = 1024 * 1024
@@ -66,7 +66,10 @@ def _send(client: ApiClient, path: str, archive: Path) -> Any:
     size = archive.stat().st_size
     with archive.open("rb") as file, console.progress(f"Loading {archive.name}", size) as advance:
         headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
-        return client.request("POST", path, body=_chunks(file, advance), headers=headers)
+        try:
+            return client.request("POST", path, body=_chunks(file, advance), headers=headers)
+        except ApiFailed as error:
+            raise ApiFailed(f"{archive}: {error.message}", hint=error.hint) from error
 
 
 def _chunks(file: BinaryIO, advance: console.Advance) -> Iterator[bytes]:

@@ -96,15 +96,14 @@ class _Launch:
         started, decided = self._start(wishes, detach=detach)
         try:
             self._wait(started, decided)
+            hints.next_commands(decided)
+            if not detach:
+                self._follow(started)
         except BaseException:
             with console.working("Stopping what was started"):
                 stop.stop(self._home)
             raise
-        hints.next_commands(decided)
-        if detach:
-            started.release()
-        else:
-            self._follow(started)
+        started.release()
 
     def _start(self, wishes: Wishes, *, detach: bool) -> tuple[Started, Settings]:
         from kubeling.cluster.prepare import prepare
@@ -135,8 +134,8 @@ class _Launch:
 
     def _follow(self, started: Started) -> None:
         """Shows what happens to the processes until they are to end."""
-        console.note("Ctrl-C stops the cluster.")
         try:
+            console.note("Ctrl-C stops the cluster.")
             while not started.events.closed:
                 _show(started.events.wait(None))
         except KeyboardInterrupt:

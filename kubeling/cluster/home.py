@@ -74,9 +74,15 @@ class Home:
     def exists(self) -> bool:
         return self.cluster_file.is_file()
 
+    def blank(self) -> bool:
+        """Whether nothing is there, or at most what a start that was refused has left."""
+        if not self.root.exists():
+            return True
+        return self.root.is_dir() and OURS.issuperset(os.listdir(self.root)) and not self.exists()
+
     def require_usable(self) -> None:
         """Raises HomeError if something that is not a cluster lives at this place."""
-        if self.exists() or not self.root.exists():
+        if self.exists() or self.blank():
             return
         if not self.root.is_dir():
             raise HomeError(f"{self.root} is not a directory", hint="choose another one with --home")
