@@ -8,7 +8,7 @@ import asyncio
 
 from aiohttp import web
 
-from kubeling.streams.splice import close
+from kubeling.streams.splice import close, keep_alive
 
 BUFFER = 256 * 1024
 """Bytes read ahead of the consumer before the peer is held back."""
@@ -36,6 +36,7 @@ class Takeover:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         self.writer = asyncio.StreamWriter(transport, protocol, self.reader, loop)
+        keep_alive(self.writer)
         early = getattr(self._http, "_message_tail", b"")
         if early:
             self.reader.feed_data(early)
