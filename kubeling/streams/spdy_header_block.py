@@ -14,12 +14,12 @@ _MAX_BLOCK = 1024 * 1024  # bytes, decompressed: no peer of ours has more to say
 
 # Each of these stands in the dictionary with its length before it.
 _PREFIXED = (
-    "options head post put delete trace accept accept-charset accept-encoding accept-language accept- "
-    "ranges age allow authorization cache-control connection content-base content-encoding content- "
-    "language content-length content-location content-md5 content-range content-type date etag expect "
-    "expires from host if-match if-modified-since if-none-match if-range if-unmodified-since last- "
-    "modified location max-forwards pragma proxy-authenticate proxy-authorization range referer retry- "
-    "after server te trailer transfer-encoding upgrade user-agent vary via warning www-authenticate "
+    "options head post put delete trace accept accept-charset accept-encoding accept-language "
+    "accept-ranges age allow authorization cache-control connection content-base content-encoding "
+    "content-language content-length content-location content-md5 content-range content-type date etag "
+    "expect expires from host if-match if-modified-since if-none-match if-range if-unmodified-since "
+    "last-modified location max-forwards pragma proxy-authenticate proxy-authorization range referer "
+    "retry-after server te trailer transfer-encoding upgrade user-agent vary via warning www-authenticate "
     "method get status 200_OK version HTTP/1.1 url public set-cookie keep-alive origin"
 )
 _PLAIN = (
