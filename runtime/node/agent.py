@@ -1,0 +1,161 @@
+"""The node agent's composition: containerd, the API client, the Node object, the pods, the kubelet API.
+
+What can start side by side does: containerd comes up while the node registers. `run` is the node's life;
+`release` leaves everything running for the next agent, `shut_down` takes it all down.
+"""
+
+import asyncio
+import logging
+
+from kubeling.client.alarms import Alarms
+from kubeling.client.event_recorder import EventRecorder
+from kubeling.client.http import HttpClient
+from kubeling.client.resources import NODES, PODS, SERVICES
+from kubeling.objects.clock import Clock, SystemClock
+from kubeling.objects.tasks import Tasks
+from runtime.config import Config
+from runtime.cri.client import CriRuntime
+from runtime.cri.containerd import ContainerdPaths, PrivateContainerd
+from runtime.images.load import ImageLoader
+from runtime.images.pause import PAUSE_IMAGE
+from runtime.images.pull import ImagePuller
+from runtime.network.bridge import PodNetwork
+from runtime.network.setup import clean_up
+from runtime.node import pod_network
+from runtime.node.lease import NodeLease
+from runtime.node.machine import Machine, look_around
+from runtime.node.node_object import NodeFacts, capacity
+from runtime.node.node_reporter import NodeReporter
+from runtime.node.runtime_health import RuntimeHealth
+from runtime.node.shutdown import stop_all
+from runtime.pods import dns
+from runtime.pods.agent import PodAgent
+from runtime.pods.context import NodeContext
+from runtime.pods.object_sources import ObjectSources
+from runtime.volumes.volumes import Volumes
+
+logger = logging.getLogger(__name__)
+
+HALF_DONE = 2.0
+"""Seconds that steps in the middle get to end when the agent ends."""
+
+
+class NodeAgent:
+    """Make it inside a running event loop; end it with `release` or `shut_down`."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+        """Raises: KubeconfigError."""
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._tasks = Tasks("node")
+        self._client = HttpClient.from_kubeconfig(config.kubeconfig, clock=self._clock, user_agent="kubelet")
+        self._recorder = EventRecorder(self._client, "kubelet", clock=self._clock, host=config.node_name)
+        config.root.mkdir(parents=True, exist_ok=True)
+        self._machine = look_around(config.root)
+        self._reporter = NodeReporter(self._client, self._clock, _facts(config, self._machine))
+        self._containerd = None if config.cri_endpoint else _private_containerd(config, self._clock)
+        endpoint = config.cri_endpoint or (self._containerd.endpoint if self._containerd else "")
+        self._runtime = CriRuntime(endpoint, clock=self._clock)
+        self._network: PodNetwork | None = None
+        self._pods: PodAgent | None = None
+
+    async def run(self) -> None:
+        """Until cancelled.
+
+        Raises:
+            MachineNotReady: the machine lacks something; the text says what to do.
+        """
+        _, node = await asyncio.gather(self._start_runtime(), self._reporter.register())
+        self._tasks.start(NodeLease(self._client, self._clock, node).run(), name="lease")
+        self._tasks.start(self._reporter.run(), name="report")
+        self._tasks.start(self._reporter.beat(), name="heartbeat")
+        if self._containerd is not None:
+            nodes = self._client.informer(NODES, field_selector=f"metadata.name={self._config.node_name}")
+            self._network = await pod_network.bring_up(self._config, nodes)
+        health = RuntimeHealth(self._runtime, self._reporter, self._clock)
+        self._tasks.start(health.run(), name="health")
+        self._pods = self._make_pod_agent()
+        await self._pods.run()
+
+    async def release(self) -> None:
+        """End the agent alone."""
+        await self._end_work()
+        if self._containerd is not None:
+            self._containerd.release()
+        await self._close()
+
+    async def shut_down(self) -> None:
+        """End the node: its containers, its network, its containerd."""
+        await self._end_work()
+        await stop_all(self._runtime)
+        if self._network is not None:
+            await asyncio.to_thread(
+                clean_up, self._network, data_dir=pod_network.leases_directory(self._config)
+            )
+        if self._containerd is not None:
+            await self._containerd.stop()
+        await self._close()
+
+    async def _start_runtime(self) -> None:
+        if self._containerd is not None:
+            await self._containerd.start()
+            self._tasks.start(self._containerd.supervise(), name="containerd")
+            loader = ImageLoader(
+                self._containerd.endpoint,
+                self._runtime,
+                snapshotter=self._containerd.snapshotter,
+                clock=self._clock,
+            )
+            await loader.ensure_pause_image()
+        version = await self._runtime.version()
+        self._reporter.change(runtime_version=f"{version.runtime_name}://{version.runtime_version}")
+
+    def _make_pod_agent(self) -> PodAgent:
+        config, clock = self._config, self._clock
+        alarms = Alarms[tuple[str, str]](clock, self._tasks, lambda key: agent.wake(key))
+        sources = ObjectSources(self._client, clock, self._tasks, lambda uid: agent.sources_changed(uid))
+        context = NodeContext(
+            runtime=self._runtime,
+            client=self._client,
+            clock=clock,
+            recorder=self._recorder,
+            puller=ImagePuller(self._runtime, clock),
+            sources=sources,
+            services=self._client.informer(SERVICES),
+            volumes=Volumes(clock),
+            alarms=alarms,
+            root=config.root,
+            node_name=config.node_name,
+            host_ips=(config.node_ip,),
+            memory_capacity=self._machine.memory,
+            allocatable=capacity(self._machine),
+            resolv_conf=dns.read,
+        )
+        agent = PodAgent(
+            context, self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")
+        )
+        return agent
+
+    async def _end_work(self) -> None:
+        if self._pods is not None:
+            await self._pods.stop(within=HALF_DONE)
+        await self._tasks.stop()
+
+    async def _close(self) -> None:
+        await self._recorder.close()
+        await self._client.close()
+        await self._runtime.close()
+
+
+def _facts(config: Config, machine: Machine) -> NodeFacts:
+    return NodeFacts(name=config.node_name, address=config.node_ip, port=config.port, machine=machine)
+
+
+def _private_containerd(config: Config, clock: Clock) -> PrivateContainerd:
+    paths = ContainerdPaths(
+        root=config.root / "containerd",
+        state=config.state,
+        log=config.home / "logs" / "containerd.log",
+        cni_conf=pod_network.cni_directory(config),
+    )
+    return PrivateContainerd(paths, cni_bin=config.cni_bin, sandbox_image=PAUSE_IMAGE, clock=clock)

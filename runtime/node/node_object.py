@@ -1,0 +1,150 @@
+"""The Node object: its labels, capacity, addresses, versions and conditions. Pure.
+
+No eviction thresholds are set, so the pressure conditions always say that there is none.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cri_api.v1 import api_pb2 as cri
+
+from kubeling.objects import conditions
+from kubeling.objects.meta import Object, timestamp
+from kubeling.version import KUBERNETES_VERSION
+from runtime.node.machine import Machine
+
+MAX_PODS = 110
+MOST_IMAGES = 50
+
+_NO_PRESSURE = (
+    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What the Node object is made from."""
+
+    name: str
+    address: str
+    port: int
+    """The kubelet API's."""
+    machine: Machine
+    runtime_version: str = ""
+    """As `containerd://1.6.20`."""
+    problem: str = "container runtime is not ready yet"
+    """Why the node is not ready, "" when it is."""
+    images: tuple[tuple[tuple[str, ...], int], ...] = field(default=())
+    """Names and sizes (bytes) of the images that are here."""
+
+
+def node_labels(facts: NodeFacts) -> dict[str, str]:
+    architecture = facts.machine.architecture
+    return {
+        "beta.kubernetes.io/arch": architecture,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": architecture,
+        "kubernetes.io/hostname": facts.name,
+        "kubernetes.io/os": "linux",
+    }
+
+
+def new_node(facts: NodeFacts, now: datetime) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": facts.name,
+            "labels": node_labels(facts),
+            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+        },
+        "spec": {},
+        "status": node_status(facts, [], now),
+    }
+
+
+def node_status(facts: NodeFacts, present: Iterable[Object], now: datetime) -> Object:
+    """`present` are the conditions that the API has now."""
+    resources = capacity(facts.machine)
+    return {
+        "capacity": resources,
+        "allocatable": dict(resources),
+        "addresses": [
+            {"type": "InternalIP", "address": facts.address},
+            {"type": "Hostname", "address": facts.name},
+        ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": facts.port}},
+        "nodeInfo": _node_info(facts),
+        "conditions": _conditions(facts, present, now),
+        "images": [{"names": list(names), "sizeBytes": size} for names, size in facts.images],
+    }
+
+
+def capacity(machine: Machine) -> dict[str, str]:
+    return {
+        "cpu": str(machine.cpus),
+        "memory": f"{machine.memory // 1024}Ki",
+        "ephemeral-storage": f"{machine.disk // 1024}Ki",
+        "pods": str(MAX_PODS),
+        **{name: str(size) for name, size in machine.huge_pages.items()},
+    }
+
+
+def _node_info(facts: NodeFacts) -> Object:
+    machine = facts.machine
+    return {
+        "architecture": machine.architecture,
+        "bootID": machine.boot_id,
+        "containerRuntimeVersion": facts.runtime_version,
+        "kernelVersion": machine.kernel,
+        "kubeProxyVersion": "",
+        "kubeletVersion": KUBERNETES_VERSION,
+        "machineID": machine.machine_id,
+        "operatingSystem": "linux",
+        "osImage": machine.os_image,
+        "systemUUID": machine.system_uuid,
+        "swap": {"capacity": machine.swap},
+    }
+
+
+def _conditions(facts: NodeFacts, present: Iterable[Object], now: datetime) -> list[Object]:
+    holder: Object = {"status": {"conditions": [dict(each) for each in present]}}
+    for kind, reason, message in _NO_PRESSURE:
+        conditions.set_condition(holder, kind, "False", reason=reason, message=message, now=now)
+    if facts.problem:
+        conditions.set_condition(
+            holder, "Ready", "False", reason="KubeletNotReady", message=facts.problem, now=now
+        )
+    else:
+        conditions.set_condition(
+            holder, "Ready", "True", reason="KubeletReady", message="kubelet is posting ready status", now=now
+        )
+    own = [kind for kind, _, _ in _NO_PRESSURE] + ["Ready"]
+    made = [each for each in holder["status"]["conditions"] if each["type"] in own]
+    return [{**each, "lastHeartbeatTime": timestamp(now)} for each in made]
+
+
+def runtime_problem(status: cri.RuntimeStatus) -> str:
+    """Why the runtime cannot run pods, in the kubelet's words; "" when it can."""
+    problems = []
+    for condition in status.conditions:
+        if condition.status:
+            continue
+        if condition.type == "RuntimeReady":
+            problems.append(f"container runtime status check may not have completed yet: {condition.message}")
+        elif condition.type == "NetworkReady":
+            problems.append(
+                "container runtime network not ready: NetworkReady=false "
+                f"reason:{condition.reason} message:{condition.message}"
+            )
+    return ", ".join(problems)
+
+
+def image_list(images: Iterable[cri.Image]) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """The largest images with their digests and tags, as Node.status.images shows them."""
+    listed = [((*each.repo_digests, *each.repo_tags), each.size) for each in images]
+    named = [(names, size) for names, size in listed if names]
+    return tuple(sorted(named, key=lambda each: (-each[1], each[0]))[:MOST_IMAGES])

@@ -1,0 +1,101 @@
+"""Keeps the Node object true: registers it, reports its status when that changes and every five minutes.
+
+A Node that somebody deletes while the agent runs is not made again, as with the kubelet, until the next start.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any
+
+from kubeling.client.backoff import Backoff
+from kubeling.client.errors import ConnectionLost
+from kubeling.client.protocol import STRATEGIC_PATCH, Client
+from kubeling.client.resources import NODES
+from kubeling.objects.clock import Clock
+from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
+from kubeling.objects.meta import Object, labels
+from runtime.node.node_object import NodeFacts, new_node, node_labels, node_status
+
+logger = logging.getLogger(__name__)
+
+REPORT_EVERY = 300.0
+"""Seconds between reports when nothing changes."""
+
+
+class NodeReporter:
+    def __init__(self, client: Client, clock: Clock, facts: NodeFacts) -> None:
+        self._client = client
+        self._clock = clock
+        self._conditions: list[Object] = []
+        self._due = asyncio.Event()
+        self.facts = facts
+
+    def change(self, **facts: Any) -> None:
+        """Some facts (fields of NodeFacts) are new: they are reported at once, if they differ."""
+        fresh = replace(self.facts, **facts)
+        if fresh != self.facts:
+            if fresh.problem != self.facts.problem:
+                logger.info("node %s is %s", fresh.name, fresh.problem or "ready")
+            self.facts = fresh
+            self._due.set()
+
+    async def register(self) -> Object:
+        """Create the Node, or bring its labels up to date; waits for the server. Returns the Node."""
+        backoff = Backoff(initial=0.05, factor=1.5, limit=2)
+        while True:
+            try:
+                return await self._register()
+            except (ConnectionLost, ApiError) as error:
+                logger.info("node %s cannot be registered yet: %s", self.facts.name, error)
+                await self._clock.sleep(backoff.next())
+
+    async def _register(self) -> Object:
+        facts = self.facts
+        try:
+            node = await self._client.create(NODES, new_node(facts, self._clock.now()))
+            logger.info("registered node %s", facts.name)
+        except AlreadyExists:
+            node = await self._client.get(NODES, facts.name)
+            wanted = node_labels(facts)
+            if any(labels(node).get(key) != value for key, value in wanted.items()):
+                node = await self._client.patch(NODES, facts.name, {"metadata": {"labels": wanted}})
+        self._conditions = (node.get("status") or {}).get("conditions") or []
+        self._due.set()
+        return node
+
+    async def run(self) -> None:
+        """Report whatever is due, for ever."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self._report_until_done()
+
+    async def beat(self) -> None:
+        """Make a report due every five minutes."""
+        while True:
+            await self._clock.sleep(REPORT_EVERY)
+            self._due.set()
+
+    async def _report_until_done(self) -> None:
+        backoff = Backoff(initial=0.05, factor=2, limit=5)
+        while True:
+            try:
+                await self._report()
+            except NotFound:
+                logger.warning("node %s is not in the API: restart the agent to register it", self.facts.name)
+            except (ConnectionLost, ApiError) as error:
+                logger.debug("the node's status cannot be reported: %s", error)
+                await self._clock.sleep(backoff.next())
+                continue
+            return
+
+    async def _report(self) -> None:
+        node = await self._client.patch(
+            NODES,
+            self.facts.name,
+            {"status": node_status(self.facts, self._conditions, self._clock.now())},
+            subresource="status",
+            content_type=STRATEGIC_PATCH,
+        )
+        self._conditions = (node.get("status") or {}).get("conditions") or []
