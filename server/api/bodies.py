@@ -67,7 +67,10 @@ def _decode_yaml(body: bytes) -> Any:
     import yaml  # slow to import, and few clients send YAML
 
     try:
-        return orjson.loads(orjson.dumps(yaml.load(body, _yaml_loader()), option=orjson.OPT_NON_STR_KEYS))
+        loader = _yaml_loader()
+        if b"&" in body and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, loader)):
+            raise BadRequest("the body of the request is not valid YAML: aliases are not accepted")
+        return orjson.loads(orjson.dumps(yaml.load(body, loader), option=orjson.OPT_NON_STR_KEYS))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise BadRequest(f"the body of the request is not valid YAML: {problem}") from error
@@ -76,24 +79,15 @@ def _decode_yaml(body: bytes) -> Any:
 
 
 def _yaml_loader() -> Any:
-    """A safe loader that reads YAML as Kubernetes does: no aliases that multiply, timestamps stay text."""
+    """A safe loader that reads YAML as Kubernetes does: timestamps stay text."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("aliases are not accepted")
-            return super().compose_node(parent, index)
-
-    Loader.yaml_implicit_resolvers = {
-        first: [
-            (tag, expression) for tag, expression in resolvers if not tag.endswith((":timestamp", ":value"))
-        ]
-        for first, resolvers in base.yaml_implicit_resolvers.items()
+    resolvers = {
+        first: [(tag, expression) for tag, expression in known if not tag.endswith((":timestamp", ":value"))]
+        for first, known in base.yaml_implicit_resolvers.items()
     }
-    return Loader
+    return type("Loader", (base,), {"yaml_implicit_resolvers": resolvers})
 
 
 def _check_depth(value: Any) -> None:
