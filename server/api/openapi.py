@@ -1,4 +1,4 @@
-"""/openapi/v3 (an index, and a document per group and version) and /openapi/v2 (one document, JSON only).
+"""/openapi/v3 (an index, and a document per group and version) and /openapi/v2 (one document).
 
 Documents are built when somebody asks, in a thread since that takes a while, and kept. They are large:
 clients ask for those that they need, by the index's hashes, and keep them.
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from server.api import openapi_schemas, version
+from server.api import openapi_protobuf, openapi_schemas, version
 from server.api.negotiation import JSON, not_acceptable, parse_accept
 from server.api.openapi_paths import Paths, Writer
 from server.api.openapi_schemas import Schema
@@ -20,6 +20,7 @@ from server.registry.kind import Kind
 from server.schema.definitions import described_definitions
 
 _INFO = {"title": "Kubernetes", "version": f"v{version.MAJOR}.{version.MINOR}.{version.PATCH}"}
+_CONTENT_TYPES = {openapi_protobuf.MEDIA: openapi_protobuf.CONTENT_TYPE}
 _SECURITY = {
     "BearerToken": {
         "type": "apiKey",
@@ -40,7 +41,7 @@ class OpenAPI:
         """The document at a path, or None.
 
         Raises:
-            NotAcceptable: the client does not take JSON.
+            NotAcceptable: there is no form that the client takes.
         """
         if path.rstrip("/") == "/openapi/v2":
             name = "v2"
@@ -50,11 +51,15 @@ class OpenAPI:
             name = path.removeprefix("/openapi/v3/").strip("/")
             if name not in self._group_versions():
                 return None
-        if accept and not any(clause.covers(JSON) for clause in parse_accept(accept)):
-            raise not_acceptable(JSON)
-        body = self._documents.get(name) or await self._build(name)
+        media = _media(name, accept)
+        key = f"{name} protobuf" if media == openapi_protobuf.MEDIA else name
+        body = self._documents.get(key) or await self._build(key)
         etag = hashlib.sha256(body).hexdigest().upper()
-        return Reply(body, content_type=JSON, headers=(("ETag", f'"{etag}"'), ("Vary", "Accept")))
+        return Reply(
+            body,
+            content_type=_CONTENT_TYPES.get(media, media),
+            headers=(("ETag", f'"{etag}"'), ("Vary", "Accept")),
+        )
 
     async def _build(self, name: str) -> bytes:
         async with self._building:
@@ -63,6 +68,8 @@ class OpenAPI:
         return self._documents[name]
 
     def _encoded(self, name: str) -> bytes:
+        if name == "v2 protobuf":
+            return openapi_protobuf.document(document_v2(self._group_versions().values()))
         if name == "v2":
             return orjson.dumps(document_v2(self._group_versions().values()))
         if name == "v3":
@@ -77,6 +84,15 @@ class OpenAPI:
                 name = f"apis/{kind.group}/{served}" if kind.group else f"api/{served}"
                 found.setdefault(name, []).append((kind, served))
         return found
+
+
+def _media(name: str, accept: str) -> str:
+    for clause in parse_accept(accept or JSON):
+        if clause.covers(JSON):
+            return JSON
+        if name == "v2" and clause.covers(openapi_protobuf.MEDIA):
+            return openapi_protobuf.MEDIA
+    raise not_acceptable(JSON)
 
 
 def index(group_versions: Mapping[str, list[tuple[Kind, str]]]) -> dict[str, Any]:
