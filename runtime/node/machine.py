@@ -1,4 +1,4 @@
-"""What this machine is: its processors, memory, disk, identity and operating system. Reads, changes nothing."""
+"""What this machine is: processors, memory, disk, identity, operating system. Changes nothing."""
 
 import os
 import platform

@@ -1,6 +1,6 @@
 """Keeps the Node object true: registers it, reports its status when that changes and every five minutes.
 
-A Node that somebody deletes while the agent runs is not made again, as with the kubelet, until the next start.
+A Node that somebody deletes while the agent runs is made again at the next start, as with the kubelet.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Waits until the cluster has given the node a range of pod addresses, and brings the pod network up with it."""
+"""Waits for the node's range of pod addresses, and brings the pod network up with it."""
 
 import asyncio
 import logging
