@@ -78,6 +78,7 @@ async def _named(env: Environment, scope: Scope, namespace: str, obj: Object, *,
         return await _stored(env, scope, namespace, obj, version=version)
     for attempt in range(_GENERATED_NAMES):
         own["name"] = metadata.generated_name(own["generateName"])
+        scope.kind.strategy.default(obj)
         try:
             return await _stored(env, scope, namespace, obj, version=version)
         except errors.AlreadyExists:

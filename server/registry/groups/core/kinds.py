@@ -1,5 +1,11 @@
 """Registration of the core group's kinds, in the order of discovery."""
 
+from server.registry.groups.core.config_map import ConfigMaps
+from server.registry.groups.core.namespace import Namespaces
+from server.registry.groups.core.node import Nodes
+from server.registry.groups.core.pod import Pods
+from server.registry.groups.core.secret import Secrets
+from server.registry.groups.core.service_account import ServiceAccounts
 from server.registry.groups.plain import CreatedByUpdate
 from server.registry.groups.subresources import PROXY_VERBS, scale_and_status, status
 from server.registry.kind import ALL_VERBS, Kind, Subresource
@@ -20,11 +26,11 @@ _NAMESPACE_VERBS = tuple(verb for verb in ALL_VERBS if verb != "deletecollection
 
 EVENTS = Kind("", "Event", "events", CreatedByUpdate(), short_names=("ev",))
 PODS = Kind(
-    "", "Pod", "pods", Strategy(), short_names=("po",), categories=("all",), subresources=_POD_SUBRESOURCES
+    "", "Pod", "pods", Pods(), short_names=("po",), categories=("all",), subresources=_POD_SUBRESOURCES
 )
 
 KINDS = (
-    Kind("", "ConfigMap", "configmaps", Strategy(), short_names=("cm",)),
+    Kind("", "ConfigMap", "configmaps", ConfigMaps(), short_names=("cm",)),
     Kind("", "Endpoints", "endpoints", CreatedByUpdate(), short_names=("ep",)),
     EVENTS,
     Kind("", "LimitRange", "limitranges", CreatedByUpdate(), short_names=("limits",)),
@@ -32,7 +38,7 @@ KINDS = (
         "",
         "Namespace",
         "namespaces",
-        Strategy(),
+        Namespaces(),
         namespaced=False,
         short_names=("ns",),
         verbs=_NAMESPACE_VERBS,
@@ -42,7 +48,7 @@ KINDS = (
         "",
         "Node",
         "nodes",
-        Strategy(),
+        Nodes(),
         namespaced=False,
         short_names=("no",),
         subresources={"proxy": Subresource("NodeProxyOptions", PROXY_VERBS), **status("Node")},
@@ -83,8 +89,8 @@ KINDS = (
         short_names=("quota",),
         subresources=status("ResourceQuota"),
     ),
-    Kind("", "Secret", "secrets", Strategy()),
-    Kind("", "ServiceAccount", "serviceaccounts", Strategy(), short_names=("sa",)),
+    Kind("", "Secret", "secrets", Secrets()),
+    Kind("", "ServiceAccount", "serviceaccounts", ServiceAccounts(), short_names=("sa",)),
     Kind(
         "",
         "Service",

@@ -1,0 +1,91 @@
+"""Pods: what happens to one when it is created, updated, bound, deleted."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from kubeling.objects import conditions
+from kubeling.objects.errors import Cause
+from kubeling.objects.meta import Object
+from server.registry.groups.core.binding import bind
+from server.registry.groups.core.eviction import evict
+from server.registry.groups.core.pod_defaults import alias_service_account, default_pod
+from server.registry.groups.core.pod_printing import COLUMNS, pod_cells
+from server.registry.groups.core.pod_qos import qos_class
+from server.registry.groups.core.pod_update import update_causes
+from server.registry.groups.core.pod_validation import pod_causes
+from server.registry.options import DeleteOptions
+from server.registry.strategy import Action, Scope, Strategy, field_text
+
+_FINISHED = ("Succeeded", "Failed")
+
+
+class Pods(Strategy):
+    columns = COLUMNS
+    has_generation = True
+    returns_deleted = True
+    finals_recorded = True
+    actions: ClassVar[Mapping[str, Action]] = {"binding": bind, "eviction": evict}
+    selectable = (
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    )
+
+    def field(self, obj: Object, path: str) -> str:
+        if path == "spec.hostNetwork":
+            return "true" if obj.get("spec", {}).get("hostNetwork") else "false"
+        return field_text(obj, path)
+
+    def default(self, obj: Object) -> None:
+        default_pod(obj.setdefault("spec", {}))
+
+    def prepare_for_create(self, scope: Scope, obj: Object) -> None:
+        spec = obj["spec"]
+        alias_service_account(spec)
+        obj["status"] = {"phase": "Pending"}
+        if spec.get("containers"):
+            obj["status"]["qosClass"] = qos_class(spec)
+        if spec.get("schedulingGates"):
+            conditions.set_condition(
+                obj,
+                "PodScheduled",
+                "False",
+                reason="SchedulingGated",
+                message="Scheduling is blocked due to non-empty scheduling gates",
+                now=scope.now,
+            )
+
+    def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
+        alias_service_account(obj["spec"])
+
+    def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
+        """Status alone: owner references stay, and the QoS class was decided at creation."""
+        own = obj["metadata"]
+        if "ownerReferences" in old["metadata"]:
+            own["ownerReferences"] = old["metadata"]["ownerReferences"]
+        if qos := (old.get("status") or {}).get("qosClass"):
+            obj.setdefault("status", {}).setdefault("qosClass", qos)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return pod_causes(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[Cause]:
+        return update_causes(obj, old)
+
+    def grace_period(self, obj: Object, options: DeleteOptions) -> int:
+        """Pods that never ran, or have ended, go at once."""
+        spec, status = obj["spec"], obj.get("status") or {}
+        if not spec.get("nodeName") or status.get("phase") in _FINISHED:
+            return 0
+        asked = options.grace_period_seconds
+        period: int = spec.get("terminationGracePeriodSeconds", 30) if asked is None else asked
+        return 1 if period < 0 else period
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        return pod_cells(obj, now)
