@@ -40,7 +40,7 @@ class Config:
     token_file: Path | None
     service_account_key: Path | None
     kubelet_client: KeyPair
-    pod_cidr: IPNetwork
+    pod_cidr: ipaddress.IPv4Network
     service_cidr: IPNetwork
 
     @property
@@ -84,7 +84,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         token_file=_file(data, "tokenFile") if data.get("tokenFile") else None,
         service_account_key=_file(data, "serviceAccountKey") if data.get("serviceAccountKey") else None,
         kubelet_client=_key_pair(data, "kubeletClient"),
-        pod_cidr=_network(data, "podCIDR", "10.244.0.0/16"),
+        pod_cidr=_pod_network(data),
         service_cidr=_network(data, "serviceCIDR", "10.96.0.0/12"),
     )
 
@@ -115,6 +115,13 @@ def _network(data: Mapping[str, Any], setting: str, default: str) -> IPNetwork:
         return ipaddress.ip_network(_text(data, setting, default))
     except ValueError as error:
         raise ConfigError(f"{setting} is not a network such as {default}: {data.get(setting)!r}") from error
+
+
+def _pod_network(data: Mapping[str, Any]) -> ipaddress.IPv4Network:
+    network = _network(data, "podCIDR", "10.244.0.0/16")
+    if not isinstance(network, ipaddress.IPv4Network):
+        raise ConfigError(f"podCIDR must be an IPv4 network: {network}")
+    return network
 
 
 def _file(data: Mapping[str, Any], setting: str) -> Path:

@@ -19,11 +19,16 @@ from server.api.nodes import Nodes
 from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
+from server.auth.identities import CONTROLLER_MANAGER, SCHEDULER
 from server.auth.tokens import TokenFileError, Tokens
 from server.bootstrap import bootstrap
 from server.config import Config, ConfigError, load
+from server.controllers import Settings as ControllerSettings
+from server.controllers import start_controllers
+from server.inprocess import LocalClient, user
 from server.registry.registry import Registry
 from server.registry.settings import Settings
+from server.scheduler import start_scheduler
 from server.storage import Store
 from server.storage.errors import DatabaseError
 
@@ -99,5 +104,21 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock) -> int:
     parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
     parts.push_async_callback(api.stop)
     await bootstrap(registry, config, port=port)
+    await _start_controllers(config, parts, registry=registry, store=store, clock=clock)
     api.ready()
     return port
+
+
+async def _start_controllers(
+    config: Config, parts: AsyncExitStack, *, registry: Registry, store: Store, clock: Clock
+) -> None:
+    """The controllers and the scheduler, each as the user that it is in Kubernetes."""
+    manager = LocalClient(registry, store, user=user(CONTROLLER_MANAGER))
+    parts.push_async_callback(manager.close)
+    settings = ControllerSettings(
+        certificate_authority=config.client_ca.read_text(), pod_network=config.pod_cidr
+    )
+    parts.push_async_callback(start_controllers(manager, clock=clock, settings=settings).stop)
+    scheduler = LocalClient(registry, store, user=user(SCHEDULER))
+    parts.push_async_callback(scheduler.close)
+    parts.push_async_callback(start_scheduler(scheduler, clock=clock).stop)

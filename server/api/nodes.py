@@ -1,6 +1,5 @@
 """Where a node's agent listens, by its Node object, and connections to it with the server's certificate."""
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubeling.objects.errors import InternalError
 from kubeling.objects.meta import Object
-from kubeling.streams.splice import Ends
 from server.config import KeyPair
 from server.registry import index
 from server.registry.registry import Registry
@@ -68,24 +66,12 @@ class Nodes:
             from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
             timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-            connector = TCPConnector(ssl=self._tls(), limit=0)
+            connector = TCPConnector(ssl=self.tls(), limit=0)
             self._session = ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
         return self._session
 
-    async def dial(self, endpoint: Endpoint) -> Ends:
-        """A bare connection.
-
-        Raises:
-            InternalError: nobody answers there.
-        """
-        context = self._tls() if endpoint.secure else None
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                return Ends(*await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context))
-        except (OSError, TimeoutError) as error:
-            raise unreachable(endpoint, error) from error
-
-    def _tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext:
+        """TLS as a client that shows the server's certificate, and trusts the cluster's authority only."""
         if self._context is None:
             context = ssl.create_default_context(cafile=str(self._authority))
             context.load_cert_chain(self._client.certificate, self._client.key)
@@ -110,12 +96,12 @@ def endpoint_of(node: Object) -> Endpoint:
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> InternalError:
-    reason = "i/o timeout" if isinstance(error, TimeoutError) else _reason(error)
-    return InternalError(f"error dialing backend: dial tcp {endpoint.authority}: {reason}")
+    """The error for a backend that cannot be reached, as Kubernetes words it."""
+    return InternalError(f"error dialing backend: dial tcp {endpoint.authority}: {_reason(error)}")
 
 
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "os_error", error)
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None) or error.__cause__ or error
     if isinstance(inner, ConnectionRefusedError):
         return "connect: connection refused"
     if isinstance(inner, TimeoutError):

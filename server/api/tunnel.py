@@ -4,21 +4,18 @@ The backend's answer is read before anything is spliced: only a 101 makes a tunn
 client gets a Status, and never a connection on which it could send the node requests of its own.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from aiohttp import web
 
 from kubeling.objects.errors import ApiError, BadRequest, InternalError
+from kubeling.streams.dial import UpgradeAnswer, dial_upgrade
+from kubeling.streams.errors import DialError
 from kubeling.streams.splice import Ends, close, splice
 from kubeling.streams.takeover import Takeover
-from server.api.nodes import Endpoint, Nodes
+from server.api.nodes import Endpoint, Nodes, unreachable
 
-_MAX_HEAD = 64 * 1024
-_MAX_ERROR = 64 * 1024
-_ANSWER_SECONDS = 30.0
 _NOT_FORWARDED = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 
 
@@ -36,56 +33,28 @@ async def tunnel(http: web.BaseRequest, nodes: Nodes, endpoint: Endpoint, target
     """
     if not wants_upgrade(http):
         raise BadRequest("Upgrade request required")
-    backend = await nodes.dial(endpoint)
+    headers = [(name, value) for name, value in http.headers.items() if name.lower() not in _NOT_FORWARDED]
+    tls = nodes.tls() if endpoint.secure else None
     try:
-        backend.writer.write(_request_head(http, endpoint, target))
-        answer = await _answer_head(backend)
-        if _status(answer) != HTTPStatus.SWITCHING_PROTOCOLS:
-            raise refusal(_status(answer), await _error_body(backend))
+        answer = await dial_upgrade(endpoint.url + target, method=http.method, headers=headers, tls=tls)
+    except DialError as error:
+        raise unreachable(endpoint, error) from error
+    if answer.ends is None:
+        raise refusal(answer.status, answer.body)
+    return await _pass(http, answer, answer.ends)
+
+
+async def _pass(http: web.BaseRequest, answer: UpgradeAnswer, backend: Ends) -> Takeover:
+    try:
         client = Takeover(http)
         try:
-            client.writer.write(answer)
+            client.writer.write(answer.head())
             await splice(Ends(client.reader, client.writer), backend)
         finally:
             await client.close()
         return client
     finally:
         await close(backend.writer)
-
-
-def _request_head(http: web.BaseRequest, endpoint: Endpoint, target: str) -> bytes:
-    lines = [f"{http.method} {target} HTTP/1.1", f"Host: {endpoint.authority}"]
-    lines += [
-        f"{name}: {value}" for name, value in http.headers.items() if name.lower() not in _NOT_FORWARDED
-    ]
-    if http.method != "GET":
-        lines.append("Content-Length: 0")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
-
-
-async def _answer_head(backend: Ends) -> bytes:
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await backend.reader.readuntil(b"\r\n\r\n")
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise InternalError(f"error dialing backend: no answer to the upgrade request: {error}") from error
-
-
-def _status(head: bytes) -> int:
-    parts = head.split(b"\r\n", 1)[0].split(b" ")
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 502
-
-
-async def _error_body(backend: Ends) -> bytes:
-    """What can be read of a refusal's body in a moment; its framing does not matter for a message."""
-    body = b""
-    try:
-        async with asyncio.timeout(0.5):
-            while len(body) < _MAX_ERROR and (piece := await backend.reader.read(_MAX_ERROR)):
-                body += piece
-    except (OSError, TimeoutError):
-        pass
-    return body
 
 
 def refusal(code: int, body: bytes) -> ApiError:
