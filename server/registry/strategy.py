@@ -83,6 +83,8 @@ class Strategy:
 
     def narrowed(self, scope: Scope, subresource: str, obj: Object, old: Object) -> Object:
         """What an update (`subresource` "": of the object itself) may touch; the rest is `old`'s."""
+        if subresource in self.actions:
+            return obj  # an action has written exactly what it changes
         if subresource == "status":
             return {**old, "metadata": obj.get("metadata") or {}, "status": obj.get("status") or {}}
         if "status" in scope.kind.subresources:
