@@ -1,7 +1,7 @@
 """What every controller is made from, and what it is to whoever starts it."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from kubeling.client import Client, EventRecorder
@@ -16,8 +16,8 @@ class Settings:
 
     certificate_authority: str = ""
     """The CA of the API server's certificate, PEM."""
-    pod_network: IPv4Network = POD_NETWORK
-    node_prefix_length: int = 24
+    pod_network: IPv4Network | IPv6Network = POD_NETWORK
+    """Each node gets a /24 of it, of an IPv6 network a /64."""
     node_monitor_grace: float = 50.0
     node_startup_grace: float = 60.0
     event_lifetime: float = 3600.0

@@ -5,15 +5,17 @@ One worker, so that two nodes never get the same one.
 
 import logging
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from kubeling.client import DONE, ControllerRunner, Result
 from kubeling.client.resources import NODES
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from server.controllers.context import Context, Controller, Settings
+from server.controllers.context import Context, Controller
 
 logger = logging.getLogger(__name__)
+
+NODE_PREFIX_LENGTHS = {4: 24, 6: 64}
 
 
 def make(context: Context) -> Controller:
@@ -30,7 +32,7 @@ def make(context: Context) -> Controller:
             return DONE
         taken = {_network(each) for each in nodes.list()} | set(given.values())
         network = given.get(name) or next(
-            (str(each) for each in _networks(context.settings) if str(each) not in taken), None
+            (str(each) for each in _networks(context.settings.pod_network) if str(each) not in taken), None
         )
         if network is None:
             return _exhausted(context, node)
@@ -47,9 +49,9 @@ def _network(node: Object) -> str:
     return str((node.get("spec") or {}).get("podCIDR") or "")
 
 
-def _networks(settings: Settings) -> Iterator[IPv4Network]:
-    prefix = max(settings.node_prefix_length, settings.pod_network.prefixlen)
-    return settings.pod_network.subnets(new_prefix=prefix)
+def _networks(whole: IPv4Network | IPv6Network) -> Iterator[IPv4Network | IPv6Network]:
+    prefix = max(NODE_PREFIX_LENGTHS[whole.version], whole.prefixlen)
+    return iter(whole.subnets(new_prefix=prefix))
 
 
 def _exhausted(context: Context, node: Object) -> Result:
