@@ -281,7 +281,8 @@ class FakeClient:
         key = (str(resource), meta.namespace(old), meta.name(old))
         if _content(fresh) == _content(old):
             return copy.deepcopy(old)
-        if meta.is_terminating(fresh) and not _held(resource, fresh):
+        grace = fresh["metadata"].get("deletionGracePeriodSeconds")
+        if meta.is_terminating(fresh) and not grace and not _held(resource, fresh):
             self._objects[key] = fresh
             return self._drop(key)
         return self._store(key, fresh)
@@ -372,7 +373,7 @@ def _merged(old: Any, patch: Any, *, strategic: bool) -> Any:
     if strategic and _are_conditions(old) and _are_conditions(patch):
         merged = {each["type"]: each for each in old}
         for each in patch:
-            merged[each["type"]] = {**merged.get(each["type"], {}), **each}
+            merged[each["type"]] = _without_nulls({**merged.get(each["type"], {}), **each})
         return list(merged.values())
     if not isinstance(patch, Mapping) or not isinstance(old, dict):
         return _without_nulls(patch)

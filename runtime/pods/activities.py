@@ -48,6 +48,7 @@ class Activities:
         self._interruptible: set[str] = set()
         self._not_before: dict[str, float] = {}
         self._delays: dict[str, float] = {}
+        self._closing = False
 
     def __contains__(self, key: str) -> bool:
         return key in self._running
@@ -58,7 +59,7 @@ class Activities:
 
     def begin(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start it unless it is under way, or failed and its delay is not over."""
-        if key in self._running or self._clock.monotonic() < self._not_before.get(key, 0.0):
+        if self._closing or key in self._running or self._clock.monotonic() < self._not_before.get(key, 0.0):
             return
         self._not_before.pop(key, None)
         self._running[key] = self._tasks.start(self._guarded(key, work()), name=key)
@@ -94,7 +95,8 @@ class Activities:
         await self._tasks.stop()
 
     async def finish(self, *, within: float) -> None:
-        """Let what is in the middle of a step end it, then cancel the rest."""
+        """Begin nothing more, let what is in the middle of a step end it, then cancel the rest."""
+        self._closing = True
         self.interrupt()
         running = [task for key, task in self._running.items() if key not in self._interruptible]
         if running:

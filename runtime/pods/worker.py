@@ -132,9 +132,9 @@ class PodWorker:
         if work.finished:
             return
         if work.gone or is_terminating(work.pod) or self._is_over():
+            terminate(work)
             if not work.gone and not work.activities.any("tear-down", "settle"):
                 report(work)
-            terminate(work)
             return
         advance(work)
         self._refresh_volumes()
