@@ -81,7 +81,8 @@ def up(
         endpoint = cri_endpoint if cri_endpoint is not None else kept.cri_endpoint if kept else ""
         preflight.check_node(cri_endpoint=endpoint)
     _check_user_config(config_file)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     _Launch(place, begun).run(wishes, detach=detach)
 
 
