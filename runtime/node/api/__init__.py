@@ -1,0 +1,1 @@
+"""The kubelet's HTTPS API of a node, reached only by the API server."""

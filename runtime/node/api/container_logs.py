@@ -1,0 +1,116 @@
+"""/containerLogs: a container's log, also while it grows."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+from cri_api.v1 import api_pb2 as cri
+from multidict import MultiMapping
+
+from kubeling.objects.clock import Clock
+from kubeling.streams.connection import connection_of
+from runtime.container_runtime import ContainerRuntime
+from runtime.errors import NotFound, RuntimeServiceError
+from runtime.node.api.containers import PodLookup, find_pod, logged_container
+from runtime.node.api.errors import HttpError
+from runtime.node.logs.output import LogOptions
+from runtime.node.logs.reader import follow_log, read_log
+from runtime.node.logs.record import nanoseconds
+from runtime.node.logs.watcher import DirectoryWatcher
+
+_TRUE = ("true", "1", "t", "True", "TRUE", "T")
+_STREAMS = {"": None, "All": None, "Stdout": b"stdout", "Stderr": b"stderr"}
+
+
+class ContainerLogs:
+    def __init__(
+        self, runtime: ContainerRuntime, pods: PodLookup, watcher: DirectoryWatcher, clock: Clock
+    ) -> None:
+        self._runtime = runtime
+        self._pods = pods
+        self._watcher = watcher
+        self._clock = clock
+
+    async def __call__(
+        self, request: web.BaseRequest, namespace: str, name: str, container: str
+    ) -> web.StreamResponse:
+        """Raises HttpError, RuntimeServiceError."""
+        options = log_options(request.query, self._clock)
+        pod = find_pod(self._pods, namespace, name)
+        previous = request.query.get("previous", "") in _TRUE
+        container_id = logged_container(pod, container, previous=previous)
+        status = await self._runtime.container_status(container_id)
+        path = Path(status.log_path)
+        if not path.exists():
+            text = f'failed to open log file "{path}": open {path}: no such file or directory'
+            raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, text)
+        return await _send(request, self._pieces(container_id, path, options))
+
+    def _pieces(self, container_id: str, path: Path, options: LogOptions) -> AsyncGenerator[bytes]:
+        if not options.follow:
+            return read_log(path, options)
+        return follow_log(path, options, self._watcher, lambda: self._running(container_id))
+
+    async def _running(self, container_id: str) -> bool:
+        try:
+            status = await self._runtime.container_status(container_id)
+        except NotFound:
+            return False
+        except RuntimeServiceError:
+            return True  # the runtime is away, the container may well go on
+        return status.state == cri.CONTAINER_RUNNING
+
+
+async def _send(request: web.BaseRequest, pieces: AsyncGenerator[bytes]) -> web.StreamResponse:
+    handler = asyncio.current_task()
+    assert handler is not None
+    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    async with aclosing(pieces):
+        with connection_of(request).ending(handler.cancel):
+            await response.prepare(request)
+            async for piece in pieces:
+                await response.write(piece)
+            await response.write_eof()
+    return response
+
+
+def log_options(query: MultiMapping[str], clock: Clock) -> LogOptions:
+    """PodLogOptions as they stand in the query. Raises HttpError 400."""
+    stream = query.get("stream", "")
+    if stream not in _STREAMS:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f'invalid stream "{stream}"')
+    return LogOptions(
+        follow=query.get("follow", "") in _TRUE,
+        timestamps=query.get("timestamps", "") in _TRUE,
+        tail=_number(query, "tailLines"),
+        limit=_number(query, "limitBytes"),
+        since=_since(query, clock),
+        stream=_STREAMS[stream],
+    )
+
+
+def _since(query: MultiMapping[str], clock: Clock) -> int | None:
+    """Nanoseconds since the epoch."""
+    seconds = _number(query, "sinceSeconds")
+    if seconds is not None:
+        return int((clock.now().timestamp() - seconds) * 1_000_000_000)
+    text = query.get("sinceTime", "")
+    if not text:
+        return None
+    try:
+        return nanoseconds(text.encode())
+    except ValueError as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f'invalid sinceTime "{text}"') from error
+
+
+def _number(query: MultiMapping[str], name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return max(int(text), 0)
+    except ValueError as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f'invalid {name} "{text}"') from error

@@ -1,0 +1,87 @@
+"""Every request of the kubelet API: who asks, what is meant, and what becomes of errors."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from kubeling.streams.errors import DialError
+from kubeling.streams.takeover import Takeover
+from runtime.container_runtime import ContainerRuntime
+from runtime.errors import NodeError
+from runtime.node.api.authentication import authorize
+from runtime.node.api.container_logs import ContainerLogs
+from runtime.node.api.containers import PodLookup
+from runtime.node.api.errors import HttpError, answer
+from runtime.node.api.images import Images
+from runtime.node.api.streams import PodStreams
+
+logger = logging.getLogger(__name__)
+
+Answer = web.StreamResponse | Takeover
+Handler = Callable[..., Awaitable[Answer]]
+
+
+class Route(NamedTuple):
+    """`parameters` are the path's parts after its first, given to the handler in order."""
+
+    methods: tuple[str, ...]
+    parameters: int
+    handler: Handler
+
+
+class KubeletHandler:
+    """Called with each request."""
+
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        pods: PodLookup,
+        *,
+        logs: ContainerLogs,
+        streams: PodStreams,
+        images: Images,
+    ) -> None:
+        self._runtime = runtime
+        self._pods = pods
+        upgrade = ("GET", "POST")
+        self._routes = {
+            "healthz": [Route(("GET", "HEAD"), 0, self._healthz)],
+            "pods": [Route(("GET",), 0, self._list_pods)],
+            "containerLogs": [Route(("GET",), 3, logs)],
+            "exec": [Route(upgrade, 3, streams.exec)],
+            "attach": [Route(upgrade, 3, streams.attach)],
+            "portForward": [Route(upgrade, 2, streams.port_forward)],
+            "images": [Route(("GET",), 0, images.list), Route(("POST",), 0, images.load)],
+        }
+
+    async def __call__(self, request: web.BaseRequest) -> Answer:
+        try:
+            authorize(request)
+            handler, parameters = self._find(request)
+            return await handler(request, *parameters)
+        except (HttpError, NodeError, DialError) as error:
+            return answer(error)
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.path)
+            return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="internal error")
+
+    def _find(self, request: web.BaseRequest) -> tuple[Handler, list[str]]:
+        first, *parameters = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
+        routes = [route for route in self._routes.get(first, []) if route.parameters == len(parameters)]
+        if not routes:
+            raise HttpError(HTTPStatus.NOT_FOUND, "404 page not found")
+        for route in routes:
+            if request.method in route.methods:
+                return route.handler, parameters
+        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "405: Method Not Allowed")
+
+    async def _healthz(self, request: web.BaseRequest) -> Answer:
+        return web.Response(text="ok")
+
+    async def _list_pods(self, request: web.BaseRequest) -> Answer:
+        pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(self._pods.pods())}
+        return web.json_response(pods)
