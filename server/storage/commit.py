@@ -1,0 +1,152 @@
+"""Decides and commits one batch of writes: what runs inside the writer's transaction.
+
+The compare-and-swaps are decided against the state in memory, brought up to what other processes wrote and
+to what the batch itself wrote before. Memory is not touched: the event loop applies the outcome after the
+commit.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from sqlalchemy import Connection
+
+from kubeling.objects.meta import Object
+from server.storage import log
+from server.storage.errors import (
+    DatabaseUnusable,
+    InvalidObject,
+    KeyExists,
+    KeyNotFound,
+    RevisionConflict,
+    StorageError,
+)
+from server.storage.record import Event, Key, Record
+from server.storage.state import State
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """One caller's wish."""
+
+    key: Key
+    done: asyncio.Future[Record] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def decide(self, current: Record | None, *, revision: int) -> Event:
+        """What happens at `revision`, given the object as it then is.
+
+        Raises:
+            StorageError: nothing does; this is the caller's answer.
+        """
+        raise NotImplementedError
+
+    def resolve(self, outcome: Record | StorageError) -> None:
+        """Answer the caller, unless it was cancelled."""
+        if self.done.done():
+            return
+        if isinstance(outcome, StorageError):
+            self.done.set_exception(outcome)
+        else:
+            self.done.set_result(outcome)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Create(Write):
+    obj: Object
+
+    def decide(self, current: Record | None, *, revision: int) -> Event:
+        if current is not None:
+            raise KeyExists(f"{_shown(self.key)} exists")
+        return Event("ADDED", _record(self.key, self.obj, revision=revision, created=revision), None)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Update(Write):
+    obj: Object
+    expected: int | None
+
+    def decide(self, current: Record | None, *, revision: int) -> Event:
+        found = _expected(self.key, current, self.expected)
+        record = _record(self.key, self.obj, revision=revision, created=found.created_revision)
+        return Event("MODIFIED", record, found)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Delete(Write):
+    obj: Object | None
+    expected: int | None
+
+    def decide(self, current: Record | None, *, revision: int) -> Event:
+        found = _expected(self.key, current, self.expected)
+        final = self.obj if self.obj is not None else found.copy()
+        record = _record(self.key, final, revision=revision, created=found.created_revision)
+        return Event("DELETED", record, found)
+
+
+def _expected(key: Key, current: Record | None, expected: int | None) -> Record:
+    if current is None:
+        raise KeyNotFound(f"{_shown(key)} does not exist")
+    if expected is not None and expected != current.revision:
+        raise RevisionConflict(expected=expected, actual=current.revision)
+    return current
+
+
+def _shown(key: Key) -> str:
+    return " ".join((key.resource, "/".join(filter(None, key[1:]))))
+
+
+def _record(key: Key, obj: Object, *, revision: int, created: int) -> Record:
+    metadata = {**obj.get("metadata", {}), "resourceVersion": str(revision)}
+    try:
+        body = orjson.dumps({**obj, "metadata": metadata})
+    except orjson.JSONEncodeError as error:
+        raise InvalidObject(f"{_shown(key)} cannot be encoded: {error}") from error
+    return Record(*key, metadata.get("uid", ""), revision, created, body)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction did: the events to apply, and each caller's answer."""
+
+    revision: int
+    compacted: int
+    events: list[Event] = field(default_factory=list)
+    outcomes: list[tuple[Write, Record | StorageError]] = field(default_factory=list)
+
+
+def commit(connection: Connection, state: State, writes: Sequence[Write]) -> Batch:
+    """Decide the writes in order, giving gap-free revisions, and insert what they did."""
+    cluster = log.require_cluster(connection)
+    batch = Batch(cluster.revision, cluster.compacted)
+    if cluster.revision > state.revision:
+        batch.events += _of_others(connection, state, cluster)
+    changed = {event.record.key: _after(event) for event in batch.events}
+    caught_up = len(batch.events)
+    for write in writes:
+        current = changed[write.key] if write.key in changed else state.get(write.key)
+        try:
+            event = write.decide(current, revision=batch.revision + 1)
+        except StorageError as refusal:
+            batch.outcomes.append((write, refusal))
+            continue
+        batch.revision += 1
+        batch.events.append(event)
+        batch.outcomes.append((write, event.record))
+        changed[write.key] = _after(event)
+    if batch.revision > cluster.revision:
+        log.append(connection, batch.events[caught_up:], revision=batch.revision)
+    return batch
+
+
+def _after(event: Event) -> Record | None:
+    return None if event.type == "DELETED" else event.record
+
+
+def _of_others(connection: Connection, state: State, cluster: log.Cluster) -> Sequence[Event]:
+    """What other processes committed since this one last looked."""
+    if state.revision < cluster.compacted:
+        raise DatabaseUnusable("this server was out of touch with the database for too long: start it again")
+    missed = cluster.revision - state.revision
+    found, _ = log.events(connection, None, after=state.revision, through=cluster.revision, limit=missed)
+    return found

@@ -1,0 +1,239 @@
+"""The SQL on the two tables: the log of revisions and the row about the cluster. It works on every database.
+
+Each function takes a connection that is in a transaction. What differs between databases is in `database`
+and its implementations; the tables are made in `migrations`.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    String,
+    and_,
+    column,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    table,
+    tuple_,
+    update,
+)
+
+from server.storage.errors import Compacted
+from server.storage.hub import Scope
+from server.storage.record import Event, EventType, Record
+
+REVISIONS = table(
+    "revisions",
+    column("revision", BigInteger),
+    column("resource", String),
+    column("namespace", String),
+    column("name", String),
+    column("uid", String),
+    column("created_revision", BigInteger),
+    column("deleted", Boolean),
+    column("body"),
+)
+CLUSTER = table(
+    "cluster",
+    column("id", Integer),
+    column("identity", String),
+    column("revision", BigInteger),
+    column("compacted_revision", BigInteger),
+)
+
+_INSERT = insert(REVISIONS)
+_READ_CLUSTER = select(CLUSTER.c.identity, CLUSTER.c.revision, CLUSTER.c.compacted_revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    identity: str
+    revision: int
+    compacted: int
+
+
+def read_cluster(connection: Connection) -> Cluster | None:
+    row = connection.execute(_READ_CLUSTER).one_or_none()
+    return Cluster(*row) if row else None
+
+
+def make_cluster(connection: Connection) -> Cluster:
+    """The cluster's row, made now if the database is new."""
+    found = read_cluster(connection)
+    if found:
+        return found
+    cluster = Cluster(identity=str(uuid.uuid4()), revision=0, compacted=0)
+    row = {"id": 1, "identity": cluster.identity, "revision": 0, "compacted_revision": 0}
+    connection.execute(insert(CLUSTER), row)
+    return cluster
+
+
+def require_cluster(connection: Connection) -> Cluster:
+    cluster = read_cluster(connection)
+    assert cluster is not None, "made when the store was opened"
+    return cluster
+
+
+def append(connection: Connection, events: Iterable[Event], *, revision: int) -> None:
+    """Add the events, of consecutive revisions up to `revision`."""
+    connection.execute(_INSERT, [_row(event) for event in events])
+    connection.execute(update(CLUSTER).values(revision=revision))
+
+
+def _row(event: Event) -> dict[str, Any]:
+    record = event.record
+    return {
+        "revision": record.revision,
+        "resource": record.resource,
+        "namespace": record.namespace,
+        "name": record.name,
+        "uid": record.uid,
+        "created_revision": record.created_revision,
+        "deleted": event.type == "DELETED",
+        "body": record.body,
+    }
+
+
+_RECORD = (
+    REVISIONS.c.resource,
+    REVISIONS.c.namespace,
+    REVISIONS.c.name,
+    REVISIONS.c.uid,
+    REVISIONS.c.revision,
+    REVISIONS.c.created_revision,
+    REVISIONS.c.body,
+)
+_KEY = (REVISIONS.c.resource, REVISIONS.c.namespace, REVISIONS.c.name)
+
+
+def newest(connection: Connection) -> list[Record]:
+    """The current objects."""
+    return [Record(*row) for row in connection.execute(_newest(None)).all()]
+
+
+def _newest(where: ColumnElement[bool] | None) -> Select[Any]:
+    """The newest row of each key among those that `where` selects, tombstones left out, in order."""
+    heads = select(func.max(REVISIONS.c.revision).label("revision")).group_by(*_KEY)
+    if where is not None:
+        heads = heads.where(where)
+    found = heads.subquery("heads")
+    rows = select(*_RECORD).join_from(found, REVISIONS, REVISIONS.c.revision == found.c.revision)
+    return rows.where(REVISIONS.c.deleted == false()).order_by(*_KEY)
+
+
+def has_garbage(connection: Connection, *, live: int) -> bool:
+    """Whether there are rows besides the `live` objects' newest."""
+    return connection.execute(select(func.count()).select_from(REVISIONS)).scalar_one() > live
+
+
+def list_at(
+    connection: Connection, scope: Scope, *, revision: int, after: tuple[str, str] | None, limit: int
+) -> tuple[list[Record], int]:
+    """Up to `limit` (0: all) objects as they were at a revision, following a key, and how many remain.
+
+    Raises:
+        Compacted: that state is no longer in the log.
+    """
+    _check_retained(connection, revision)
+    where = and_(REVISIONS.c.resource == scope.resource, REVISIONS.c.revision <= revision)
+    if scope.namespace is not None:
+        where &= REVISIONS.c.namespace == scope.namespace
+    if after is not None:
+        where &= tuple_(REVISIONS.c.namespace, REVISIONS.c.name) > after
+    rows = _newest(where)
+    records = [Record(*row) for row in connection.execute(rows.limit(limit) if limit else rows).all()]
+    if len(records) < limit or not limit:
+        return records, 0
+    total = connection.execute(select(func.count()).select_from(rows.order_by(None).subquery())).scalar_one()
+    return records, total - len(records)
+
+
+_BEFORE = REVISIONS.alias("before")
+_OLDER = REVISIONS.alias("older")
+
+
+def events(
+    connection: Connection, scope: Scope | None, *, after: int, through: int, limit: int
+) -> tuple[Sequence[Event], int]:
+    """Up to `limit` events of a scope (None: of everything), and the revision up to which they are complete.
+
+    Raises:
+        Compacted: some of them are no longer in the log.
+    """
+    _check_retained(connection, after)
+    rows = connection.execute(_events(scope, after=after, through=through).limit(limit)).all()
+    found = [_event(tuple(row)) for row in rows]
+    return found, found[-1].revision if len(found) == limit else through
+
+
+def _events(scope: Scope | None, *, after: int, through: int) -> Select[Any]:
+    now = REVISIONS
+    same_key = and_(*(_OLDER.c[part.name] == part for part in _KEY))
+    newest_older = (
+        select(func.max(_OLDER.c.revision))
+        .where(same_key, _OLDER.c.revision < now.c.revision, now.c.created_revision != now.c.revision)
+        .scalar_subquery()
+    )
+    rows = (
+        select(now.c.deleted, *_RECORD, *(_BEFORE.c[part.name] for part in _RECORD))
+        .join_from(now, _BEFORE, _BEFORE.c.revision == newest_older, isouter=True)
+        .where(now.c.revision > after, now.c.revision <= through)
+        .order_by(now.c.revision)
+    )
+    if scope is not None:
+        # Concatenated, so that no planner prefers the index by key, and sorting, to the range of revisions.
+        rows = rows.where(now.c.resource.concat("") == scope.resource)
+        if scope.namespace is not None:
+            rows = rows.where(now.c.namespace.concat("") == scope.namespace)
+    return rows
+
+
+def _event(row: Sequence[Any]) -> Event:
+    width = len(_RECORD)
+    record = Record(*row[1 : width + 1])
+    previous = Record(*row[width + 1 :]) if row[width + 1] is not None else None
+    kind: EventType = "DELETED" if row[0] else "MODIFIED" if previous else "ADDED"
+    return Event(kind, record, previous)
+
+
+def _check_retained(connection: Connection, revision: int) -> None:
+    compacted = require_cluster(connection).compacted
+    if revision < compacted:
+        raise Compacted(requested=revision, compacted=compacted)
+
+
+def compact(connection: Connection, *, through: int, width: int) -> int:
+    """Forget history up to `through`, but at most `width` revisions of it; the compacted revision then.
+
+    A revision supersedes the rows of its key before it, and a tombstone also itself. That the compacted
+    revision moves in the same transaction makes an interrupted compaction resume where it stopped.
+    """
+    low = require_cluster(connection).compacted
+    high = min(low + width, through)
+    if high <= low:
+        return low
+    later = REVISIONS.alias("later")
+    same_key = and_(*(_OLDER.c[part.name] == later.c[part.name] for part in _KEY))
+    superseded = (
+        select(_OLDER.c.revision)
+        .join_from(later, _OLDER, and_(same_key, _OLDER.c.revision < later.c.revision))
+        .where(later.c.revision > low, later.c.revision <= high)
+    )
+    tombstones = select(later.c.revision).where(
+        later.c.revision > low, later.c.revision <= high, later.c.deleted != false()
+    )
+    doomed = superseded.union_all(tombstones)
+    connection.execute(delete(REVISIONS).where(REVISIONS.c.revision.in_(doomed)))
+    connection.execute(update(CLUSTER).values(compacted_revision=high))
+    return high

@@ -1,0 +1,127 @@
+"""SQLite: its files, locks, pragmas and error codes. The SQL that works on every database is in `log`."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from server.storage.errors import DatabaseError, DatabaseLocked, DatabaseUnavailable, DatabaseUnusable
+
+BUSY_SECONDS = 5.0
+KEPT_FREE_PAGES = 256
+"""Free pages that stay in the file for the next writes, so that it does not shrink and grow in turns."""
+RECLAIMED_PAGES = 512
+
+_MEANINGS: dict[str, tuple[type[DatabaseError], str]] = {
+    "BUSY": (DatabaseLocked, "another process holds a lock on it"),
+    "LOCKED": (DatabaseLocked, "another process holds a lock on it"),
+    "NOTADB": (DatabaseUnusable, "it is not a database"),
+    "CORRUPT": (DatabaseUnusable, "it is damaged"),
+    "FORMAT": (DatabaseUnusable, "it is damaged"),
+    "READONLY": (DatabaseUnusable, "it cannot be written"),
+    "CANTOPEN": (DatabaseUnusable, "it cannot be opened"),
+    "PERM": (DatabaseUnusable, "access to it is denied"),
+    "FULL": (DatabaseUnavailable, "the disk is full"),
+    "IOERR": (DatabaseUnavailable, "reading or writing it failed"),
+}
+
+
+class SQLite:
+    """One file (`-wal`, `-shm` and `-lock` beside it), readable by its owner alone, for one store at a time.
+
+    Only one, because SQLite tells nobody of another process's writes: a second server would serve old state.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._lock: int | None = None
+        self._engine = create_engine(
+            URL.create("sqlite+pysqlite", database=path),
+            poolclass=NullPool,
+            # Transactions are begun and ended here, not by the driver's own rules.
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+        )
+
+    def prepare(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._take_lock()
+        # SQLite gives -wal and -shm the mode of the database, so that one must be right from the first byte.
+        for path in (self._path, self._beside("-wal"), self._beside("-shm")):
+            self._make_private(path, create=path == self._path)
+        with self.connect() as connection:
+            connection.exec_driver_sql(
+                "PRAGMA auto_vacuum=INCREMENTAL"
+            )  # in effect only before the first table
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+    def connect(self) -> Connection:
+        connection = self._engine.connect()
+        for pragma in ("synchronous=FULL", "journal_size_limit=16777216"):
+            connection.exec_driver_sql(f"PRAGMA {pragma}")
+        connection.commit()
+        return connection
+
+    def begin_write(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def begin_read(self, connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    def reclaim(self, connection: Connection) -> bool:
+        free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+        connection.commit()
+        excess = min(free - KEPT_FREE_PAGES, RECLAIMED_PAGES)
+        if excess <= 0:
+            return False
+        # Frees one page a step, and only executescript steps through to the end.
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.executescript(f"PRAGMA incremental_vacuum({excess})")
+        return True
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._translated(error.orig) from error
+        except (sqlite3.Error, OSError) as error:
+            raise self._translated(error) from error
+
+    def release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)
+
+    def _take_lock(self) -> None:
+        lock = os.open(self._beside("-lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise DatabaseLocked(f"the database {self._path} is in use by another kubeling server") from error
+        self._lock = lock
+
+    def _make_private(self, path: Path, *, create: bool) -> None:
+        if create or path.exists():
+            file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            os.fchmod(file, 0o600)
+            os.close(file)
+
+    def _translated(self, error: BaseException | None) -> DatabaseError:
+        if isinstance(error, OSError):
+            return DatabaseUnusable(f"the database {self._path} cannot be opened: {error.strerror}")
+        name = getattr(error, "sqlite_errorname", "")
+        kind, meaning = _MEANINGS.get(
+            name.removeprefix("SQLITE_").partition("_")[0], (DatabaseUnavailable, "")
+        )
+        return kind(f"the database {self._path}: {meaning or 'it failed'} ({error})")

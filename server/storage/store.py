@@ -1,0 +1,239 @@
+"""The store: the package's face. It wires log, state, hub, writer and compaction together.
+
+Reads are answered from memory at once; history comes from the log. Everything is called on one event loop.
+Higher meaning (kinds, validation, selectors, resourceVersion rules of the API) is the registry's.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+from sqlalchemy import Connection
+
+from kubeling.objects.clock import Clock
+from kubeling.objects.meta import Object
+from kubeling.objects.tasks import Tasks
+from server.storage import log
+from server.storage.commit import Batch, Create, Delete, Update
+from server.storage.compaction import Compaction
+from server.storage.database import Database, database
+from server.storage.errors import Compacted, FutureRevision
+from server.storage.hub import Hub, Scope
+from server.storage.lane import Lane
+from server.storage.limits import DEFAULT_LIMITS, Limits
+from server.storage.migrate import at_head, migrate
+from server.storage.record import Event, Key, Record
+from server.storage.state import State
+from server.storage.watch import Watch
+from server.storage.writer import Writer
+
+REPLAY_CHUNK = 500
+
+
+class Store:
+    """Objects by (resource, namespace, name), every change at its own revision: 1, 2, 3, without gaps.
+
+    A write is durable when its call returns, and every read after that sees it. An object given to a write
+    must not be changed by the caller until the call has returned; the store does not change it.
+    """
+
+    def __init__(
+        self,
+        opened: "_Opened",
+        *,
+        database: Database,
+        writing: Lane,
+        reading: Lane,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        cluster = opened.cluster
+        self.cluster_id = cluster.identity
+        self._database = database
+        self._writing = writing
+        self._reading = reading
+        self._limits = limits
+        self._state = State(opened.records, revision=cluster.revision)
+        self._hub = Hub(revision=cluster.revision, clock=clock, limits=limits)
+        self._compaction = Compaction(writing, database, clock, compacted=cluster.compacted, limits=limits)
+        self._compaction.committed(cluster.revision, garbage=opened.garbage)
+        self._writer = Writer(writing, self._state, self._applied, limits=limits)
+        self._tasks = Tasks("storage")
+        self._running = self._tasks.start(self._writer.run(), name="writer")
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> Self:
+        """Connect, bring the schema up to date, and read the current objects.
+
+        Raises:
+            DatabaseError: the datastore is unsupported, damaged, not accessible, in use by another server,
+                or written by a newer kubeling.
+        """
+        chosen = database(url)
+        writing = Lane(chosen, name="storage-writer", begin=chosen.begin_write)
+        reading = Lane(chosen, name="storage-reader", begin=chosen.begin_read)
+        try:
+            opened = await _open(chosen, writing=writing, reading=reading)
+            return cls(opened, database=chosen, writing=writing, reading=reading, clock=clock, limits=limits)
+        except BaseException:
+            await _disconnect(chosen, writing, reading)
+            raise
+
+    @property
+    def revision(self) -> int:
+        """The newest revision."""
+        return self._state.revision
+
+    @property
+    def compacted_revision(self) -> int:
+        """The oldest revision whose state can be listed and after which events can be watched."""
+        return self._compaction.compacted
+
+    def get(self, resource: str, namespace: str, name: str) -> Record | None:
+        return self._state.get(Key(resource, namespace, name))
+
+    def list(self, resource: str, namespace: str | None = None) -> Sequence[Record]:
+        """The current objects by (namespace, name); later writes do not change the answer."""
+        return self._state.list(resource, namespace)
+
+    async def list_at(
+        self,
+        resource: str,
+        namespace: str | None = None,
+        *,
+        revision: int,
+        after: tuple[str, str] | None = None,
+        limit: int = 0,
+    ) -> tuple[Sequence[Record], int]:
+        """Up to `limit` (0: all) objects as they were at `revision`, and how many more there were.
+
+        `after` is the (namespace, name) of the last object of the chunk before.
+
+        Raises:
+            Compacted, FutureRevision: that state is not, or not yet, known.
+            DatabaseError: the log cannot be read.
+        """
+        self._check_known(revision)
+        scope = Scope(resource, namespace)
+        history = self._hub.history(resource)
+        if history.newest <= revision:
+            return _chunk(self._state.list(resource, namespace), after=after, limit=limit)
+        return await self._reading.transact(
+            partial(log.list_at, scope=scope, revision=revision, after=after, limit=limit)
+        )
+
+    async def create(self, resource: str, namespace: str, name: str, obj: Object) -> Record:
+        """Add an object.
+
+        Raises:
+            KeyExists: there is one of that name.
+            InvalidObject, QueueFull, StoreClosed, DatabaseError: as all writes.
+        """
+        return await self._writer.submit(Create(Key(resource, namespace, name), obj=obj))
+
+    async def update(
+        self, resource: str, namespace: str, name: str, obj: Object, *, expected: int | None
+    ) -> Record:
+        """Replace an object that is at the revision `expected` (None: at any).
+
+        Raises:
+            KeyNotFound, RevisionConflict: it is not there, or at another revision.
+            InvalidObject, QueueFull, StoreClosed, DatabaseError: as all writes.
+        """
+        return await self._writer.submit(Update(Key(resource, namespace, name), obj=obj, expected=expected))
+
+    async def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        expected: int | None,
+        obj: Object | None = None,
+    ) -> Record:
+        """Remove an object that is at the revision `expected` (None: at any); its final state.
+
+        That state is `obj`, or the current one, at the deletion's own revision.
+
+        Raises:
+            As `update`.
+        """
+        return await self._writer.submit(Delete(Key(resource, namespace, name), obj=obj, expected=expected))
+
+    def watch(self, resource: str, *, namespace: str | None = None, since: int) -> Watch:
+        """Every event after the revision `since`, in order; the caller closes the watch.
+
+        Raises:
+            Compacted, FutureRevision: the events since then are not, or not yet, known.
+        """
+        self._check_known(since)
+        scope = Scope(resource, namespace)
+        return Watch(self._hub, self._read_log, scope, since=since, bound=self._limits.watch_queue)
+
+    async def compact(self, revision: int | None = None) -> None:
+        """Forget history up to a revision (None: all of it) now, rather than when it is due.
+
+        Raises:
+            DatabaseError: it stopped half-way, which harms nothing.
+        """
+        await self._compaction.compact(self.revision if revision is None else revision)
+
+    async def close(self) -> None:
+        """Commit what waits, end all watches, let go of the database. May be called more than once."""
+        self._writer.close()
+        await self._running
+        await self._compaction.stop()
+        await self._tasks.stop()
+        self._hub.close()
+        await _disconnect(self._database, self._writing, self._reading)
+
+    def _applied(self, batch: Batch) -> None:
+        self._state.apply(batch.events, revision=batch.revision)
+        self._hub.publish(batch.events, revision=batch.revision)
+        garbage = any(event.type != "ADDED" for event in batch.events)
+        self._compaction.committed(batch.revision, garbage=garbage)
+
+    def _check_known(self, revision: int) -> None:
+        if revision > self.revision:
+            raise FutureRevision(requested=revision, current=self.revision)
+        if revision < self.compacted_revision:
+            raise Compacted(requested=revision, compacted=self.compacted_revision)
+
+    async def _read_log(self, scope: Scope, *, after: int, through: int) -> tuple[Sequence[Event], int]:
+        read = partial(log.events, scope=scope, after=after, through=through, limit=REPLAY_CHUNK)
+        return await self._reading.transact(read)
+
+
+class _Opened:
+    """What is read at start-up, in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.cluster = log.make_cluster(connection)
+        self.records = log.newest(connection)
+        self.garbage = log.has_garbage(connection, live=len(self.records))
+
+
+async def _open(chosen: Database, *, writing: Lane, reading: Lane) -> _Opened:
+    await writing.prepare()
+    if not await reading.transact(at_head):
+        await writing.transact(migrate)
+    return await writing.transact(_Opened)
+
+
+async def _disconnect(chosen: Database, *lanes: Lane) -> None:
+    for lane in lanes:
+        await lane.close()
+    chosen.release()
+
+
+def _chunk(
+    records: Sequence[Record], *, after: tuple[str, str] | None, limit: int
+) -> tuple[Sequence[Record], int]:
+    start = 0 if after is None else bisect_right(records, after, key=_place)
+    chunk = records[start : start + limit] if limit else records[start:]
+    return chunk, len(records) - start - len(chunk)
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return (record.namespace, record.name)

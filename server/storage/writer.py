@@ -1,0 +1,91 @@
+"""The one writer: collects waiting writes into batches and commits them one after the other.
+
+While a batch is with the database the event loop goes on, and the writes that come in form the next batch:
+the more there are at once, the less each costs. What a batch does is decided in `commit`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from server.storage.commit import Batch, Write, commit
+from server.storage.errors import QueueFull, StorageError, StoreClosed
+from server.storage.lane import Lane
+from server.storage.limits import Limits
+from server.storage.record import Record
+from server.storage.state import State
+
+
+class Writer:
+    """`applied` is called on the event loop after each commit, before the batch's callers are answered."""
+
+    def __init__(self, lane: Lane, state: State, applied: Callable[[Batch], None], *, limits: Limits) -> None:
+        self._lane = lane
+        self._state = state
+        self._applied = applied
+        self._limits = limits
+        self._waiting: deque[Write] = deque()
+        self._committing: list[Write] = []
+        self._work = asyncio.Event()
+        self._closing = False
+
+    async def submit(self, write: Write) -> Record:
+        """Commit a write. A caller that is cancelled cannot know whether it happened.
+
+        Raises:
+            QueueFull: `pending_writes` wait already.
+            StoreClosed: no more writes are taken.
+            StorageError: as the write's `decide`, or the database's.
+        """
+        if self._closing:
+            raise StoreClosed("the store has been closed")
+        if len(self._waiting) >= self._limits.pending_writes:
+            raise QueueFull(f"{len(self._waiting)} writes are waiting")
+        self._waiting.append(write)
+        self._work.set()
+        return await write.done
+
+    async def run(self) -> None:
+        """Write until `close`, and what waits then."""
+        try:
+            while not self._closing or self._waiting:
+                await self._work.wait()
+                await self._commit(self._next())
+        finally:
+            self._abandon()
+
+    def close(self) -> None:
+        """Take no more; `run` ends when all that was taken is committed."""
+        self._closing = True
+        self._work.set()
+
+    def _next(self) -> list[Write]:
+        batch: list[Write] = []
+        while self._waiting and len(batch) < self._limits.batch:
+            write = self._waiting.popleft()
+            if not write.done.cancelled():
+                batch.append(write)
+        if not self._waiting and not self._closing:
+            self._work.clear()
+        return batch
+
+    async def _commit(self, writes: list[Write]) -> None:
+        if not writes:
+            return
+        self._committing = writes
+        try:
+            batch = await self._lane.transact(partial(commit, state=self._state, writes=writes))
+        except StorageError as error:
+            for write in writes:
+                write.resolve(type(error)(*error.args))
+            return
+        self._applied(batch)
+        for write, outcome in batch.outcomes:
+            write.resolve(outcome)
+
+    def _abandon(self) -> None:
+        self._closing = True
+        for write in (*self._committing, *self._waiting):
+            write.resolve(StoreClosed("the store was closed before the write was confirmed"))
+        self._waiting.clear()
