@@ -22,6 +22,8 @@ from runtime.images.pull import ImagePuller
 from runtime.network.bridge import PodNetwork
 from runtime.network.setup import clean_up
 from runtime.node import pod_network
+from runtime.node.api.agent_pods import AgentPods
+from runtime.node.api.listener import KubeletApi, ListenSettings
 from runtime.node.lease import NodeLease
 from runtime.node.machine import Machine, look_around
 from runtime.node.node_object import NodeFacts, capacity
@@ -58,6 +60,8 @@ class NodeAgent:
         self._runtime = CriRuntime(endpoint, clock=self._clock)
         self._network: PodNetwork | None = None
         self._pods: PodAgent | None = None
+        self._loader: ImageLoader | None = None
+        self._api: KubeletApi | None = None
 
     async def run(self) -> None:
         """Until cancelled.
@@ -75,6 +79,8 @@ class NodeAgent:
         health = RuntimeHealth(self._runtime, self._reporter, self._clock)
         self._tasks.start(health.run(), name="health")
         self._pods = self._make_pod_agent()
+        self._api = self._make_api(self._pods)
+        await self._api.start()
         await self._pods.run()
 
     async def release(self) -> None:
@@ -100,13 +106,13 @@ class NodeAgent:
         if self._containerd is not None:
             await self._containerd.start()
             self._tasks.start(self._containerd.supervise(), name="containerd")
-            loader = ImageLoader(
+            self._loader = ImageLoader(
                 self._containerd.endpoint,
                 self._runtime,
                 snapshotter=self._containerd.snapshotter,
                 clock=self._clock,
             )
-            await loader.ensure_pause_image()
+            await self._loader.ensure_pause_image()
         version = await self._runtime.version()
         self._reporter.change(runtime_version=f"{version.runtime_name}://{version.runtime_version}")
 
@@ -136,7 +142,21 @@ class NodeAgent:
         )
         return agent
 
+    def _make_api(self, pods: PodAgent) -> KubeletApi:
+        config = self._config
+        settings = ListenSettings(
+            host=config.listen,
+            port=config.port,
+            certificate=config.serving.certificate,
+            key=config.serving.key,
+            client_ca=config.client_ca,
+            scratch=config.root / "images",
+        )
+        return KubeletApi(settings, self._runtime, AgentPods(pods), loader=self._loader, clock=self._clock)
+
     async def _end_work(self) -> None:
+        if self._api is not None:
+            await self._api.stop()
         if self._pods is not None:
             await self._pods.stop(within=HALF_DONE)
         await self._tasks.stop()

@@ -1,0 +1,31 @@
+"""The pods of the node for the kubelet API, as their workers know them: the spec of the API, the newest status."""
+
+from collections.abc import Sequence
+
+from kubeling.objects.meta import Object
+from runtime.pods.agent import PodAgent
+from runtime.pods.worker import PodWorker
+
+
+class AgentPods:
+    """A `PodLookup` over the pod workers."""
+
+    def __init__(self, agent: PodAgent) -> None:
+        self._agent = agent
+
+    def pod(self, namespace: str, name: str) -> Object | None:
+        worker = self._agent.worker(namespace, name)
+        return None if worker is None else _pod(worker)
+
+    def pods(self) -> Sequence[Object]:
+        return [_pod(worker) for worker in self._agent.workers if worker.work.pod]
+
+
+def _pod(worker: PodWorker) -> Object:
+    pod = worker.work.pod
+    metadata = pod.get("metadata") or {
+        "namespace": worker.work.identity.namespace,
+        "name": worker.work.identity.name,
+        "uid": worker.work.identity.uid,
+    }
+    return {**pod, "metadata": metadata, "status": worker.work.writer.latest}
