@@ -10,7 +10,8 @@ import orjson
 from aiohttp import web
 
 from kubeling.objects.errors import BadRequest, RequestEntityTooLarge
-from server.api.negotiation import YAML
+from server.api import protobuf
+from server.api.negotiation import PROTOBUF, YAML
 
 MAX_BYTES = 3 * 1024 * 1024
 MAX_DEPTH = 100
@@ -132,6 +133,8 @@ def decode_object(body: bytes, media: str) -> dict[str, Any]:
     Raises:
         BadRequest: there is none.
     """
+    if media == PROTOBUF:
+        return protobuf.decode_object(body)
     value = decode(body, media)
     if not isinstance(value, dict):
         raise BadRequest("the body of the request must be an object")

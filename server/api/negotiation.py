@@ -131,7 +131,7 @@ def not_acceptable(*media: str) -> NotAcceptable:
 
 
 def body_media(content_type: str) -> str:
-    """JSON or YAML from a Content-Type; none means JSON.
+    """JSON, YAML or protobuf from a Content-Type; none means JSON.
 
     Raises:
         UnsupportedMediaType: the body is in another form.
@@ -141,7 +141,9 @@ def body_media(content_type: str) -> str:
         return JSON
     if media in (YAML, "application/x-yaml", "text/yaml"):
         return YAML
-    raise unsupported_media(media, JSON, YAML)
+    if media == PROTOBUF:
+        return PROTOBUF
+    raise unsupported_media(media, JSON, YAML, PROTOBUF)
 
 
 def media_type(content_type: str) -> str:

@@ -53,7 +53,7 @@ class Request:
         return (self.query.get("includeObject") or ["Metadata"])[0]
 
     async def body(self) -> tuple[bytes, str]:
-        """The body with its media type, JSON or YAML.
+        """The body with its media type: JSON, YAML or protobuf.
 
         Raises:
             UnsupportedMediaType, RequestEntityTooLarge: as they say.

@@ -63,6 +63,6 @@ def test_bodies_are_json_or_yaml(content_type, media):
     assert body_media(content_type) == media
 
 
-def test_a_protobuf_body_is_unsupported():
+def test_a_body_in_any_other_form_is_unsupported():
     with pytest.raises(UnsupportedMediaType):
-        body_media("application/vnd.kubernetes.protobuf")
+        body_media("application/cbor")
