@@ -20,8 +20,18 @@ def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> O
     """
     group_version = kind.api_version(version)
     found = checked(context, group_version, kind.group, version, kind.kind, obj)
-    found["apiVersion"], found["kind"] = kind.storage_api_version, kind.kind
-    return kind.strategy.to_storage(found, version)
+    return kind.strategy.to_storage(identified(kind, found), version)
+
+
+def identified(kind: Kind, obj: Object) -> Object:
+    """The object with the kind and apiVersion that are stored, first as they are written."""
+    return {"kind": kind.kind, "apiVersion": kind.storage_api_version, **_without_identity(obj)}
+
+
+def _without_identity(obj: Object) -> Object:
+    obj.pop("kind", None)
+    obj.pop("apiVersion", None)
+    return obj
 
 
 def decoded_body(context: RequestContext, kind: Kind, body: Subresource, obj: Object) -> Object:

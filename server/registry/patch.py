@@ -13,7 +13,7 @@ from kubeling.objects.meta import Object
 from server.registry import encoding, metadata
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
-from server.registry.decoding import strict_problems
+from server.registry.decoding import identified, strict_problems
 from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
@@ -51,8 +51,7 @@ async def patch_object(
         patched = applied(struct, current, patch)
         obj = _decoded(context, struct, patched)
         _check_identity(kind, namespace, name, obj)
-        obj["apiVersion"], obj["kind"] = kind.storage_api_version, kind.kind
-        stored = kind.strategy.to_storage(obj, version)
+        stored = kind.strategy.to_storage(identified(kind, obj), version)
         kind.strategy.default(stored)
         return stored
 

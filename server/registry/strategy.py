@@ -33,6 +33,8 @@ class Scope:
     now: datetime
     store: Store
     settings: Settings
+    reserved: set[str]
+    """What other writes under way hold of shared pools; see `Strategy.reserve`."""
 
 
 Action = Callable[["Environment", RequestContext, Kind, str, str, Object], Awaitable[Object]]

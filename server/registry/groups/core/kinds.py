@@ -1,11 +1,15 @@
 """Registration of the core group's kinds, in the order of discovery."""
 
 from server.registry.groups.core.config_map import ConfigMaps
+from server.registry.groups.core.endpoints import EndpointsKind
+from server.registry.groups.core.event import Events
 from server.registry.groups.core.namespace import Namespaces
 from server.registry.groups.core.node import Nodes
 from server.registry.groups.core.pod import Pods
 from server.registry.groups.core.secret import Secrets
+from server.registry.groups.core.service import Services
 from server.registry.groups.core.service_account import ServiceAccounts
+from server.registry.groups.core.volume_claim import PersistentVolumeClaims, PersistentVolumes
 from server.registry.groups.plain import CreatedByUpdate
 from server.registry.groups.subresources import PROXY_VERBS, scale_and_status, status
 from server.registry.kind import ALL_VERBS, Kind, Subresource
@@ -24,14 +28,14 @@ _POD_SUBRESOURCES = {
 }
 _NAMESPACE_VERBS = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 
-EVENTS = Kind("", "Event", "events", CreatedByUpdate(), short_names=("ev",))
+EVENTS = Kind("", "Event", "events", Events(), short_names=("ev",))
 PODS = Kind(
     "", "Pod", "pods", Pods(), short_names=("po",), categories=("all",), subresources=_POD_SUBRESOURCES
 )
 
 KINDS = (
     Kind("", "ConfigMap", "configmaps", ConfigMaps(), short_names=("cm",)),
-    Kind("", "Endpoints", "endpoints", CreatedByUpdate(), short_names=("ep",)),
+    Kind("", "Endpoints", "endpoints", EndpointsKind(), short_names=("ep",)),
     EVENTS,
     Kind("", "LimitRange", "limitranges", CreatedByUpdate(), short_names=("limits",)),
     Kind(
@@ -57,7 +61,7 @@ KINDS = (
         "",
         "PersistentVolumeClaim",
         "persistentvolumeclaims",
-        Strategy(),
+        PersistentVolumeClaims(),
         short_names=("pvc",),
         subresources=status("PersistentVolumeClaim"),
     ),
@@ -65,7 +69,7 @@ KINDS = (
         "",
         "PersistentVolume",
         "persistentvolumes",
-        Strategy(),
+        PersistentVolumes(),
         namespaced=False,
         short_names=("pv",),
         subresources=status("PersistentVolume"),
@@ -95,7 +99,7 @@ KINDS = (
         "",
         "Service",
         "services",
-        Strategy(),
+        Services(),
         short_names=("svc",),
         categories=("all",),
         subresources={

@@ -43,6 +43,7 @@ class Namespaces(Strategy):
         obj["spec"] = old.get("spec") or {}
 
     def prepare_for_delete(self, scope: Scope, obj: Object) -> None:
+        obj["metadata"].pop("deletionGracePeriodSeconds", None)
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
 
     def must_stay(self, obj: Object) -> bool:
