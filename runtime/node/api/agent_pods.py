@@ -1,4 +1,4 @@
-"""The pods of the node for the kubelet API, as their workers know them: the spec of the API, the newest status."""
+"""The pods of the node for the kubelet API as their workers know them: API spec, newest status."""
 
 from collections.abc import Sequence
 
@@ -28,4 +28,4 @@ def _pod(worker: PodWorker) -> Object:
         "name": worker.work.identity.name,
         "uid": worker.work.identity.uid,
     }
-    return {**pod, "metadata": metadata, "status": worker.work.writer.latest}
+    return {**pod, "metadata": metadata, "status": worker.work.writer.status}
