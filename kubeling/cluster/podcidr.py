@@ -38,7 +38,8 @@ def claimed(states: Path, *, but: Home) -> Iterator[IPv4Network]:
     for file in states.glob("*/claim.json"):
         try:
             document = json.loads(file.read_bytes())
-            if document["home"] != str(but.root):
+            other = Path(document["home"])
+            if other != but.root and (other / "cluster.json").exists():
                 yield IPv4Network(document["podCIDR"])
         except (OSError, ValueError, KeyError, TypeError):
             continue

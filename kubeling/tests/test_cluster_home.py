@@ -129,10 +129,15 @@ def test_the_pod_network_avoids_routes() -> None:
     assert podcidr.choose(taken) == "10.241.0.0/16"
 
 
-def test_the_pod_network_avoids_clusters_that_have_no_route_yet(place: Home, tmp_path: Path) -> None:
+def test_the_pod_network_avoids_clusters_that_exist_and_have_no_route_yet(
+    place: Home, tmp_path: Path
+) -> None:
     other = Home(root=tmp_path / "other", state=tmp_path / "states" / "other")
     podcidr.claim(other, "10.244.0.0/16")
     podcidr.claim(place, "10.243.0.0/16")
+    assert list(podcidr.claimed(tmp_path / "states", but=place)) == []
+    other.root.mkdir()
+    other.cluster_file.touch()
     assert list(podcidr.claimed(tmp_path / "states", but=place)) == [IPv4Network("10.244.0.0/16")]
 
 
