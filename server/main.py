@@ -74,8 +74,11 @@ async def serve(config: Config) -> None:
         logger.info("stopping")
 
 
-async def start(config: Config, parts: AsyncExitStack, *, clock: Clock) -> int:
-    """Start every part, leaving its end with `parts`; the port that is served."""
+async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: bool = True) -> int:
+    """Start every part, leaving its end with `parts`; the port that is served.
+
+    Without `loops` the controllers and the scheduler are somebody else's, over HTTP.
+    """
     authenticator = Authenticator(Tokens.read(config.token_file) if config.token_file else Tokens())
     authorization = Authorization.standard()
     listening = parts.enter_context(bind(config.listen, config.port))
@@ -104,7 +107,8 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock) -> int:
     parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
     parts.push_async_callback(api.stop)
     await bootstrap(registry, config, port=port)
-    await _start_controllers(config, parts, registry=registry, store=store, clock=clock)
+    if loops:
+        await _start_controllers(config, parts, registry=registry, store=store, clock=clock)
     api.ready()
     return port
 
