@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from cri_api.v1 import api_pb2 as cri
+from google.protobuf.message import Message
 
 from kubeling.objects.clock import Clock, FakeClock
+from kubeling.objects.tasks import Tasks
 from runtime.container_runtime import ExecResult, RuntimeEvent, RuntimeEventKind
 from runtime.errors import NotFound, RuntimeFailed, RuntimeServiceError
+
+Copied = TypeVar("Copied", bound=Message)
 
 
 @dataclass
@@ -32,6 +36,7 @@ class FakeRuntime:
     def __post_init__(self) -> None:
         self._queue: asyncio.Queue[RuntimeEvent] = asyncio.Queue()
         self._failures: dict[str, list[RuntimeServiceError]] = {}
+        self._ends: dict[str, asyncio.Event] = {}
         self._count = 0
 
     # What tests do.
@@ -169,8 +174,17 @@ class FakeRuntime:
         if container is None or container.state != cri.CONTAINER_RUNNING:
             return
         if container.metadata.name in self.stubborn:
-            await self.clock.sleep(timeout)
-        self._end(container_id, 137 if container.metadata.name in self.stubborn else 0)
+            async with Tasks("stop") as tasks:
+                waits = [
+                    tasks.start(self.clock.sleep(timeout), name="grace"),
+                    tasks.start(self._ended(container_id).wait(), name="end"),
+                ]
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if container.state == cri.CONTAINER_RUNNING:
+            self._end(container_id, 137 if container.metadata.name in self.stubborn else 0)
+
+    def _ended(self, container_id: str) -> asyncio.Event:
+        return self._ends.setdefault(container_id, asyncio.Event())
 
     async def remove_container(self, container_id: str) -> None:
         self._note("remove_container", container_id)
@@ -260,6 +274,7 @@ class FakeRuntime:
         container = self.containers[container_id]
         container.state = cri.CONTAINER_EXITED
         container.exit_code = code
+        self._ended(container_id).set()
         container.finished_at = self._now()
         container.reason = "Error" if code else "Completed"
         self.emit(RuntimeEventKind.STOPPED, container_id)
@@ -271,13 +286,13 @@ class FakeRuntime:
         self.containers.pop(container_id, None)
         self.sandbox_of.pop(container_id, None)
 
-    def _found(self, records: dict[str, Any], runtime_id: str) -> Any:
+    def _found(self, records: dict[str, Copied], runtime_id: str) -> Copied:
         if runtime_id not in records:
             raise NotFound(f"{runtime_id} not found", code="NotFound")
         return records[runtime_id]
 
 
-def _copy(message: Any) -> Any:
+def _copy(message: Copied) -> Copied:
     fresh = type(message)()
     fresh.CopyFrom(message)
     return fresh

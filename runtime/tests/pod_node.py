@@ -52,7 +52,7 @@ class PodNode:
     async def until(self, true: Callable[[], Any], *, seconds: float = 5.0) -> None:
         """Let everything run until it is so; time stands still meanwhile."""
         async with asyncio.timeout(seconds):
-            while not true():
+            while not true():  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
     async def running(self, name: str = "web") -> None:

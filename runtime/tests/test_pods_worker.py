@@ -1,10 +1,13 @@
 """Pods from the watch event to their end, on a node without containers."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from cri_api.v1 import api_pb2 as cri
 
+from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from runtime.errors import RuntimeFailed
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
@@ -122,7 +125,9 @@ async def test_a_container_that_succeeds_on_failure_policy_ends_the_pod(node: Po
     assert node.container()["state"]["terminated"]["reason"] == "Completed"
     ready = next(each for each in node.status()["conditions"] if each["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "PodCompleted")
-    await node.until(lambda: all(not each.state == 0 for each in node.runtime.sandboxes.values()))
+    await node.until(
+        lambda: all(each.state == cri.SANDBOX_NOTREADY for each in node.runtime.sandboxes.values())
+    )
 
 
 async def test_a_failed_pod_that_never_restarts(node: PodNode) -> None:
@@ -314,13 +319,15 @@ async def test_old_containers_are_removed_but_the_last(node: PodNode) -> None:
     for count in (1, 2, 3):
         node.runtime.exit("main", 1)
         await node.clock.advance(60 * count)
-        await node.until(lambda count=count: node.container()["restartCount"] == count)
+        await node.until(partial(_restarted, node, count))
     await node.until(lambda: [each.metadata.attempt for each in node.runtime.named("main")] == [2, 3])
 
 
-async def test_the_servers_absence_stops_nothing_and_the_status_catches_up(node: PodNode) -> None:
-    from kubeling.client.errors import ConnectionLost
+def _restarted(node: PodNode, count: int) -> bool:
+    return bool(node.container()["restartCount"] == count)
 
+
+async def test_the_servers_absence_stops_nothing_and_the_status_catches_up(node: PodNode) -> None:
     node.client.fail("patch", ConnectionLost("away"), times=5)
     node.create(a_pod())
     await node.until(lambda: node.runtime.running("main"))

@@ -28,4 +28,4 @@ def _pod(worker: PodWorker) -> Object:
         "name": worker.work.identity.name,
         "uid": worker.work.identity.uid,
     }
-    return {**pod, "metadata": metadata, "status": worker.work.writer.status}
+    return {**pod, "metadata": metadata, "status": worker.work.writer.latest}
