@@ -1,0 +1,214 @@
+"""Controllers and scheduler over HTTP: the same code against a real server, which comes and goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kubeling.client import ConnectionLost, HttpClient
+from kubeling.client.kubeconfig import Connection
+from kubeling.client.resources import CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS
+from kubeling.cluster import pki
+from kubeling.cluster.keys import Pki
+from kubeling.objects.clock import SystemClock
+from kubeling.objects.errors import AlreadyExists, Conflict, NotFound, Unauthorized
+from kubeling.objects.meta import Object
+from server.config import Config, parse
+from server.controllers import Settings, start_controllers
+from server.main import start
+from server.scheduler import start_scheduler
+
+
+class Server:
+    """An API server without control loops, that can be stopped and started again on its port."""
+
+    def __init__(self, home: Path) -> None:
+        self.keys = Pki(home / "pki")
+        self.port = 0
+        self._home = home
+        self._parts = AsyncExitStack()
+        pki.ensure(self.keys, pki.Subjects("n", "n", (), "10.96.0.1"), now=datetime.now(UTC))
+
+    async def start(self) -> None:
+        self.port = await start(self._config(), self._parts, clock=SystemClock(), loops=False)
+
+    async def stop(self) -> None:
+        await self._parts.aclose()
+        self._parts = AsyncExitStack()
+
+    def connection(self, *, port: int | None = None) -> Connection:
+        return Connection(
+            f"https://127.0.0.1:{port or self.port}",
+            authority=self.keys.authority.certificate.read_bytes(),
+            certificate=self.keys.admin.certificate.read_bytes(),
+            key=self.keys.admin.key.read_bytes(),
+        )
+
+    def _config(self) -> Config:
+        keys = self.keys
+        return parse(
+            {
+                "home": str(self._home),
+                "listen": "127.0.0.1",
+                "port": self.port,
+                "advertiseAddress": "127.0.0.1",
+                "datastore": f"sqlite:///{self._home}/test.db",
+                "servingCertificate": {
+                    "certificate": str(keys.server.certificate),
+                    "key": str(keys.server.key),
+                },
+                "clientCA": str(keys.authority.certificate),
+                "tokenFile": str(keys.token_file),
+                "serviceAccountKey": str(keys.service_account_key),
+                "kubeletClient": {
+                    "certificate": str(keys.kubelet_client.certificate),
+                    "key": str(keys.kubelet_client.key),
+                },
+                "podCIDR": "10.244.0.0/16",
+                "serviceCIDR": "10.96.0.0/12",
+            }
+        )
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    server = Server(tmp_path)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[HttpClient]:
+    async with HttpClient(server.connection()) as client:
+        yield client
+
+
+def config_map(name: str = "a", **data: str) -> Object:
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+async def eventually(happened: Callable[[], object]) -> None:
+    """Real time passes here, for the server is real; ten seconds at most."""
+    clock = SystemClock()
+    async with asyncio.timeout(10):
+        while not happened():
+            await clock.sleep(0.002)
+
+
+async def test_requests_and_refusals(client: HttpClient) -> None:
+    made = await client.create(CONFIGMAPS, config_map(x="1"))
+    assert await client.get(CONFIGMAPS, "a", namespace="default") == made
+    await client.patch(CONFIGMAPS, "a", {"data": {"x": "2"}}, namespace="default")
+    with pytest.raises(Conflict):
+        await client.update(CONFIGMAPS, made)
+    with pytest.raises(AlreadyExists):
+        await client.create(CONFIGMAPS, config_map())
+    await client.delete(CONFIGMAPS, "a", namespace="default", preconditions={"uid": made["metadata"]["uid"]})
+    with pytest.raises(NotFound, match='configmaps "a" not found'):
+        await client.get(CONFIGMAPS, "a", namespace="default")
+
+
+async def test_lists_and_watches(client: HttpClient) -> None:
+    await client.create(CONFIGMAPS, config_map("a"))
+    listing = await client.list(CONFIGMAPS, namespace="default", field_selector="metadata.name=a")
+    assert [item["kind"] for item in listing.items] == ["ConfigMap"]
+    await client.create(CONFIGMAPS, config_map("b", text="x" * 300_000))
+    async with aclosing(client.watch(CONFIGMAPS, resource_version=listing.resource_version)) as watch:
+        event = await anext(watch)
+    assert (event.type, event.object["metadata"]["name"]) == ("ADDED", "b")
+    assert len(event.object["data"]["text"]) == 300_000
+
+
+async def test_discovery(client: HttpClient) -> None:
+    found = {str(resource): resource for resource in await client.discover()}
+    assert found["pods"] == PODS
+    assert "deletecollection" in found["deployments.apps"].verbs
+
+
+async def test_a_stranger_is_refused(server: Server) -> None:
+    known = server.connection()
+    stranger = Connection(known.server, authority=known.authority, token="nobody's")
+    async with HttpClient(stranger) as client:
+        with pytest.raises(Unauthorized):
+            await client.list(PODS)
+
+
+async def test_nobody_there_and_somebody_untrusted_are_connection_losses(
+    server: Server,
+) -> None:
+    async with HttpClient(server.connection(port=1)) as client:
+        with pytest.raises(ConnectionLost, match="cannot connect"):
+            await client.list(PODS)
+    async with HttpClient(Connection(server.connection().server)) as client:
+        with pytest.raises(ConnectionLost, match="not trusted"):
+            await client.list(PODS)
+
+
+async def test_the_control_plane_works_over_http(client: HttpClient) -> None:
+    controllers = start_controllers(client, settings=Settings(certificate_authority="PEM"))
+    scheduler = start_scheduler(client)
+    accounts, pods, nodes = (client.informer(each) for each in (SERVICE_ACCOUNTS, PODS, NODES))
+    await eventually(lambda: accounts.get("default", "default"))
+    await client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    status = {"allocatable": {"cpu": "4", "memory": "4Gi", "pods": "110"}, "conditions": [ready]}
+    await client.patch(NODES, "n", {"status": status}, subresource="status")
+    spec = {"containers": [{"name": "c", "image": "busybox"}]}
+    metadata = {"name": "p", "namespace": "default"}
+    await client.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    await eventually(lambda: (pods.get("default", "p") or {}).get("spec", {}).get("nodeName") == "n")
+    await eventually(lambda: (nodes.get("", "n") or {}).get("spec", {}).get("podCIDR") == "10.244.0.0/24")
+    events = client.informer(EVENTS)
+    await eventually(lambda: "Scheduled" in [event["reason"] for event in events.list("default")])
+    await scheduler.stop()
+    await controllers.stop()
+
+
+async def test_a_namespace_is_emptied_over_http(client: HttpClient) -> None:
+    await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}})
+    controllers = start_controllers(client)
+    accounts, spaces = client.informer(SERVICE_ACCOUNTS), client.informer(NAMESPACES)
+    await eventually(lambda: accounts.get("ns", "default"))
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "ns"}}
+    await client.create(SECRETS, secret)
+    await client.delete(NAMESPACES, "ns")
+    await eventually(lambda: spaces.get("", "ns") is None)
+    assert (await client.list(SECRETS, namespace="ns")).items == []
+    await controllers.stop()
+
+
+async def test_an_informer_is_there_before_its_server(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    await server.start()
+    await server.stop()
+    async with HttpClient(server.connection()) as client:
+        informer = client.informer(NAMESPACES)
+        await SystemClock().sleep(0.05)
+        assert not informer.synced
+        await server.start()
+        await asyncio.wait_for(informer.wait_synced(), 5)
+        assert informer.get("", "default")
+    await server.stop()
+
+
+async def test_an_informer_misses_nothing_while_the_server_restarts(
+    server: Server, client: HttpClient
+) -> None:
+    seen: list[tuple[str, str]] = []
+    informer = client.informer(CONFIGMAPS, namespace="default")
+    informer.add_handler(lambda kind, obj, _: seen.append((kind, obj["metadata"]["name"])))
+    await informer.wait_synced()
+    await client.create(CONFIGMAPS, config_map("before"))
+    await eventually(lambda: informer.get("default", "before"))
+    await server.stop()
+    await server.start()
+    async with HttpClient(server.connection()) as other:
+        await other.delete(CONFIGMAPS, "before", namespace="default")
+        await other.create(CONFIGMAPS, config_map("after"))
+    await eventually(lambda: informer.get("default", "after"))
+    assert seen == [("ADDED", "before"), ("DELETED", "before"), ("ADDED", "after")]
