@@ -58,7 +58,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(ssl=context, limit=0, socket_factory=_socket),
             headers=headers,
             timeout=REQUEST_TIMEOUT,
-            auto_decompress=True,
+            skip_auto_headers=["Accept-Encoding"],  # compression costs more than it saves on a machine
             read_bufsize=2**20,
         )
 

@@ -26,6 +26,7 @@ _OURS = frozenset(
     [_Taint(key, "NoSchedule") for key in (NOT_READY, UNREACHABLE, UNSCHEDULABLE, *PRESSURES.values())]
     + [_Taint(key, "NoExecute") for key in (NOT_READY, UNREACHABLE)]
 )
+_NEW = frozenset({_Taint(NOT_READY, "NoSchedule")})
 
 
 def tainted(node: Object, now: datetime) -> list[Object] | None:
@@ -40,8 +41,10 @@ def tainted(node: Object, now: datetime) -> list[Object] | None:
 
 
 def _wanted(node: Object) -> set[_Taint]:
-    wanted = set()
+    wanted: set[_Taint] = set()
     ready = conditions.find(node, "Ready")
+    if ready is None:  # the taint that every new node has stays until the node first says how it is
+        wanted |= _NEW & {_identity(taint) for taint in (node.get("spec") or {}).get("taints") or []}
     key = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(str(ready["status"])) if ready else None
     if key:
         wanted |= {_Taint(key, "NoSchedule"), _Taint(key, "NoExecute")}

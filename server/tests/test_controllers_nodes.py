@@ -121,6 +121,16 @@ async def test_a_node_that_says_it_is_not_ready_is_tainted(client: FakeClient, c
     assert taints(client, "a") == [("not-ready", "NoExecute"), ("not-ready", "NoSchedule")]
 
 
+async def test_a_new_node_stays_tainted_until_it_is_ready(client: FakeClient, clock: FakeClock) -> None:
+    new = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    client.put(node("a") | {"spec": {"taints": [new]}, "status": {}})
+    await clock.advance(1)
+    assert taints(client, "a") == [("not-ready", "NoSchedule")]
+    await client.patch(NODES, "a", node("a"), subresource="status")
+    await clock.advance(0)
+    assert taints(client, "a") == []
+
+
 async def test_a_cordoned_node_is_tainted_and_other_taints_stay(client: FakeClient, clock: FakeClock) -> None:
     own = {"key": "mine", "effect": "NoSchedule"}
     client.put(node("a") | {"spec": {"unschedulable": True, "taints": [own]}})
