@@ -27,6 +27,9 @@ from server.registry.context import UserInfo
 
 logger = logging.getLogger(__name__)
 
+CLIENT_CLOSED_REQUEST = 499
+"""Only counted in the metrics: nobody reads it."""
+
 
 class Handler:
     def __init__(
@@ -45,7 +48,7 @@ class Handler:
         self._metrics = metrics
 
     async def __call__(self, http: web.BaseRequest) -> Answer:
-        """Answer one request. Never raises but for cancellation and a client that has gone."""
+        """Answer one request. Never raises but for cancellation."""
         started = time.perf_counter()
         path, _, query_text = http.raw_path.partition("?")
         query = parse_query(query_text)
@@ -62,10 +65,8 @@ class Handler:
             return await self._answer(http, info, query, audit_id)
         except ApiError as error:
             failure = error
-        except ConnectionError:
-            raise
-        except web.RequestPayloadError as error:
-            raise ConnectionError("the client broke off its request") from error
+        except (ConnectionError, web.RequestPayloadError):
+            return _broken_off(http)
         except Exception:
             logger.exception("%s %s failed (audit id %s)", http.method, http.raw_path, audit_id)
             failure = InternalError("an error on the server has prevented the request from succeeding")
@@ -90,6 +91,13 @@ class Handler:
 
 def _headers(http: web.BaseRequest) -> Mapping[str, str]:
     return http.headers
+
+
+def _broken_off(http: web.BaseRequest) -> Stream:
+    """The client has gone: there is nobody to tell, and nothing to report."""
+    if http.transport is not None:
+        http.transport.close()
+    return Stream(http, status=CLIENT_CLOSED_REQUEST)
 
 
 def _failed(http: web.BaseRequest, failure: ApiError) -> Answer:
