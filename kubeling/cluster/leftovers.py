@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kubeling.cluster import machine
 from kubeling.cluster.errors import ClusterError
 from kubeling.cluster.home import Home
 from kubeling.cluster.identity import identify
@@ -34,16 +35,18 @@ def end_processes(home: Home) -> int:
 def unmount(home: Home) -> None:
     """Unmounts what is mounted below the home and its state directory, the innermost first."""
     for point in sorted(_mount_points(home), key=len, reverse=True):
-        result = subprocess.run(["umount", "--lazy", point], capture_output=True, text=True, check=False)
+        result = _run("umount", "--lazy", point)
         if result.returncode:
             raise ClusterError(f"{point} cannot be unmounted: {result.stderr.strip()}")
 
 
 def remove_network(home: Home) -> None:
-    """Removes the bridge that the home's CNI configuration names."""
+    """Removes the bridge that the home's CNI configuration names, and the nftables tables of the home."""
     for bridge in _bridges(home):
         if Path(f"/sys/class/net/{bridge}").exists():
-            subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
+            _run("ip", "link", "delete", bridge)
+    for family, table in _tables(home):
+        _run("nft", "delete", "table", family, table)
 
 
 def remove_files(home: Home) -> None:
@@ -53,6 +56,14 @@ def remove_files(home: Home) -> None:
         _remove(entry)
     with contextlib.suppress(OSError):
         home.root.rmdir()
+
+
+def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a program of the system said; one that is missing failed."""
+    found = machine.find_program(program)
+    if found is None:
+        return subprocess.CompletedProcess([program], 127, "", f"{program} is not installed")
+    return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
 
 
 def _remove(entry: Path) -> None:
@@ -99,6 +110,15 @@ def _mount_points(home: Home) -> Iterator[str]:
         point = line.split()[4].encode().decode("unicode_escape")
         if point.startswith(places):
             yield point
+
+
+def _tables(home: Home) -> Iterator[tuple[str, str]]:
+    """The tables that the node agent has named after the home: kubeling_ and the state directory's name."""
+    with contextlib.suppress(ValueError):
+        for entry in json.loads(_run("nft", "-j", "list", "tables").stdout)["nftables"]:
+            table = entry.get("table", {})
+            if table.get("name", "").startswith(f"kubeling_{home.state.name}"):
+                yield table["family"], table["name"]
 
 
 def _bridges(home: Home) -> Iterator[str]:

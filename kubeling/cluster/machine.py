@@ -6,12 +6,15 @@ Not here: ports, which change hands (`kubeling.cluster.ports`).
 
 import contextlib
 import ipaddress
+import os
 import re
+import shutil
 import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 PROC = Path("/proc/net")
 LONGEST_NODE_NAME = 52
 """A certificate's common name has room for 64 characters, "system:node:" takes 12."""
@@ -22,6 +25,12 @@ def node_name() -> str:
     name = re.sub(r"[^a-z0-9.-]+", "-", socket.gethostname().lower())
     labels = (label.strip("-") for label in name.split("."))
     return ".".join(label for label in labels if label)[:LONGEST_NODE_NAME].strip("-.") or "node"
+
+
+def find_program(name: str) -> str | None:
+    """Where a program of the system is; a root shell made by `su` does not have sbin on its PATH."""
+    own = os.environ.get("PATH", "").split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join([*own, *SYSTEM_PATH]))
 
 
 def host_name() -> str:

@@ -1,16 +1,14 @@
 """Checks, before anything is started, that this user and this machine can run containers."""
 
 import os
-import shutil
 from pathlib import Path
 
+from kubeling.cluster import machine
 from kubeling.cluster.configuration import CNI_DIRECTORIES
 from kubeling.cluster.errors import PreflightError
 
 PROGRAMS = {"containerd": "containerd", "runc": "runc", "nft": "nftables"}
 """Program → the Debian package that brings it."""
-
-SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
 def check_node(*, cri_endpoint: str) -> None:
@@ -32,14 +30,9 @@ def check_node(*, cri_endpoint: str) -> None:
 def missing_packages(*, own_containerd: bool) -> list[str]:
     """The Debian packages whose programs are not there."""
     wanted = PROGRAMS if own_containerd else {"nft": PROGRAMS["nft"]}
-    missing = [package for program, package in wanted.items() if not _find(program)]
+    missing = [package for program, package in wanted.items() if not machine.find_program(program)]
     if own_containerd and not any((Path(directory) / "bridge").exists() for directory in CNI_DIRECTORIES):
         missing.append("containernetworking-plugins")
-    if own_containerd and not _find("busybox"):
+    if own_containerd and not machine.find_program("busybox"):
         missing.append("busybox-static")
     return missing
-
-
-def _find(program: str) -> str | None:
-    own = os.environ.get("PATH", "").split(os.pathsep)
-    return shutil.which(program, path=os.pathsep.join([*own, *SYSTEM_PATH]))

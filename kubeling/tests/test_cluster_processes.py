@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeling.cluster import leftovers, lock, preflight, runstate, stop
+from kubeling.cluster import leftovers, lock, machine, preflight, runstate, stop
 from kubeling.cluster.errors import AlreadyRunning, PreflightError
 from kubeling.cluster.home import Home
 from kubeling.cluster.identity import ProcessIdentity, identify, resident_bytes
@@ -133,7 +133,7 @@ def test_missing_programs_are_named_with_their_packages(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(preflight, "SYSTEM_PATH", ())
+    monkeypatch.setattr(machine, "SYSTEM_PATH", ())
     monkeypatch.setattr(preflight, "CNI_DIRECTORIES", (str(tmp_path),))
     with pytest.raises(PreflightError) as caught:
         preflight.check_node(cri_endpoint="")
