@@ -6,6 +6,7 @@ from server.admission.namespace_lifecycle import NamespaceLifecycle
 from server.admission.node_restriction import NodeRestriction
 from server.admission.priority import Priority
 from server.admission.service_account import ServiceAccount
+from server.admission.taint_nodes import TaintNodesByCondition
 from server.storage.store import Store
 
 
@@ -15,6 +16,7 @@ def standard(store: Store) -> Chain:
             NamespaceLifecycle(store),
             ServiceAccount(store),
             NodeRestriction(),
+            TaintNodesByCondition(),
             Priority(store),
             DefaultTolerationSeconds(),
         ]

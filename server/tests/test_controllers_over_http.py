@@ -169,6 +169,17 @@ async def test_the_control_plane_works_over_http(client: HttpClient) -> None:
     await controllers.stop()
 
 
+async def test_a_node_takes_no_pods_before_it_is_ready(client: HttpClient) -> None:
+    made = await client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
+    assert made["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+    controllers = start_controllers(client)
+    nodes = client.informer(NODES)
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    await client.patch(NODES, "n", {"status": {"conditions": [ready]}}, subresource="status")
+    await eventually(lambda: not (nodes.get("", "n") or made)["spec"].get("taints"))
+    await controllers.stop()
+
+
 async def test_a_namespace_is_emptied_over_http(client: HttpClient) -> None:
     await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}})
     controllers = start_controllers(client)
