@@ -2,7 +2,7 @@
 
 from kubeling.cli import console
 from kubeling.cli.options import HomeOption
-from kubeling.cluster import stop
+from kubeling.cluster import leftovers, stop
 from kubeling.cluster.home import locate
 
 
@@ -11,4 +11,8 @@ def down(home: HomeOption = None) -> None:
     place = locate(home)
     with console.working("Stopping the cluster"):
         stopped = stop.stop(place)
-    console.note("Stopped." if stopped else f"No cluster is running in {place.root}.")
+        left = 0 if stopped else leftovers.end_processes(place)
+    if left:
+        console.note(f"Stopped {left} processes that had outlived their cluster.")
+    else:
+        console.note("Stopped." if stopped else f"No cluster is running in {place.root}.")
