@@ -100,7 +100,7 @@ def _init_containers(pod: Object, observed: ObservedPod, probes: ProbeResults, a
     for container in spec.get("initContainers") or []:
         current = observed.current(container["name"])
         if is_sidecar(container):
-            if not _sidecar(container, current, probes, actions) and not ran:
+            if not _sidecar(pod, container, current, probes, actions) and not ran:
                 return
         elif not ran and (current is None or not current.succeeded):
             _init_container(pod, container, current, actions)
@@ -109,14 +109,14 @@ def _init_containers(pod: Object, observed: ObservedPod, probes: ProbeResults, a
 
 
 def _sidecar(
-    container: Object, latest: ObservedContainer | None, probes: ProbeResults, actions: Actions
+    pod: Object, container: Object, latest: ObservedContainer | None, probes: ProbeResults, actions: Actions
 ) -> bool:
     """Whether it has started, so that what comes after it may."""
     name = container["name"]
     if latest is None or not latest.running:
         actions.start.append(name)
         return False
-    reason = _replacement_reason(container, latest, probes)
+    reason = _replacement_reason(pod, container, latest, probes)
     if reason:
         actions.kill[latest.id] = reason
     return name not in probes.not_started
@@ -140,7 +140,7 @@ def _containers(pod: Object, observed: ObservedPod, probes: ProbeResults, action
             if _should_start(pod, latest):
                 actions.start.append(container["name"])
             continue
-        reason = _replacement_reason(container, latest, probes)
+        reason = _replacement_reason(pod, container, latest, probes)
         if reason:
             actions.kill[latest.id] = reason
 
@@ -152,15 +152,18 @@ def _should_start(pod: Object, latest: ObservedContainer | None) -> bool:
     return policy == "Always" or (policy == "OnFailure" and latest.exit_code != 0)
 
 
-def _replacement_reason(container: Object, latest: ObservedContainer, probes: ProbeResults) -> str:
+def _replacement_reason(
+    pod: Object, container: Object, latest: ObservedContainer, probes: ProbeResults
+) -> str:
     """Why a running container must be killed, "" when it may run on. The next decision starts it again."""
     name = container["name"]
+    after = "" if restart_policy(pod) == "Never" and not is_sidecar(container) else ", will be restarted"
     if latest.hash and latest.hash != container_hash(container):
         return f"Container {name} definition changed, will be restarted"
     if name in probes.liveness_failed:
-        return f"Container {name} failed liveness probe, will be restarted"
+        return f"Container {name} failed liveness probe" + after
     if name in probes.startup_failed:
-        return f"Container {name} failed startup probe, will be restarted"
+        return f"Container {name} failed startup probe" + after
     return ""
 
 

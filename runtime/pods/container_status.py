@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object, timestamp
@@ -19,6 +19,9 @@ class Waiting(NamedTuple):
     def state(self) -> Object:
         return {"waiting": {"reason": self.reason, **({"message": self.message} if self.message else {})}}
 
+
+NEVER = datetime.fromtimestamp(0, UTC)
+"""What the kubelet shows as the start of a container that could not be executed."""
 
 CREATING = Waiting("ContainerCreating")
 INITIALIZING = Waiting("PodInitializing")
@@ -159,7 +162,7 @@ def terminated(container: ObservedContainer, known: Knowledge) -> Object:
         "exitCode": exit_code,
         "reason": reason,
         "containerID": container_id(container),
-        **_times(startedAt=container.started_at, finishedAt=container.finished_at),
+        **_times(startedAt=container.started_at or NEVER, finishedAt=container.finished_at or NEVER),
     }
     message = known.messages.get(container.id) or container.message
     return state | ({"message": message} if message else {})

@@ -27,7 +27,8 @@ def advance(work: PodWork) -> None:
     """Begin whatever the pod lacks."""
     actions = pod_actions(work.pod, work.view.observed, work.probes)
     for container_id, why in actions.kill.items():
-        begin_stop(work, work.view.observed.containers[container_id], why, grace=_grace(work))
+        container = work.view.observed.containers[container_id]
+        begin_stop(work, container, why, grace=_grace(work, container.name))
     for sandbox_id in actions.stop_sandboxes:
         work.activities.begin(f"stop-sandbox/{sandbox_id}", partial(_stop_sandbox, work, sandbox_id))
     if not (actions.create_sandbox or actions.start):
@@ -40,7 +41,13 @@ def advance(work: PodWork) -> None:
         _start_containers(work, actions)
 
 
-def _grace(work: PodWork) -> float:
+def _grace(work: PodWork, name: str) -> float:
+    """Seconds for a container that is to be replaced: a probe that failed may have its own."""
+    container = work.container(name) or {}
+    for kind, failed in (("liveness", work.probes.liveness_failed), ("startup", work.probes.startup_failed)):
+        grace = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
+        if name in failed and grace is not None:
+            return float(grace)
     return float(work.spec.get("terminationGracePeriodSeconds", 30))
 
 

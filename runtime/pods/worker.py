@@ -22,6 +22,7 @@ from runtime.pods.activities import Activities
 from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
 from runtime.pods.identity import PodIdentity
+from runtime.pods.probing import Probing
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
 from runtime.pods.report import report
@@ -56,6 +57,7 @@ class PodWorker:
             activities=Activities(identity, clock=context.clock, alarms=context.alarms, wake=self.wake),
             writer=StatusWriter(context.client, context.clock, identity),
         )
+        self._probing = Probing(self.work)
         if pod is not None:
             self._take(pod)
 
@@ -101,9 +103,11 @@ class PodWorker:
                 self._woken.clear()
                 if await self._look():
                     self._step()
+        await self._probing.stop()
 
     async def stop(self, *, within: float = 0.0) -> None:
         """End what the worker has under way, not the pod; half-done steps get so many seconds."""
+        await self._probing.stop()
         await self.work.activities.finish(within=within)
 
     def _take(self, pod: Object) -> None:
@@ -131,6 +135,7 @@ class PodWorker:
         work = self.work
         if work.finished:
             return
+        self._probing.sync()
         if work.gone or is_terminating(work.pod) or self._is_over():
             terminate(work)
             if not work.gone and not work.activities.any("tear-down", "settle"):
