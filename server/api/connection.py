@@ -14,6 +14,9 @@ from aiohttp.web_protocol import RequestHandler
 from server.auth.certificates import user_of
 from server.registry.context import UserInfo
 
+_LINGER_SECONDS = 1.0
+"""How long the rest of a refused body is read, so that the client gets to see why."""
+
 Callback = Callable[[], None]
 
 
@@ -57,7 +60,7 @@ class Server(web.Server):
     """Makes a `Connection` per client. No router, no middleware: one handler takes every request."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Any]) -> None:
-        super().__init__(handler, access_log=None)
+        super().__init__(handler, access_log=None, lingering_time=_LINGER_SECONDS)
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)

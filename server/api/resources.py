@@ -88,5 +88,12 @@ def _check_verb(kind: Kind, info: RequestInfo) -> None:
         if subresource is None or len(info.parts) > 3:
             raise unknown_resource()
         verbs = subresource.verbs
-    if info.verb not in verbs or (not info.name and info.verb in ("update", "patch")):
+    if info.verb not in verbs or bool(info.name) != _needs_name(info):
         raise method_not_allowed()
+
+
+def _needs_name(info: RequestInfo) -> bool:
+    """Whether the path must name an object; a list or watch may, by a field selector."""
+    if info.verb in ("list", "watch"):
+        return bool(info.name)
+    return bool(info.subresource) or info.verb not in ("create", "deletecollection")

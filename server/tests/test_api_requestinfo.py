@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 
 from server.api.requestinfo import first, flag, parse, parse_query
 
 
-def info(method, target):
+def info(method: Any, target: Any) -> Any:
     path, _, query = target.partition("?")
     return parse(method, path, parse_query(query))
 
@@ -40,8 +42,16 @@ def info(method, target):
     ],
 )
 def test_a_resource_request_has_the_attributes_that_kubernetes_gives_it(
-    method, target, verb, group, version, namespace, resource, subresource, name
-):
+    method: Any,
+    target: Any,
+    verb: Any,
+    group: Any,
+    version: Any,
+    namespace: Any,
+    resource: Any,
+    subresource: Any,
+    name: Any,
+) -> None:
     found = info(method, target)
     assert found.is_resource
     assert (found.verb, found.group, found.version, found.namespace) == (verb, group, version, namespace)
@@ -49,21 +59,21 @@ def test_a_resource_request_has_the_attributes_that_kubernetes_gives_it(
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1"])
-def test_discovery_and_other_pages_are_no_resources(path):
+def test_discovery_and_other_pages_are_no_resources(path: Any) -> None:
     found = info("GET", path)
     assert not found.is_resource
     assert (found.path, found.verb) == (path, "get")
 
 
-def test_an_encoded_name_is_decoded():
+def test_an_encoded_name_is_decoded() -> None:
     assert info("GET", "/api/v1/namespaces/a/pods/a%2Fb").name == "a/b"
 
 
-def test_proxy_paths_keep_their_rest():
+def test_proxy_paths_keep_their_rest() -> None:
     assert info("GET", "/api/v1/nodes/n/proxy/logs/x").parts == ("nodes", "n", "proxy", "logs", "x")
 
 
-def test_a_flag_is_true_without_a_value():
+def test_a_flag_is_true_without_a_value() -> None:
     query = parse_query("pretty&watch=0&limit=5")
     assert flag(query, "pretty")
     assert not flag(query, "watch")

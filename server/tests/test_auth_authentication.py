@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from kubeling.objects.errors import Unauthorized
@@ -6,13 +9,13 @@ from server.auth.certificates import user_named_by
 from server.auth.tokens import TokenFileError, Tokens
 
 
-def tokens(tmp_path, text):
+def tokens(tmp_path: Path, text: Any) -> Any:
     path = tmp_path / "tokens.csv"
     path.write_text(text)
     return Tokens.read(path)
 
 
-def test_a_token_stands_for_its_user(tmp_path):
+def test_a_token_stands_for_its_user(tmp_path: Path) -> None:
     authenticator = Authenticator(
         tokens(tmp_path, '# ours\nsecret,admin,u1,"system:masters, team"\nother,bob,u2\n')
     )
@@ -24,18 +27,18 @@ def test_a_token_stands_for_its_user(tmp_path):
     )
 
 
-def test_an_unknown_token_is_refused():
+def test_an_unknown_token_is_refused() -> None:
     with pytest.raises(Unauthorized, match="Unauthorized"):
         Authenticator(Tokens()).user(certificate=None, authorization="Bearer wrong")
 
 
 @pytest.mark.parametrize("header", ["", "Basic eHg6eQ==", "Bearer "])
-def test_without_credentials_the_user_is_anonymous(header):
+def test_without_credentials_the_user_is_anonymous(header: Any) -> None:
     user = Authenticator(Tokens()).user(certificate=None, authorization=header)
     assert (user.name, user.groups) == ("system:anonymous", ("system:unauthenticated",))
 
 
-def test_a_certificate_goes_before_a_token():
+def test_a_certificate_goes_before_a_token() -> None:
     user = user_named_by(
         {"subject": ((("organizationName", "system:masters"),), (("commonName", "kubernetes-admin"),))},
         fingerprint="ab",
@@ -45,10 +48,10 @@ def test_a_certificate_goes_before_a_token():
     assert Authenticator(Tokens()).user(certificate=user, authorization="Bearer wrong") is user
 
 
-def test_a_certificate_without_a_name_identifies_nobody():
+def test_a_certificate_without_a_name_identifies_nobody() -> None:
     assert user_named_by({"subject": ((("organizationName", "x"),),)}, fingerprint="ab") is None
 
 
-def test_a_broken_token_file_is_reported_by_line(tmp_path):
+def test_a_broken_token_file_is_reported_by_line(tmp_path: Path) -> None:
     with pytest.raises(TokenFileError, match=r"tokens\.csv:2: a line is token,user,uid"):
         tokens(tmp_path, "a,b,c\nonly-a-token\n")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from kubeling.objects.errors import Forbidden
@@ -11,28 +13,28 @@ NODE = authenticated("system:node:n1", groups=("system:nodes",))
 LEASES = {"group": "coordination.k8s.io", "resource": "leases", "namespace": "kube-node-lease"}
 
 
-def allows(user, verb, **rest):
+def allows(user: Any, verb: Any, **rest: Any) -> Any:
     return Authorization.standard().allows(Attributes(user, verb, **rest))
 
 
 @pytest.mark.parametrize("user", [ADMIN, authenticated("system:kube-scheduler")])
-def test_superusers_may_do_all(user):
+def test_superusers_may_do_all(user: Any) -> None:
     assert allows(user, "delete", resource="nodes", name="n1")
     assert allows(user, "get", is_resource=False, path="/metrics")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/livez/ping", "/readyz", "/version"])
-def test_anyone_may_see_health_and_version(path):
+def test_anyone_may_see_health_and_version(path: Any) -> None:
     assert allows(anonymous, "get", is_resource=False, path=path)
 
 
-def test_discovery_is_for_the_authenticated():
+def test_discovery_is_for_the_authenticated() -> None:
     assert allows(BOB, "get", is_resource=False, path="/apis/apps/v1")
     assert not allows(anonymous, "get", is_resource=False, path="/apis")
     assert not allows(BOB, "get", is_resource=False, path="/metrics")
 
 
-def test_everyone_may_ask_about_themselves():
+def test_everyone_may_ask_about_themselves() -> None:
     assert allows(BOB, "create", group="authorization.k8s.io", resource="selfsubjectaccessreviews")
 
 
@@ -65,7 +67,7 @@ def test_everyone_may_ask_about_themselves():
         ),
     ],
 )
-def test_a_refusal_is_worded_as_kubernetes_words_it(attributes, message):
+def test_a_refusal_is_worded_as_kubernetes_words_it(attributes: Any, message: Any) -> None:
     with pytest.raises(Forbidden) as caught:
         Authorization.standard().check(Attributes(BOB, **attributes))
     assert caught.value.message == message
@@ -84,7 +86,7 @@ def test_a_refusal_is_worded_as_kubernetes_words_it(attributes, message):
         ("update", LEASES | {"name": "n1"}),
     ],
 )
-def test_a_node_may_do_its_work(verb, attributes):
+def test_a_node_may_do_its_work(verb: Any, attributes: Any) -> None:
     assert allows(NODE, verb, **attributes)
 
 
@@ -99,9 +101,9 @@ def test_a_node_may_do_its_work(verb, attributes):
         ("create", {"resource": "pods", "subresource": "exec", "name": "p", "namespace": "a"}),
     ],
 )
-def test_a_node_may_not_do_more(verb, attributes):
+def test_a_node_may_not_do_more(verb: Any, attributes: Any) -> None:
     assert not allows(NODE, verb, **attributes)
 
 
-def test_a_name_like_a_nodes_is_nothing_without_the_group():
+def test_a_name_like_a_nodes_is_nothing_without_the_group() -> None:
     assert not allows(authenticated("system:node:n1"), "create", resource="nodes")
