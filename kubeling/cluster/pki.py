@@ -64,7 +64,7 @@ def _profiles(pki: Pki, subjects: Subjects) -> list[tuple[Pair, Profile]]:
 
 def _ensure_token(path: Path) -> None:
     if not path.exists():
-        line = f'{secrets.token_urlsafe(32)},kubernetes-admin,{uuid.uuid4()},"system:masters"\n'
+        line = f'{secrets.token_hex(32)},kubernetes-admin,{uuid.uuid4()},"system:masters"\n'
         files.write(path, line.encode())
 
 
