@@ -46,6 +46,8 @@ class Column:
 NAME = Column("Name", format="name", description=_NAME)
 AGE = Column("Age", description=_CREATED)
 NAME_AND_AGE: Sequence[Column] = (NAME, AGE)
+NAME_AND_CREATED: Sequence[Column] = (NAME, Column("Created At", "date", description=_CREATED))
+"""What kinds without a printer of their own show."""
 
 
 def wide(name: str, type: str = "string") -> Column:
@@ -60,6 +62,10 @@ def columns(*middle: Column | str) -> Sequence[Column]:
 
 def name_and_age(obj: Object, now: datetime) -> list[Any]:
     return [meta.name(obj), object_age(obj, now)]
+
+
+def name_and_created(obj: Object) -> list[Any]:
+    return [meta.name(obj), meta.metadata(obj).get("creationTimestamp")]
 
 
 def object_age(obj: Object, now: datetime) -> str:

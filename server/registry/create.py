@@ -40,8 +40,9 @@ async def create(
     if metadata.of(wanted).pop("resourceVersion", None):
         raise ApiError("resourceVersion should not be set on objects to be created", reason="")
     metadata.fill(scope, wanted)
+    _generate_name(env, kind, namespace, wanted)
     kind.strategy.prepare_for_create(scope, wanted)
-    return await _named(env, scope, namespace, wanted, version=version)
+    return await _stored(env, scope, namespace, wanted, version=version)
 
 
 async def act(
@@ -72,19 +73,15 @@ def _check_name(obj: Object, name: str) -> None:
     own["name"] = name
 
 
-async def _named(env: Environment, scope: Scope, namespace: str, obj: Object, *, version: str) -> Record:
+def _generate_name(env: Environment, kind: Kind, namespace: str, obj: Object) -> None:
+    """A name from generateName; another when it is taken, a few times."""
     own = metadata.of(obj)
     if own.get("name") or not own.get("generateName"):
-        return await _stored(env, scope, namespace, obj, version=version)
-    for attempt in range(_GENERATED_NAMES):
+        return
+    for _ in range(_GENERATED_NAMES):
         own["name"] = metadata.generated_name(own["generateName"])
-        scope.kind.strategy.default(obj)
-        try:
-            return await _stored(env, scope, namespace, obj, version=version)
-        except errors.AlreadyExists:
-            if attempt == _GENERATED_NAMES - 1:
-                raise
-    raise AssertionError("unreachable")
+        if env.store.get(kind.stored_in, namespace, own["name"]) is None:
+            return
 
 
 async def _stored(env: Environment, scope: Scope, namespace: str, obj: Object, *, version: str) -> Record:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import subdomain_errors
-from server.registry.columns import NAME_AND_AGE, Column, name_and_age
+from server.registry.columns import NAME_AND_CREATED, Column, name_and_created
 from server.registry.context import RequestContext
 from server.registry.kind import Kind
 from server.registry.options import DeleteOptions
@@ -46,7 +46,7 @@ class Strategy:
     """Subresources that are created rather than read and written: pods/binding, pods/eviction."""
     selectable: ClassVar[tuple[str, ...]] = ()
     """Fields for field selectors, beside metadata.name and metadata.namespace."""
-    columns: ClassVar[Sequence[Column]] = NAME_AND_AGE
+    columns: ClassVar[Sequence[Column]] = NAME_AND_CREATED
     has_generation: ClassVar[bool] = False
     """metadata.generation counts the changes of everything but metadata and status."""
     create_on_update: ClassVar[bool] = False
@@ -135,7 +135,7 @@ class Strategy:
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The values under `columns`, for a Table."""
-        return name_and_age(obj, now)
+        return name_and_created(obj)
 
 
 def field_text(obj: Object, path: str) -> str:

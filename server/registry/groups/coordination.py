@@ -1,6 +1,35 @@
 """The kinds of coordination.k8s.io."""
 
-from server.registry.groups.plain import CreatedByUpdate
-from server.registry.kind import Kind
+from datetime import datetime
+from typing import Any
 
-KINDS = (Kind("coordination.k8s.io", "Lease", "leases", CreatedByUpdate()),)
+from kubeling.objects import meta
+from kubeling.objects.errors import Cause
+from kubeling.objects.meta import Object
+from server.registry.causes import invalid
+from server.registry.columns import AGE, columns, object_age
+from server.registry.kind import Kind
+from server.registry.strategy import Strategy
+
+
+class Leases(Strategy):
+    create_on_update = True
+    unconditional_update = False
+    columns = columns("Holder", AGE)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        spec = obj.get("spec") or {}
+        causes: list[Cause] = []
+        if (seconds := spec.get("leaseDurationSeconds")) is not None and seconds <= 0:
+            causes.append(invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
+        if (count := spec.get("leaseTransitions")) is not None and count < 0:
+            why = "must be greater than or equal to 0"
+            causes.append(invalid("spec.leaseTransitions", count, why))
+        return causes
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        holder = (obj.get("spec") or {}).get("holderIdentity") or ""
+        return [meta.name(obj), holder, object_age(obj, now)]
+
+
+KINDS = (Kind("coordination.k8s.io", "Lease", "leases", Leases()),)

@@ -1,19 +1,22 @@
 """Registration of the apps group's kinds."""
 
-from server.registry.groups.plain import Generational
+from server.registry.groups.apps.controller_revision import ControllerRevisions
+from server.registry.groups.apps.daemon_set import DaemonSets
+from server.registry.groups.apps.deployment import Deployments
+from server.registry.groups.apps.replica_set import ReplicaSets
+from server.registry.groups.apps.stateful_set import StatefulSets
 from server.registry.groups.subresources import scale_and_status, status
 from server.registry.kind import Kind
-from server.registry.strategy import Strategy
 
 _GROUP, _ALL = "apps", ("all",)
 
 KINDS = (
-    Kind(_GROUP, "ControllerRevision", "controllerrevisions", Strategy()),
+    Kind(_GROUP, "ControllerRevision", "controllerrevisions", ControllerRevisions()),
     Kind(
         _GROUP,
         "DaemonSet",
         "daemonsets",
-        Generational(),
+        DaemonSets(),
         short_names=("ds",),
         categories=_ALL,
         subresources=status("DaemonSet"),
@@ -22,7 +25,7 @@ KINDS = (
         _GROUP,
         "Deployment",
         "deployments",
-        Generational(),
+        Deployments(),
         short_names=("deploy",),
         categories=_ALL,
         subresources=scale_and_status("Deployment"),
@@ -31,7 +34,7 @@ KINDS = (
         _GROUP,
         "ReplicaSet",
         "replicasets",
-        Generational(),
+        ReplicaSets(),
         short_names=("rs",),
         categories=_ALL,
         subresources=scale_and_status("ReplicaSet"),
@@ -40,7 +43,7 @@ KINDS = (
         _GROUP,
         "StatefulSet",
         "statefulsets",
-        Generational(),
+        StatefulSets(),
         short_names=("sts",),
         categories=_ALL,
         subresources=scale_and_status("StatefulSet"),

@@ -1,6 +1,7 @@
 """Registration of the batch group's kinds."""
 
-from server.registry.groups.plain import Generational
+from server.registry.groups.batch.cron_job import CronJobs
+from server.registry.groups.batch.job import Jobs
 from server.registry.groups.subresources import status
 from server.registry.kind import Kind
 
@@ -9,10 +10,10 @@ KINDS = (
         "batch",
         "CronJob",
         "cronjobs",
-        Generational(),
+        CronJobs(),
         short_names=("cj",),
         categories=("all",),
         subresources=status("CronJob"),
     ),
-    Kind("batch", "Job", "jobs", Generational(), categories=("all",), subresources=status("Job")),
+    Kind("batch", "Job", "jobs", Jobs(), categories=("all",), subresources=status("Job")),
 )

@@ -6,14 +6,14 @@ from server.registry.groups.core.event import Events
 from server.registry.groups.core.namespace import Namespaces
 from server.registry.groups.core.node import Nodes
 from server.registry.groups.core.pod import Pods
+from server.registry.groups.core.quota import LimitRanges, ResourceQuotas
+from server.registry.groups.core.replication_controller import PodTemplates, ReplicationControllers
 from server.registry.groups.core.secret import Secrets
 from server.registry.groups.core.service import Services
 from server.registry.groups.core.service_account import ServiceAccounts
 from server.registry.groups.core.volume_claim import PersistentVolumeClaims, PersistentVolumes
-from server.registry.groups.plain import CreatedByUpdate
 from server.registry.groups.subresources import PROXY_VERBS, scale_and_status, status
 from server.registry.kind import ALL_VERBS, Kind, Subresource
-from server.registry.strategy import Strategy
 
 _STREAM = ("create", "get")
 _POD_SUBRESOURCES = {
@@ -37,7 +37,7 @@ KINDS = (
     Kind("", "ConfigMap", "configmaps", ConfigMaps(), short_names=("cm",)),
     Kind("", "Endpoints", "endpoints", EndpointsKind(), short_names=("ep",)),
     EVENTS,
-    Kind("", "LimitRange", "limitranges", CreatedByUpdate(), short_names=("limits",)),
+    Kind("", "LimitRange", "limitranges", LimitRanges(), short_names=("limits",)),
     Kind(
         "",
         "Namespace",
@@ -75,12 +75,12 @@ KINDS = (
         subresources=status("PersistentVolume"),
     ),
     PODS,
-    Kind("", "PodTemplate", "podtemplates", CreatedByUpdate()),
+    Kind("", "PodTemplate", "podtemplates", PodTemplates()),
     Kind(
         "",
         "ReplicationController",
         "replicationcontrollers",
-        Strategy(),
+        ReplicationControllers(),
         short_names=("rc",),
         categories=("all",),
         subresources=scale_and_status("ReplicationController"),
@@ -89,7 +89,7 @@ KINDS = (
         "",
         "ResourceQuota",
         "resourcequotas",
-        Strategy(),
+        ResourceQuotas(),
         short_names=("quota",),
         subresources=status("ResourceQuota"),
     ),

@@ -26,6 +26,7 @@ class Namespaces(Strategy):
             own.setdefault("labels", {})[_NAME_LABEL] = own["name"]
 
     def prepare_for_create(self, scope: Scope, obj: Object) -> None:
+        self.default(obj)
         finalizers = obj.setdefault("spec", {}).setdefault("finalizers", [])
         if FINALIZER not in finalizers:
             finalizers.append(FINALIZER)
