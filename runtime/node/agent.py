@@ -72,8 +72,9 @@ class NodeAgent:
         _, node = await asyncio.gather(self._start_runtime(), self._reporter.register())
         self._tasks.start(NodeLease(self._client, self._clock, node).run(), name="lease")
         self._tasks.start(self._reporter.beat(), name="heartbeat")
+        nodes = self._client.informer(NODES, field_selector=f"metadata.name={self._config.node_name}")
+        nodes.add_handler(self._reporter.overruled)
         if self._containerd is not None:
-            nodes = self._client.informer(NODES, field_selector=f"metadata.name={self._config.node_name}")
             self._network = await pod_network.bring_up(self._config, nodes)
         health = RuntimeHealth(self._runtime, self._reporter, self._clock)
         await health.look()  # before the first report: a node that was ready stays so when its agent restarts

@@ -12,6 +12,7 @@ from kubeling.client.backoff import Backoff
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.protocol import STRATEGIC_PATCH, Client
 from kubeling.client.resources import NODES
+from kubeling.objects import conditions
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
 from kubeling.objects.meta import Object, labels
@@ -63,6 +64,13 @@ class NodeReporter:
         self._conditions = (node.get("status") or {}).get("conditions") or []
         self._due.set()
         return node
+
+    def overruled(self, kind: str, node: Object, _: Object | None) -> None:
+        """For an informer of the node: taken for dead by the control plane, it reports at once."""
+        ready = conditions.find(node, "Ready") or {}
+        if kind != "DELETED" and ready.get("status") == "Unknown":
+            self._conditions = node["status"]["conditions"]
+            self._due.set()
 
     async def run(self) -> None:
         """Report whatever is due, for ever."""
