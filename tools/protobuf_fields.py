@@ -44,6 +44,8 @@ class GoType(NamedTuple):
     kind: int
     package: str
     name: str
+    named: bool
+    """Declared under a name of its own, as `type Verbs []string` is; such a slice is a message of items."""
 
     @property
     def full_name(self) -> str:
@@ -110,7 +112,7 @@ class GoProgram:
         if flags & 1 and kind == _STRUCT:
             offset = self._unpack("<i", address + 80)[0]
             package = self._name(self._base + offset)[0] if offset else ""
-        return GoType(address, kind, package, name)
+        return GoType(address, kind, package, name, named=bool(flags & 4))
 
     def element(self, of: GoType) -> GoType:
         return self.type_at(self._unpack("<Q", of.address + 48)[0])
@@ -153,19 +155,19 @@ class Table:
             return
         self.types[of.full_name] = layout = []
         for tag, kind in self._program.fields(of):
-            protobuf = re.search(r'protobuf:"(?:[^",]*),(\d+),(\w+)', tag)
+            protobuf = re.search(r'protobuf:"(?:[^",]*),(\d+),', tag)
             json_tag = re.search(r'json:"([^",]*)((?:,\w+)*)"', tag)
             if protobuf is None or json_tag is None or json_tag.group(1) == "-":
                 continue
             options = json_tag.group(2).split(",")
             pointer = kind.kind == _POINTER
             target = self._program.element(kind) if pointer else kind
-            form = self._form(target, repeated=protobuf.group(2) == "rep")
+            form = self._form(target)
             keep = pointer or not {"omitempty", "omitzero"} & set(options)
             name = "" if "inline" in options and not json_tag.group(1) else json_tag.group(1)
             layout.append([int(protobuf.group(1)), name, form, int(keep), int(pointer)])
 
-    def _form(self, of: GoType, *, repeated: bool) -> Any:
+    def _form(self, of: GoType) -> Any:
         """`"string"`, `["list", form]`, `["map", form]`, `["items", form]`, or the full name of a message."""
         if of.full_name in _SPECIAL:
             return _SPECIAL[of.full_name]
@@ -173,14 +175,14 @@ class Table:
             self.add(of)
             return of.full_name
         if of.kind == _POINTER:
-            return self._form(self._program.element(of), repeated=False)
+            return self._form(self._program.element(of))
         if of.kind == _MAP:
-            return ["map", self._form(self._program.map_element(of), repeated=False)]
+            return ["map", self._form(self._program.map_element(of))]
         if of.kind == _SLICE:
             element = self._program.element(of)
             if element.kind == 8:
                 return "bytes"
-            return ["list" if repeated else "items", self._form(element, repeated=False)]
+            return ["items" if of.named else "list", self._form(element)]
         return _scalar(of.kind)
 
 

@@ -1,20 +1,27 @@
 """Priority: a pod's priority and preemption policy come from its PriorityClass, and from nowhere else."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from kubeling.objects.errors import forbidden
 from kubeling.objects.meta import Object
-from server.admission.chain import Plugin, is_new_pod
+from server.admission.chain import Objects, Plugin, is_new_pod
 from server.registry.admission import Attributes
-from server.storage.store import Store
+from server.storage.record import Record
 
 _CLASSES = "priorityclasses.scheduling.k8s.io"
 _SYSTEM: dict[str, int] = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}
 PREEMPT = "PreemptLowerPriority"
 
 
+class Listed(Objects, Protocol):
+    """Stored objects that can be listed as well."""
+
+    def list(self, resource: str, namespace: str | None = None) -> Sequence[Record]: ...
+
+
 class Priority(Plugin):
-    def __init__(self, objects: Store) -> None:
+    def __init__(self, objects: Listed) -> None:
         self._objects = objects
 
     def mutate(self, attributes: Attributes) -> None:

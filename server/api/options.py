@@ -71,7 +71,8 @@ def selection(query: Query) -> Selection:
     return Selection.parse(first(query, "labelSelector"), first(query, "fieldSelector"))
 
 
-def watch_options(query: Query) -> WatchOptions:
+def watch_options(query: Query, *, seconds: float) -> WatchOptions:
+    """The watch is going to last so many seconds."""
     initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     return WatchOptions(
         selection=selection(query),
@@ -79,6 +80,7 @@ def watch_options(query: Query) -> WatchOptions:
         resource_version_match=first(query, "resourceVersionMatch"),
         bookmarks=flag(query, "allowWatchBookmarks"),
         send_initial_events=initial,
+        lasts_seconds=seconds,
     )
 
 
