@@ -85,7 +85,9 @@ class Kubectl:
 
 
 def manifest(*objects: Object) -> str:
-    return "\n---\n".join(json.dumps(obj) for obj in objects)
+    """As JSON, several as a list."""
+    items = {"apiVersion": "v1", "kind": "List", "items": objects}
+    return json.dumps(objects[0] if len(objects) == 1 else items)
 
 
 def found(named: Sequence[str]) -> list[str]:

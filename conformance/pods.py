@@ -10,8 +10,9 @@ IDLE = "trap 'exit 0' TERM INT; while :; do sleep 0.2 & wait $!; done"
 """Runs until it is asked to end, then ends at once."""
 
 
-def container(image: str, script: str = IDLE, *, name: str = "main", **more: Any) -> Object:
-    return {"name": name, "image": image, "command": ["sh", "-c", script], **more}
+def container(used: str, script: str = IDLE, *, name: str = "main", **more: Any) -> Object:
+    """Of the image `used`, unless `more` says otherwise."""
+    return {"name": name, "image": used, "command": ["sh", "-c", script], **more}
 
 
 def pod(name: str, *containers: Object, **spec: Any) -> Object:

@@ -36,5 +36,5 @@ def test_a_directory_there_and_back(each_kubectl: Kubectl, space: Space, tmp_pat
 def test_a_file_that_does_not_exist(kubectl: Kubectl, space: Space, tmp_path: Path) -> None:
     space.run_ready("box")
     result = kubectl.attempt("cp", "box:/tmp/absent", str(tmp_path / "back"))
-    assert result.code == 1
-    assert "No such file or directory" in result.errors
+    assert "/tmp/absent: No such file or directory" in result.text + result.errors
+    assert not (tmp_path / "back").exists()

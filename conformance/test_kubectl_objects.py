@@ -10,6 +10,7 @@ import pytest
 from conformance import pods
 from conformance.kubectl import Kubectl, manifest
 from conformance.space import Space
+from conformance.waiting import eventually
 
 
 def test_apply_creates_changes_and_leaves_alone(each_kubectl: Kubectl) -> None:
@@ -60,8 +61,9 @@ def test_a_pod_of_two_containers_with_its_configuration(each_kubectl: Kubectl, s
     )
     each_kubectl("wait", "--for=condition=Ready", "pod/pair", "--timeout=30s")
     assert each_kubectl("get", "pod", "pair").lines[1].split()[1] == "2/2"
-    assert each_kubectl("logs", "pair", "-c", "main").text == "red hunter2\n"
-    assert each_kubectl("logs", "pair", "-c", "two").text == "redhunter2"
+    for container, text in (("main", "red hunter2\n"), ("two", "redhunter2")):
+        says = lambda c=container, t=text: each_kubectl("logs", "pair", "-c", c).text == t  # noqa: E731
+        eventually(says, what=f"{container} says {text!r}")
     each_kubectl("delete", "pod", "pair")
 
 
@@ -212,10 +214,10 @@ def test_services_and_deployments_are_listed(kubectl: Kubectl) -> None:
 
 
 @pytest.mark.parametrize("kind", ["configmap/a", "secret/a", "serviceaccount/default", "namespace/default"])
-def test_describe(kubectl: Kubectl, kind: str) -> None:
-    kubectl("create", "configmap", "a", "--from-literal=k=1")
-    kubectl("create", "secret", "generic", "a", "--from-literal=k=1")
-    assert f"Name:         {kind.partition('/')[2]}" in kubectl("describe", kind).text
+def test_describe(kubectl: Kubectl, space: Space, kind: str) -> None:
+    space.config_map("a", k="1")
+    space.secret("a", k="1")
+    assert kubectl("describe", kind).lines[0].split() == ["Name:", kind.partition("/")[2]]
 
 
 def _readable(descriptor: int) -> bool:

@@ -80,11 +80,12 @@ def test_what_is_sent_comes_back_byte_for_byte(near: Kubectl) -> None:
 
 def test_what_was_sent_before_the_end_arrives(near: Kubectl) -> None:
     data = random.Random(5).randbytes(1_000_000)
-    with connected(near, STORE) as connection:
-        connection.sendall(data)
     expected = hashlib.sha256(data).hexdigest()
     probe = lambda: expected in near("exec", "served", "--", "sha256sum", "/tmp/stored").text  # noqa: E731
-    eventually(probe, what="all of it is stored", timeout=10)
+    with connected(near, STORE) as connection:
+        connection.sendall(data)
+        connection.close()
+        eventually(probe, what="all of it is stored", timeout=10)
 
 
 def test_the_pods_end_of_a_connection_is_the_clients(near: Kubectl) -> None:

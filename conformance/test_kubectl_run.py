@@ -77,7 +77,7 @@ def test_describe_tells_the_story(kubectl: Kubectl, space: Space, web: str) -> N
     for part in (
         "Name:             web",
         "Status:           Running",
-        "Container ID:   containerd://",
+        "Container ID:  containerd://",
         "QoS Class:",
     ):
         assert part in text, f"{part!r} not in {text}"

@@ -63,7 +63,7 @@ def test_deletion_with_preconditions(core: Core, space: Space) -> None:
         core.delete_namespaced_config_map("a", space.name, body=wrong)
     assert refused.value.status == 409
     right = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=created.metadata.uid))
-    assert core.delete_namespaced_config_map("a", space.name, body=right).status == "Success"
+    assert core.delete_namespaced_config_map("a", space.name, body=right)["status"] == "Success"
 
 
 def test_a_watch_from_a_list(core: Core, space: Space) -> None:
