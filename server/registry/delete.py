@@ -43,6 +43,7 @@ async def delete(
         asked = attributes(
             scope, "DELETE", version=kind.version, namespace=namespace, name=name, old=record.obj
         )
+        await env.admission.mutate(asked)
         await env.admission.validate(asked)
         try:
             return await _attempt(env, scope, record, options)

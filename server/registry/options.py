@@ -1,5 +1,6 @@
 """The options of the verbs, decoded: query parameters of list and watch, the body of delete, a patch."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,8 @@ class WatchOptions:
     bookmarks: bool = False
     send_initial_events: bool | None = None
     bookmark_seconds: float = 60.0
+    lasts_seconds: float = math.inf
+    """When the caller is going to close the watch: two seconds before, there is a last bookmark."""
 
 
 @dataclass(frozen=True, slots=True)

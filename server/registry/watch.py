@@ -22,6 +22,8 @@ from server.registry.translation import history_translated
 from server.storage import Event, Record, Watch
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+LAST_BOOKMARK_SECONDS = 2.0
+"""How long before the end of a watch its last bookmark comes."""
 
 
 class WatchStream:
@@ -45,6 +47,8 @@ class WatchStream:
         self._since = revision_of(options.resource_version)
         self._watch: Watch | None = None
         self._closed = False
+        self._ends_at = asyncio.get_running_loop().time() + options.lasts_seconds
+        self._bookmark_at = self._next_bookmark()
 
     def __aiter__(self) -> Self:
         return self
@@ -83,14 +87,23 @@ class WatchStream:
 
     async def _next(self, watch: Watch) -> list[WatchEvent]:
         try:
-            async with asyncio.timeout(self._options.bookmark_seconds if self._options.bookmarks else None):
+            async with asyncio.timeout_at(self._bookmark_at):
                 batch = await anext(watch)
         except TimeoutError:
+            self._bookmark_at = self._next_bookmark()
             return [self._bookmark(watch.revision)]
         except StopAsyncIteration:
             self._closed = True
             return []
         return self._seen(batch)
+
+    def _next_bookmark(self) -> float | None:
+        """Once a period, and shortly before the end, so that the client resumes from as late as possible."""
+        if not self._options.bookmarks:
+            return None
+        now = asyncio.get_running_loop().time()
+        periodic, last = now + self._options.bookmark_seconds, self._ends_at - LAST_BOOKMARK_SECONDS
+        return last if now < last < periodic else periodic
 
     def _seen(self, batch: Sequence[Event]) -> list[WatchEvent]:
         if self._matches is None:

@@ -108,6 +108,6 @@ def _streams(request: web.BaseRequest) -> channels.Streams:
 def _ports(request: web.BaseRequest) -> list[int]:
     """The ports that WebSocket clients name in the query; SPDY clients name them stream by stream."""
     try:
-        return [int(port) for port in request.query.getall("port", [])]
+        return [int(port) for ports in request.query.getall("port", []) for port in ports.split(",")]
     except ValueError as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, "unable to parse port") from error

@@ -35,7 +35,7 @@ class ConfigMaps(Strategy):
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         count = len(obj.get("data") or {}) + len(obj.get("binaryData") or {})
-        return [meta.name(obj), str(count), object_age(obj, now)]
+        return [meta.name(obj), count, object_age(obj, now)]
 
 
 def decoded_size(text: str) -> int:

@@ -52,7 +52,7 @@ class Secrets(Strategy):
         return causes + immutability_causes(obj, old, ("data",))
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
-        count = str(len(obj.get("data") or {}))
+        count = len(obj.get("data") or {})
         return [meta.name(obj), obj.get("type", ""), count, object_age(obj, now)]
 
 
