@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from kubeling.objects.meta import Object
 from server.storage import log
+from server.storage.database import Database
 from server.storage.errors import (
     DatabaseUnusable,
     InvalidObject,
@@ -115,7 +116,7 @@ class Batch:
     outcomes: list[tuple[Write, Record | StorageError]] = field(default_factory=list)
 
 
-def commit(connection: Connection, state: State, writes: Sequence[Write]) -> Batch:
+def commit(connection: Connection, writes: Sequence[Write], *, database: Database, state: State) -> Batch:
     """Decide the writes in order, giving gap-free revisions, and insert what they did."""
     cluster = log.require_cluster(connection)
     batch = Batch(cluster.revision, cluster.compacted)
@@ -135,7 +136,7 @@ def commit(connection: Connection, state: State, writes: Sequence[Write]) -> Bat
         batch.outcomes.append((write, event.record))
         changed[write.key] = _after(event)
     if batch.revision > cluster.revision:
-        log.append(connection, batch.events[caught_up:], revision=batch.revision)
+        log.append(connection, database, batch.events[caught_up:], revision=batch.revision)
     return batch
 
 

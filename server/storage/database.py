@@ -1,5 +1,6 @@
 """What differs between databases, as one protocol; `sqlite` implements it. All other SQL is in `log`."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -22,6 +23,12 @@ class Database(Protocol):
 
     def begin_read(self, connection: Connection) -> None:
         """Start a transaction that sees one state of the database throughout."""
+
+    def insert(self, connection: Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert whole rows, in as few calls of the driver as can be.
+
+        Each call gives up Python's interpreter lock and must get it back from a busy event loop.
+        """
 
     def reclaim(self, connection: Connection) -> bool:
         """Return some space that deleted rows held, in a few milliseconds; whether there is more to do.

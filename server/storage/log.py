@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     column,
     delete,
     false,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 
+from server.storage.database import Database
 from server.storage.errors import Compacted
 from server.storage.hub import Scope
 from server.storage.record import Event, EventType, Record
@@ -52,7 +54,7 @@ CLUSTER = table(
     column("compacted_revision", BigInteger),
 )
 
-_INSERT = insert(REVISIONS)
+_SET_REVISION = update(CLUSTER).values(revision=bindparam("reached"))
 _READ_CLUSTER = select(CLUSTER.c.identity, CLUSTER.c.revision, CLUSTER.c.compacted_revision)
 
 
@@ -85,24 +87,25 @@ def require_cluster(connection: Connection) -> Cluster:
     return cluster
 
 
-def append(connection: Connection, events: Iterable[Event], *, revision: int) -> None:
+def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> None:
     """Add the events, of consecutive revisions up to `revision`."""
-    connection.execute(_INSERT, [_row(event) for event in events])
-    connection.execute(update(CLUSTER).values(revision=revision))
+    database.insert(connection, REVISIONS.name, [_row(event) for event in events])
+    connection.execute(_SET_REVISION, {"reached": revision})
 
 
-def _row(event: Event) -> dict[str, Any]:
+def _row(event: Event) -> tuple[object, ...]:
+    """In the order of the table's columns."""
     record = event.record
-    return {
-        "revision": record.revision,
-        "resource": record.resource,
-        "namespace": record.namespace,
-        "name": record.name,
-        "uid": record.uid,
-        "created_revision": record.created_revision,
-        "deleted": event.type == "DELETED",
-        "body": record.body,
-    }
+    return (
+        record.revision,
+        record.resource,
+        record.namespace,
+        record.name,
+        record.uid,
+        record.created_revision,
+        event.type == "DELETED",
+        record.body,
+    )
 
 
 _RECORD = (
@@ -118,18 +121,16 @@ _KEY = (REVISIONS.c.resource, REVISIONS.c.namespace, REVISIONS.c.name)
 
 
 def newest(connection: Connection) -> list[Record]:
-    """The current objects."""
-    return [Record(*row) for row in connection.execute(_newest(None)).all()]
+    """The current objects, in no order that is promised: sorting them here would carry the bodies along."""
+    return [Record(*row) for row in connection.execute(_newest(None))]
 
 
 def _newest(where: ColumnElement[bool] | None) -> Select[Any]:
-    """The newest row of each key among those that `where` selects, tombstones left out, in order."""
-    heads = select(func.max(REVISIONS.c.revision).label("revision")).group_by(*_KEY)
+    """The newest row of each key among those that `where` selects, tombstones left out."""
+    heads = select(func.max(REVISIONS.c.revision)).group_by(*_KEY)
     if where is not None:
         heads = heads.where(where)
-    found = heads.subquery("heads")
-    rows = select(*_RECORD).join_from(found, REVISIONS, REVISIONS.c.revision == found.c.revision)
-    return rows.where(REVISIONS.c.deleted == false()).order_by(*_KEY)
+    return select(*_RECORD).where(REVISIONS.c.revision.in_(heads), REVISIONS.c.deleted == false())
 
 
 def has_garbage(connection: Connection, *, live: int) -> bool:
@@ -152,10 +153,11 @@ def list_at(
     if after is not None:
         where &= tuple_(REVISIONS.c.namespace, REVISIONS.c.name) > after
     rows = _newest(where)
-    records = [Record(*row) for row in connection.execute(rows.limit(limit) if limit else rows).all()]
+    chunk = rows.order_by(*_KEY).limit(limit or None)
+    records = [Record(*row) for row in connection.execute(chunk)]
     if len(records) < limit or not limit:
         return records, 0
-    total = connection.execute(select(func.count()).select_from(rows.order_by(None).subquery())).scalar_one()
+    total = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
     return records, total - len(records)
 
 

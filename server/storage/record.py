@@ -31,14 +31,20 @@ class Record:
     created_revision: int
     body: bytes = field(repr=False)
     """The object as JSON; metadata.resourceVersion is `str(revision)`."""
-    cache: dict[str, Any] = field(default_factory=dict, repr=False)
-    """For layers above: whatever they derive from the record, under a key of their own."""
+    _cache: dict[str, Any] | None = field(default=None, repr=False)
     _obj: Object | None = field(default=None, repr=False)
     _labels: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def key(self) -> Key:
         return Key(self.resource, self.namespace, self.name)
+
+    @property
+    def cache(self) -> dict[str, Any]:
+        """For layers above: whatever they derive from the record, under a key of their own."""
+        if self._cache is None:
+            self._cache = {}
+        return self._cache
 
     @property
     def obj(self) -> Object:

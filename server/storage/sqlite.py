@@ -3,8 +3,9 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection, NullPool, create_engine
@@ -17,6 +18,8 @@ BUSY_SECONDS = 5.0
 KEPT_FREE_PAGES = 256
 """Free pages that stay in the file for the next writes, so that it does not shrink and grow in turns."""
 RECLAIMED_PAGES = 512
+INSERTED_ROWS = (64, 16, 4, 1)
+"""How many rows one statement inserts."""
 
 _MEANINGS: dict[str, tuple[type[DatabaseError], str]] = {
     "BUSY": (DatabaseLocked, "another process holds a lock on it"),
@@ -72,6 +75,18 @@ class SQLite:
 
     def begin_read(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
+
+    def insert(self, connection: Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+        # Some sizes only, so that the driver finds each statement prepared.
+        start = 0
+        while start < len(rows):
+            size = next(size for size in INSERTED_ROWS if size <= len(rows) - start)
+            chunk = rows[start : start + size]
+            values = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * size)
+            connection.exec_driver_sql(
+                f"INSERT INTO {table} VALUES {values}", tuple(chain.from_iterable(chunk))
+            )
+            start += size
 
     def reclaim(self, connection: Connection) -> bool:
         free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()

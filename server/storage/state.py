@@ -12,13 +12,13 @@ from server.storage.record import Event, Key, Record
 
 
 class _Namespace:
-    """The records of one resource in one namespace. `ordered` is made when asked for, after a change."""
+    """The records of one resource in one namespace. What is in order is made when first asked for."""
 
     __slots__ = ("_names", "_ordered", "_records")
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._names: list[str] = []
+        self._names: list[str] | None = None
         self._ordered: tuple[Record, ...] | None = None
 
     def __len__(self) -> int:
@@ -28,17 +28,20 @@ class _Namespace:
         return self._records.get(name)
 
     def put(self, record: Record) -> None:
-        if record.name not in self._records:
+        if self._names is not None and record.name not in self._records:
             insort(self._names, record.name)
         self._records[record.name] = record
         self._ordered = None
 
     def remove(self, name: str) -> None:
         del self._records[name]
-        del self._names[bisect_left(self._names, name)]
+        if self._names is not None:
+            del self._names[bisect_left(self._names, name)]
         self._ordered = None
 
     def ordered(self) -> tuple[Record, ...]:
+        if self._names is None:
+            self._names = sorted(self._records)
         if self._ordered is None:
             self._ordered = tuple(map(self._records.__getitem__, self._names))
         return self._ordered

@@ -15,7 +15,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from server.storage import log
-from server.storage.commit import Batch, Create, Delete, Update
+from server.storage.commit import Batch, Create, Delete, Update, commit
 from server.storage.compaction import Compaction
 from server.storage.database import Database, database
 from server.storage.errors import Compacted, FutureRevision
@@ -58,7 +58,8 @@ class Store:
         self._hub = Hub(revision=cluster.revision, clock=clock, limits=limits)
         self._compaction = Compaction(writing, database, clock, compacted=cluster.compacted, limits=limits)
         self._compaction.committed(cluster.revision, garbage=opened.garbage)
-        self._writer = Writer(writing, self._state, self._applied, limits=limits)
+        write = partial(commit, database=database, state=self._state)
+        self._writer = Writer(writing, write, self._applied, limits=limits)
         self._tasks = Tasks("storage")
         self._running = self._tasks.start(self._writer.run(), name="writer")
 

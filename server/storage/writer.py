@@ -6,23 +6,36 @@ the more there are at once, the less each costs. What a batch does is decided in
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
-from server.storage.commit import Batch, Write, commit
+from sqlalchemy import Connection
+
+from server.storage.commit import Batch, Write
 from server.storage.errors import QueueFull, StorageError, StoreClosed
 from server.storage.lane import Lane
 from server.storage.limits import Limits
 from server.storage.record import Record
-from server.storage.state import State
+
+
+class Commit(Protocol):
+    def __call__(self, connection: Connection, writes: Sequence[Write]) -> Batch: ...
 
 
 class Writer:
-    """`applied` is called on the event loop after each commit, before the batch's callers are answered."""
+    """`commit` runs in the lane's transaction; `applied` then on the event loop, before the answers."""
 
-    def __init__(self, lane: Lane, state: State, applied: Callable[[Batch], None], *, limits: Limits) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        commit: Commit,
+        applied: Callable[[Batch], None],
+        *,
+        limits: Limits,
+    ) -> None:
         self._lane = lane
-        self._state = state
+        self._in_transaction = commit
         self._applied = applied
         self._limits = limits
         self._waiting: deque[Write] = deque()
@@ -75,7 +88,7 @@ class Writer:
             return
         self._committing = writes
         try:
-            batch = await self._lane.transact(partial(commit, state=self._state, writes=writes))
+            batch = await self._lane.transact(partial(self._in_transaction, writes=writes))
         except StorageError as error:
             for write in writes:
                 write.resolve(type(error)(*error.args))
