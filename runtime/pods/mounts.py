@@ -18,6 +18,8 @@ _PROPAGATION = {
     "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
 }
 _HOSTS = "/etc/hosts"
+READ_ONLY = frozenset({"configMap", "secret", "downwardAPI", "projected"})
+"""Volumes that the node writes, and containers only read."""
 
 
 def container_mounts(work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
@@ -34,25 +36,31 @@ def container_mounts(work: PodWork, container: Object, env: Mapping[str, str]) -
 
 
 def _volume_mount(work: PodWork, container: Object, mount: Object, env: Mapping[str, str]) -> cri.Mount:
-    path = mount["mountPath"]
+    path, volume = mount["mountPath"], _volume(work, container, mount)
     try:
-        source = _source(work, container, mount, env)
+        source = _source(work, volume, mount, env)
     except VolumeError as error:
         raise ConfigError(str(error)) from error
     return cri.Mount(
         container_path=path if path.startswith("/") else f"/{path}",
         host_path=str(source),
-        readonly=bool(mount.get("readOnly")),
+        readonly=bool(mount.get("readOnly")) or not READ_ONLY.isdisjoint(volume),
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
 
 
-def _source(work: PodWork, container: Object, mount: Object, env: Mapping[str, str]) -> Path:
-    volume = next((each for each in work.spec.get("volumes") or [] if each["name"] == mount["name"]), None)
+def _volume(work: PodWork, container: Object, mount: Object) -> Object:
+    volume: Object | None = next(
+        (each for each in work.spec.get("volumes") or [] if each["name"] == mount["name"]), None
+    )
     if volume is None:
         raise ConfigError(
             f'cannot find volume "{mount["name"]}" to mount into container "{container["name"]}"'
         )
+    return volume
+
+
+def _source(work: PodWork, volume: Object, mount: Object, env: Mapping[str, str]) -> Path:
     subpath = mount.get("subPath") or expand(mount.get("subPathExpr") or "", env)
     if not subpath:
         return work.context.volumes.host_path(work.paths, volume)
