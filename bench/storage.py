@@ -3,11 +3,12 @@
     python -m bench.storage [--objects N] [--seconds S] [--directory DIR] [--json]
 
 Every write is durable before it counts. The reference is the time of one synced append of a page to a file in
-the same directory. Not here: the API in front of the store.
+the same directory. Event loop and threads are set up as in the server. Not here: the API in front of the store.
 """
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,11 +18,13 @@ from statistics import median
 from typing import Annotated, Any
 
 import typer
+import uvloop
 
 from bench.report import Row, show
 from kubeling.objects.clock import SystemClock
 from kubeling.objects.tasks import Tasks
 from server.storage import Store
+from server.storage.lane import SWITCH_SECONDS
 
 WRITERS = (1, 16, 64, 256)
 BUSY_WRITERS = 16
@@ -36,7 +39,8 @@ def main(
     """Creates and updates per second with few and many writers; start-up from a long log."""
     with tempfile.TemporaryDirectory(prefix="bench-storage-", dir=directory) as place:
         reference = _synced_append(Path(place))
-        writes, starts = asyncio.run(_measure(place, objects=objects, seconds=seconds))
+        sys.setswitchinterval(SWITCH_SECONDS)
+        writes, starts = uvloop.run(_measure(place, objects=objects, seconds=seconds))
     rows: list[Row] = [{"reference": "one synced append of 4 KiB", "p50 ms": reference}]
     show({"disk": rows, f"writes over {seconds:g} s": writes, "start-up": starts}, as_json=as_json)
 

@@ -31,6 +31,7 @@ from server.registry.settings import Settings
 from server.scheduler import start_scheduler
 from server.storage import Store
 from server.storage.errors import DatabaseError
+from server.storage.lane import SWITCH_SECONDS
 
 logger = logging.getLogger("server")
 
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(config: Config) -> None:
     import uvloop
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     uvloop.run(serve(config))
 
 
