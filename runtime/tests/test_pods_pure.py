@@ -1,0 +1,221 @@
+"""The small rules: back-off, quality of service, DNS, hosts, references, messages, patches."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.pods.backoff import Backoff, duration_text
+from runtime.pods.cgroups import remove_pod_cgroup
+from runtime.pods.dns import dns_config, parse
+from runtime.pods.hosts import hostname, hosts_file
+from runtime.pods.observed import ObservedContainer, State
+from runtime.pods.qos import cgroup_parent, computed_class, oom_score_adjustment
+from runtime.pods.references import Reference, pod_references
+from runtime.pods.resources import linux_resources, quota, shares
+from runtime.pods.status_writer import status_patch
+from runtime.pods.termination_message import termination_message
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def test_the_first_failure_waits_for_nothing_and_later_ones_double() -> None:
+    backoff = Backoff()
+    assert backoff.remaining("k", since=T0, now=T0) == 0
+    waits = []
+    moment = T0
+    for _ in range(7):
+        backoff.failed("k", at=moment)
+        waits.append(backoff.remaining("k", since=moment, now=moment))
+        moment += timedelta(seconds=1)
+    assert waits == [10, 20, 40, 80, 160, 300, 300]
+
+
+def test_a_key_that_was_quiet_for_ten_minutes_starts_anew() -> None:
+    backoff = Backoff()
+    for _ in range(4):
+        backoff.failed("k", at=T0)
+    assert backoff.remaining("k", since=after(601), now=after(601)) == 0
+    backoff.failed("k", at=after(601))
+    assert backoff.wait("k") == 10
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(10, "10s"), (40, "40s"), (80, "1m20s"), (300, "5m0s")])
+def test_durations_are_written_as_in_go(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def with_resources(requests: dict[str, str], limits: dict[str, str]) -> dict[str, Any]:
+    return {"name": "c", "resources": {"requests": requests, "limits": limits}}
+
+
+FULL = {"cpu": "1", "memory": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "quality"),
+    [
+        ([with_resources({}, {})], "BestEffort"),
+        ([with_resources({"cpu": "0"}, {})], "BestEffort"),
+        ([with_resources({"cpu": "1"}, {})], "Burstable"),
+        ([with_resources(FULL, FULL)], "Guaranteed"),
+        ([with_resources({}, FULL)], "Guaranteed"),
+        ([with_resources({"cpu": "500m"}, FULL)], "Burstable"),
+        ([with_resources(FULL, FULL), with_resources({}, {})], "Burstable"),
+    ],
+)
+def test_the_quality_of_service_class(containers: list[dict[str, Any]], quality: str) -> None:
+    assert computed_class(containers) == quality
+
+
+@pytest.mark.parametrize(
+    ("quality", "parent"),
+    [
+        ("Guaranteed", "/kubepods/podu1"),
+        ("Burstable", "/kubepods/burstable/podu1"),
+        ("BestEffort", "/kubepods/besteffort/podu1"),
+    ],
+)
+def test_the_pods_cgroup(quality: str, parent: str) -> None:
+    assert cgroup_parent({"metadata": {"uid": "u1"}, "status": {"qosClass": quality}}) == parent
+
+
+@pytest.mark.parametrize(
+    ("quality", "memory", "score"),
+    [
+        ("Guaranteed", "1Gi", -997),
+        ("BestEffort", "0", 1000),
+        ("Burstable", "512Mi", 500),
+        ("Burstable", "1Ki", 999),
+        ("Burstable", "1Gi", 3),
+    ],
+)
+def test_the_out_of_memory_score(quality: str, memory: str, score: int) -> None:
+    container = with_resources({"memory": memory}, {})
+    pod = {"status": {"qosClass": quality}}
+    assert oom_score_adjustment(pod, container, memory_capacity=2**30) == score
+
+
+def test_cpu_becomes_shares_and_quota() -> None:
+    assert (shares(0), shares(1), shares(500), shares(10**9)) == (2, 2, 512, 262144)
+    assert (quota(1), quota(500), quota(2000)) == (1000, 50_000, 200_000)
+    no_limit = linux_resources({}, {"name": "c"}, memory_capacity=2**30)
+    assert (no_limit.cpu_quota, no_limit.memory_limit_in_bytes) == (0, 0)
+
+
+def test_dns_policy_none_takes_nothing_from_the_node() -> None:
+    node = parse("# comment\nnameserver 1.1.1.1\nsearch a b\noptions ndots:5\n")
+    spec = {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["2.2.2.2"]}}
+    made = dns_config({"spec": spec}, node)
+    assert (list(made.servers), list(made.searches), list(made.options)) == (["2.2.2.2"], [], [])
+    assert list(dns_config({"spec": {}}, node).searches) == ["a", "b"]
+
+
+def test_the_hosts_file_of_a_pod() -> None:
+    aliases = [{"ip": "1.2.3.4", "hostnames": ["a", "b"]}]
+    pod = {
+        "metadata": {"name": "web-0", "namespace": "n"},
+        "spec": {"subdomain": "web", "hostAliases": aliases},
+    }
+    text = hosts_file(pod, ["10.0.0.1"], node_hosts="", cluster_domain="cluster.local")
+    assert text.startswith("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
+    assert "\n10.0.0.1\tweb-0.web.n.svc.cluster.local\tweb-0\n" in text
+    assert text.endswith("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n")
+
+
+def test_pods_on_the_hosts_network_see_its_hosts_file() -> None:
+    pod = {"metadata": {"name": "p"}, "spec": {"hostNetwork": True}}
+    text = hosts_file(pod, ["10.0.0.1"], node_hosts="127.0.0.1 me\n", cluster_domain="cluster.local")
+    assert text == "# Kubernetes-managed hosts file (host network).\n127.0.0.1 me\n"
+
+
+def test_a_long_host_name_is_cut() -> None:
+    assert hostname({"metadata": {"name": f"{'a' * 62}-bcd"}}) == "a" * 62
+
+
+def test_the_objects_that_a_pod_refers_to() -> None:
+    pod = {
+        "metadata": {"namespace": "n"},
+        "spec": {
+            "imagePullSecrets": [{"name": "pull"}],
+            "initContainers": [{"name": "i", "envFrom": [{"secretRef": {"name": "s1"}}]}],
+            "containers": [
+                {"name": "c", "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "c1"}}}]}
+            ],
+            "volumes": [
+                {"name": "a", "configMap": {"name": "c2"}},
+                {"name": "b", "secret": {"secretName": "s2"}},
+                {"name": "p", "projected": {"sources": [{"configMap": {"name": "c3"}}]}},
+            ],
+        },
+    }
+    maps = {Reference("ConfigMap", "n", each) for each in ("c1", "c2", "c3")}
+    assert pod_references(pod) == maps | {Reference("Secret", "n", each) for each in ("pull", "s1", "s2")}
+
+
+def ended(**fields: Any) -> ObservedContainer:
+    return ObservedContainer(
+        id="x",
+        sandbox_id="s",
+        name="c",
+        state=State.EXITED,
+        restart_count=0,
+        hash="",
+        created_at=T0,
+        **fields,
+    )
+
+
+def test_the_termination_message_is_what_the_container_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "message"
+    file.write_bytes(b"x" * 5000)
+    assert termination_message(ended(termination_path=str(file))) == "x" * 4096
+
+
+def test_a_failed_container_may_fall_back_to_the_end_of_its_log(tmp_path: Path) -> None:
+    message, log = tmp_path / "message", tmp_path / "0.log"
+    message.touch()
+    stamp = "2026-01-01T00:00:00.000000000Z"
+    log.write_text(f"{stamp} stdout F one\n{stamp} stderr P tw\n{stamp} stderr F o\n")
+    fields = {"termination_path": str(message), "log_path": str(log), "termination_fallback": True}
+    assert termination_message(ended(exit_code=1, **fields)) == "one\ntwo\n"
+    assert termination_message(ended(exit_code=0, **fields)) == ""
+
+
+def test_only_what_changed_is_patched() -> None:
+    base = {
+        "phase": "Pending",
+        "message": "old",
+        "podIPs": [{"ip": "1"}],
+        "conditions": [
+            {"type": "Ready", "status": "False", "reason": "R"},
+            {"type": "PodScheduled", "status": "True"},
+        ],
+    }
+    wanted = {
+        "phase": "Running",
+        "podIPs": [{"ip": "2"}],
+        "conditions": [{"type": "Ready", "status": "True"}, {"type": "PodScheduled", "status": "True"}],
+    }
+    assert status_patch(base, wanted) == {
+        "phase": "Running",
+        "message": None,
+        "podIPs": [{"$patch": "replace"}, {"ip": "2"}],
+        "conditions": [{"type": "Ready", "status": "True", "reason": None}],
+    }
+    assert status_patch(wanted, wanted) == {}
+
+
+def test_a_pods_cgroups_go_in_every_hierarchy(tmp_path: Path) -> None:
+    inner = [tmp_path / each / "kubepods" / "burstable" / "podu1" / "container" for each in ("cpu", "memory")]
+    other = tmp_path / "cpu" / "kubepods" / "podu2"
+    for each in [*inner, other]:
+        each.mkdir(parents=True)
+    remove_pod_cgroup("u1", tmp_path)
+    assert not any(each.parent.exists() for each in inner)
+    assert other.exists()
