@@ -21,13 +21,15 @@ Callback = Callable[[], None]
 
 
 class Connection(RequestHandler):
-    __slots__ = ("_lost", "_user", "_user_known")
+    __slots__ = ("_lost", "_user", "_user_known", "authenticated")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lost: list[Callback] = []
         self._user: UserInfo | None = None
         self._user_known = False
+        self.authenticated: tuple[str, UserInfo | None] = ("", None)
+        """The last Authorization header that was accepted, and whose it is."""
 
     @property
     def certificate_user(self) -> UserInfo | None:

@@ -7,13 +7,13 @@ answers it in `resources` (objects) and `pages` (everything else).
 import logging
 import time
 from collections.abc import Mapping
-from uuid import uuid4
+from random import getrandbits
 
 from aiohttp import web
 
 from kubeling.objects.errors import ApiError, InternalError
 from server.api.connection import connection_of
-from server.api.metrics import RequestMetrics, Target, metric_verb
+from server.api.metrics import RequestMetrics
 from server.api.negotiation import error_media
 from server.api.pages import Pages, Visit
 from server.api.render import error_reply
@@ -53,7 +53,7 @@ class Handler:
         path, _, query_text = http.raw_path.partition("?")
         query = parse_query(query_text)
         info = parse(http.method, path, query)
-        audit_id = str(uuid4())
+        audit_id = _new_id()
         answer = await self._guarded(http, info, query, audit_id)
         if isinstance(answer, Reply):
             answer.headers = (("Audit-Id", audit_id), *answer.headers)
@@ -73,20 +73,35 @@ class Handler:
         return _failed(http, failure)
 
     async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query, audit_id: str) -> Answer:
-        authorization = http.headers.get("Authorization", "")
-        certificate = connection_of(http).certificate_user
-        user = self._authenticator.user(certificate=certificate, authorization=authorization)
+        user = self._authenticate(http)
         self._authorization.check(attributes(user, info, query))
         if info.is_resource:
             return await self._resources.answer(http, info, query, user=user, audit_id=audit_id)
         return await self._pages.answer(Visit(http.method, info.path, query, _headers(http)))
 
+    def _authenticate(self, http: web.BaseRequest) -> UserInfo:
+        """Who asks. Clients send the same header again and again: its user is remembered per connection."""
+        connection = connection_of(http)
+        authorization = http.headers.get("Authorization", "")
+        known, user = connection.authenticated
+        if user is None or known != authorization:
+            certificate = connection.certificate_user
+            user = self._authenticator.user(certificate=certificate, authorization=authorization)
+            connection.authenticated = (authorization, user)
+        return user
+
     def _count(self, info: RequestInfo, answer: Answer, seconds: float) -> None:
-        target = _target(info)
+        target = info.target
         if not isinstance(answer, Reply):
             self._metrics.count(target, answer.status)
         else:
             self._metrics.observe(target, answer.status, seconds)
+
+
+def _new_id() -> str:
+    """A random UUID; nothing depends on its being unpredictable."""
+    text = f"{getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def _headers(http: web.BaseRequest) -> Mapping[str, str]:
@@ -127,15 +142,3 @@ def attributes(user: UserInfo, info: RequestInfo, query: Query) -> Attributes:
         name=info.name,
         field_selector=first(query, "fieldSelector") if query else "",
     )
-
-
-def _target(info: RequestInfo) -> Target:
-    if not info.is_resource:
-        path = f"/{info.path.strip('/').partition('/')[0]}"
-        return Target(metric_verb(info.verb), "", "", "", path, "")
-    if info.name:
-        scope = "resource"
-    else:
-        scope = "namespace" if info.namespace else "cluster"
-    verb = metric_verb(info.verb)
-    return Target(verb, info.group, info.version, info.resource, info.subresource, scope)

@@ -7,7 +7,9 @@ imported when somebody first asks for it.
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from server.api.requestinfo import Target
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
@@ -16,17 +18,6 @@ _BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0,
     20.0, 30.0, 45.0, 60.0,
 )  # fmt: skip
-
-
-class Target(NamedTuple):
-    """What a request was about: labels that both metrics share."""
-
-    verb: str
-    group: str
-    version: str
-    resource: str
-    subresource: str
-    scope: str
 
 
 _LABELS = list(Target._fields)
@@ -126,11 +117,3 @@ def _cumulative(counts: list[int]) -> list[tuple[str, float]]:
         total += count
         buckets.append((bound, float(total)))
     return buckets
-
-
-_VERBS = {"get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH"}
-
-
-def metric_verb(verb: str) -> str:
-    """The verb as the metrics write it."""
-    return _VERBS.get(verb) or verb.upper()

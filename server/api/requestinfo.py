@@ -4,8 +4,9 @@ The rules are the API server's own (RequestInfo), so authorization sees the same
 up here: whether the resource exists is for the handlers to find.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 Query = dict[str, list[str]]
@@ -18,9 +19,21 @@ _VERBS = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
+_LABELS = {"create": "POST", "update": "PUT"}
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _SPECIAL_VERBS = frozenset({"proxy", "watch"})
 _TRUE = frozenset({"", "1", "t", "T", "true", "TRUE", "True"})
+
+
+class Target(NamedTuple):
+    """What a request was about, as the labels of metrics."""
+
+    verb: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class RequestInfo:
 
     path: str
     verb: str
+    target: Target
     is_resource: bool = False
     prefix: str = ""
     group: str = ""
@@ -73,18 +87,8 @@ def _collection_read(info: RequestInfo, query: Query) -> RequestInfo:
     name = _selected_name(first(query, "fieldSelector"))
     if verb == info.verb and not name:
         return info
-    return RequestInfo(
-        path=info.path,
-        verb=verb,
-        is_resource=True,
-        prefix=info.prefix,
-        group=info.group,
-        version=info.version,
-        namespace=info.namespace,
-        resource=info.resource,
-        name=name,
-        parts=info.parts,
-    )
+    target = info.target._replace(verb=verb.upper(), scope="resource" if name else info.target.scope)
+    return replace(info, verb=verb, name=name, target=target)
 
 
 def _selected_name(selector: str) -> str:
@@ -109,7 +113,9 @@ def _parse(method: str, path: str) -> RequestInfo:
 
 
 def _non_resource(method: str, path: str) -> RequestInfo:
-    return RequestInfo(path=unquote(path), verb=method.lower())
+    plain = unquote(path)
+    target = Target(method, subresource=f"/{plain.strip('/').partition('/')[0]}")
+    return RequestInfo(path=plain, verb=method.lower(), target=target)
 
 
 def _resource_request(
@@ -124,16 +130,20 @@ def _resource_request(
         verb = "list"
     elif not name and verb == "delete":
         verb = "deletecollection"
+    subresource = rest[2] if len(rest) > 2 and verb != "proxy" else ""
+    scope = "resource" if name else "namespace" if namespace else "cluster"
+    resource = rest[0] if rest else ""
     return RequestInfo(
         path=unquote(path),
         verb=verb,
+        target=Target(_LABELS.get(verb) or verb.upper(), group, version, resource, subresource, scope),
         is_resource=True,
         prefix=prefix,
         group=group,
         version=version,
         namespace=namespace,
-        resource=rest[0] if rest else "",
-        subresource=rest[2] if len(rest) > 2 and verb != "proxy" else "",
+        resource=resource,
+        subresource=subresource,
         name=name,
         parts=tuple(rest),
     )

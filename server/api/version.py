@@ -1,6 +1,7 @@
 """What /version answers: the Kubernetes version whose API is served, in the form that clients parse."""
 
 import platform
+from functools import cache
 from importlib import metadata
 
 from kubeling.objects.meta import Object
@@ -8,6 +9,7 @@ from kubeling.objects.meta import Object
 MAJOR, MINOR, PATCH = "1", "37", "0"
 
 
+@cache
 def information() -> Object:
     """A version.Info. kubeling's own version is build metadata of gitVersion: it counts in no comparison."""
     return {

@@ -1,14 +1,12 @@
 """What an authorizer decides about: who wants to do what to which resource or path."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kubeling.objects.errors import Forbidden, GroupResource, forbidden
 from server.registry.context import UserInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """One question to the authorizers. `path` counts only when `is_resource` is false."""
 
     user: UserInfo
