@@ -10,12 +10,6 @@ class Generational(Strategy):
     has_generation = True
 
 
-class CreatedByUpdate(Strategy):
-    """PUT creates what is not there."""
-
-    create_on_update = True
-
-
 class PathNamed(Strategy):
     """Any name that can stand in a URL path: RBAC, whose names hold colons."""
 

@@ -49,15 +49,13 @@ class Jobs(Strategy):
         replaced = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
         spec.setdefault("podReplacementPolicy", replaced)
         default_template(spec.setdefault("template", {}))
-        own, labels = obj.setdefault("metadata", {}), spec["template"]["metadata"].get("labels")
-        if labels and not own.get("labels"):
-            own["labels"] = dict(labels)
+        _labels_from_template(obj)
 
     def prepare_for_create(self, scope: Scope, obj: Object) -> None:
         obj["status"] = {}
         if not obj["spec"]["manualSelector"]:
-            obj["spec"].pop("manualSelector")
             _generate_selector(obj)
+            _labels_from_template(obj)
 
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj["spec"]
@@ -67,11 +65,9 @@ class Jobs(Strategy):
         return causes + matching_causes(spec["selector"], spec["template"])
 
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
-        spec, before = obj["spec"], old["spec"]
-        if not spec["manualSelector"] and "manualSelector" not in before:
-            spec.pop("manualSelector")
-        if "selector" not in spec:
-            spec["selector"] = before.get("selector")
+        """A selector that was generated need not be sent back."""
+        if "selector" not in obj["spec"]:
+            obj["spec"]["selector"] = old["spec"].get("selector")
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         spec, before = obj["spec"], old["spec"]
@@ -95,6 +91,12 @@ class Jobs(Strategy):
             object_age(obj, now),
             *wide_cells(spec.get("template") or {}, spec.get("selector")),
         ]
+
+
+def _labels_from_template(obj: Object) -> None:
+    own, labels = obj.setdefault("metadata", {}), obj["spec"]["template"]["metadata"].get("labels")
+    if labels and not own.get("labels"):
+        own["labels"] = dict(labels)
 
 
 def _generate_selector(obj: Object) -> None:

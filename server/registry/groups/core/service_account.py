@@ -14,4 +14,4 @@ class ServiceAccounts(Strategy):
     columns = columns(Column("Secrets", description="The number of secrets that the account may use."), AGE)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
-        return [meta.name(obj), str(len(obj.get("secrets") or [])), object_age(obj, now)]
+        return [meta.name(obj), len(obj.get("secrets") or []), object_age(obj, now)]
