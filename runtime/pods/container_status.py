@@ -76,7 +76,7 @@ def container_status(
         "restartCount": latest.restart_count,
         "lastState": _last_state(observed, known, latest, old),
         "state": _state(latest, known, default),
-        **_readiness(container, latest, known),
+        **_readiness(pod, container, latest, known),
     }
     if waiting is not None and not latest.running and _may_start(pod, container, latest):
         if "terminated" in status["state"]:
@@ -121,8 +121,11 @@ def _lost(running: Object, old: Object) -> Object:
     }
 
 
-def _readiness(container: Object, latest: ObservedContainer, known: Knowledge) -> Object:
+def _readiness(pod: Object, container: Object, latest: ObservedContainer, known: Knowledge) -> Object:
+    """An init container that is no sidecar is ready when it has succeeded."""
     name = container["name"]
+    if is_init(pod, name) and not is_sidecar(container):
+        return {"ready": latest.succeeded, "started": latest.running}
     started = latest.running and name not in known.not_started
     ready = started and name not in known.unready
     return {"ready": ready, "started": started}

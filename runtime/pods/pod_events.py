@@ -6,7 +6,7 @@ from runtime.pods.container_status import is_init
 
 
 class PodEvents:
-    """Records events that point at the pod, or at one of its containers. Never waits, never fails."""
+    """Records events about the pod or one of its containers; none about an orphan without an object."""
 
     def __init__(self, recorder: EventRecorder, pod: Object) -> None:
         self._recorder = recorder
@@ -19,6 +19,8 @@ class PodEvents:
         self._record("Warning", reason, message, container)
 
     def _record(self, kind: str, reason: str, message: str, container: str) -> None:
+        if not self._pod:
+            return
         path = ""
         if container:
             path = (

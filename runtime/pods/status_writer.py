@@ -13,13 +13,12 @@ from kubeling.client.errors import ConnectionLost
 from kubeling.client.protocol import STRATEGIC_PATCH, Client
 from kubeling.client.resources import PODS
 from kubeling.objects.clock import Clock
-from kubeling.objects.errors import ApiError, Conflict, NotFound, ServiceUnavailable, Timeout, TooManyRequests
+from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object, resource_version
 from runtime.pods.identity import PodIdentity
 
 logger = logging.getLogger(__name__)
 
-_TRY_AGAIN = (ConnectionLost, ServiceUnavailable, TooManyRequests, Timeout)
 _REMOVABLE = ("message", "reason", "podIP", "podIPs", "initContainerStatuses")
 _MERGED_LISTS = ("podIPs", "hostIPs")
 
@@ -74,7 +73,7 @@ class StatusWriter:
             try:
                 await self._write()
                 backoff.reset()
-            except _TRY_AGAIN as error:
+            except (ConnectionLost, ApiError) as error:
                 logger.debug("status of pod %s waits for the server: %s", self._pod, error)
                 self._changed.set()
                 await self._clock.sleep(backoff.next())
@@ -84,11 +83,11 @@ class StatusWriter:
         if patch:
             try:
                 await self._patch(patch)
-            except (NotFound, Conflict):
+            except NotFound:
                 self.abandon()
-            except _TRY_AGAIN:
-                raise
             except ApiError as error:
+                if _passes(error):
+                    raise
                 logger.error("the server refuses the status of pod %s: %s", self._pod, error)
         if not self._changed.is_set():
             self._settled.set()
@@ -103,6 +102,11 @@ class StatusWriter:
             content_type=STRATEGIC_PATCH,
         )
         self._base, self._base_version = answer.get("status") or {}, resource_version(answer)
+
+
+def _passes(error: ApiError) -> bool:
+    """Whether the same patch may be taken later: the server is busy, ill, or another write came first."""
+    return error.code in (409, 429) or error.code >= 500
 
 
 def status_patch(base: Object, wanted: Object) -> Object:

@@ -21,6 +21,7 @@ from runtime.pods import phase as phases
 from runtime.pods.activities import Activities
 from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
+from runtime.pods.deadline import check_deadline
 from runtime.pods.identity import PodIdentity
 from runtime.pods.probing import Probing
 from runtime.pods.progress import advance, set_up_volumes
@@ -141,9 +142,11 @@ class PodWorker:
             if not work.gone and not work.activities.any("tear-down", "settle"):
                 report(work)
             return
-        advance(work)
-        self._refresh_volumes()
-        begin_removal(work)
+        check_deadline(work)
+        if work.verdict is None:
+            advance(work)
+            self._refresh_volumes()
+            begin_removal(work)
         status = report(work)
         if phases.is_terminal(status["phase"]):
             self.wake()

@@ -9,6 +9,7 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
+from kubeling.objects.errors import Conflict
 from runtime.errors import RuntimeFailed
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
@@ -333,4 +334,23 @@ async def test_the_servers_absence_stops_nothing_and_the_status_catches_up(node:
     await node.until(lambda: node.runtime.running("main"))
     assert node.status()["phase"] == "Pending"
     await node.clock.advance(30)
+    await node.running()
+
+
+async def test_a_pod_that_is_active_for_too_long_fails(node: PodNode) -> None:
+    node.create(a_pod(activeDeadlineSeconds=60))
+    await node.running()
+    await node.clock.advance(59)
+    assert node.runtime.running("main")
+    await node.clock.advance(1)
+    await node.until(lambda: node.status()["phase"] == "Failed")
+    assert node.status()["reason"] == "DeadlineExceeded"
+    await node.until(lambda: not node.runtime.running("main"))
+
+
+async def test_a_status_that_meets_a_conflict_is_written_again(node: PodNode) -> None:
+    node.client.fail("patch", Conflict("somebody else was first"), times=2)
+    node.create(a_pod())
+    await node.until(lambda: node.runtime.running("main"))
+    await node.clock.advance(5)
     await node.running()
