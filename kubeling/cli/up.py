@@ -10,7 +10,7 @@ import typer
 
 from kubeling.cli import console, hints
 from kubeling.cli.options import HomeOption
-from kubeling.cluster import files, lock, preflight, settings, stop
+from kubeling.cluster import lock, preflight, settings, stop
 from kubeling.cluster.apiclient import ApiClient
 from kubeling.cluster.decide import API_PORT, Wishes
 from kubeling.cluster.errors import ClusterError
@@ -109,7 +109,7 @@ class _Launch:
     def _start(self, wishes: Wishes, *, detach: bool) -> tuple[Started, Settings]:
         from kubeling.cluster.prepare import prepare
 
-        files.private_directory(self._home.root)
+        self._home.create()
         with lock.held(self._home) as descriptor:
             stop.end_orphans(self._home)
             decided = prepare(self._home, wishes)

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubeling.cluster import files
 from kubeling.cluster.errors import HomeError
 
 OURS = frozenset({"run", "cluster.json", "lost+found"})
@@ -74,6 +75,15 @@ class Home:
     def exists(self) -> bool:
         return self.cluster_file.is_file()
 
+    def create(self) -> None:
+        """Raises HomeError if this user may not."""
+        try:
+            files.private_directory(self.root)
+        except OSError as error:
+            raise HomeError(
+                f"{self.root} cannot be created: {error.strerror}", hint="choose another one with --home"
+            ) from error
+
     def blank(self) -> bool:
         """Whether nothing is there, or at most what a start that was refused has left."""
         if not self.root.exists():
@@ -113,5 +123,5 @@ def states_directory() -> Path:
     """The directory that holds the state directories of all of this user's clusters."""
     if os.geteuid() == 0:
         return Path("/run/kubeling")
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/kubeling-{os.geteuid()}"
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or Path("~/.local/state").expanduser()
     return Path(runtime) / "kubeling"

@@ -59,6 +59,12 @@ def test_a_new_or_empty_directory_is_usable(tmp_path: Path) -> None:
     home.locate(tmp_path / "new").require_usable()
 
 
+def test_a_place_where_nothing_can_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeError, match="cannot be created"):
+        home.locate(tmp_path / "file" / "home").create()
+
+
 def test_settings_survive_being_saved(place: Home) -> None:
     saved = decided(place, Wishes(port=0, user_kubeconfig=Path("/home/me/config")))
     assert settings.load(place) == saved
