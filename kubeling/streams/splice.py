@@ -58,12 +58,15 @@ def _is_tls(writer: asyncio.StreamWriter) -> bool:
 
 
 async def close(writer: asyncio.StreamWriter) -> None:
-    """Send what is buffered and close, whatever state the connection is in."""
+    """Send what is buffered and close, whatever state the connection is in; at once when cancelled."""
     writer.close()
     try:
         await writer.wait_closed()
     except OSError:
         return
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
 
 
 def keep_alive(writer: asyncio.StreamWriter) -> None:
