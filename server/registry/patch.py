@@ -81,7 +81,7 @@ def applied(struct: Struct | None, current: Object, patch: Patch) -> Any:
     except DecodeError as error:
         raise BadRequest(str(error)) from error
     except PatchError as error:
-        raise _rejected(str(error)) from error
+        raise _rejected() from error
 
 
 def _apply(struct: Struct | None, current: Object, patch: Patch) -> Any:
@@ -103,11 +103,9 @@ def unsupported(content_type: str) -> errors.UnsupportedMediaType:
     )
 
 
-def _rejected(why: str) -> errors.Invalid:
-    cause = {"reason": "UnexpectedServerResponse", "message": why}
-    return errors.Invalid(
-        "the server rejected our request due to an error in our request", details={"causes": [cause]}
-    )
+def _rejected() -> errors.Invalid:
+    """Upstream does not tell the client what could not be applied."""
+    return errors.Invalid("the server rejected our request due to an error in our request")
 
 
 def _decoded(context: RequestContext, struct: Struct | None, patched: Any) -> Object:

@@ -1,4 +1,4 @@
-"""The kinds of resource.k8s.io (dynamic resource allocation). They are stored; nothing allocates devices yet."""
+"""The kinds of resource.k8s.io (dynamic resource allocation). They are stored; nothing is allocated yet."""
 
 from datetime import datetime
 from typing import Any

@@ -91,5 +91,5 @@ def _last_seen(obj: Object, now: datetime) -> str:
 def _source(obj: Object) -> str:
     source = obj.get("source") or {}
     component = source.get("component") or obj.get("reportingComponent") or ""
-    host = source.get("host") or (obj.get("reportingInstance") if not source.get("component") else "") or ""
+    host = source.get("host") or obj.get("reportingInstance") or ""
     return ", ".join(each for each in (component, host) if each)

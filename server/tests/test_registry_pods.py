@@ -1,0 +1,245 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubeling.objects import errors
+from kubeling.objects.clock import FakeClock
+from server.registry import index
+from server.registry.admission import AdmitAll
+from server.registry.context import SYSTEM, RequestContext
+from server.registry.groups.core.pod_printing import pod_cells
+from server.registry.options import MERGE_PATCH, STRATEGIC_MERGE_PATCH, DeleteOptions, Patch
+from server.registry.registry import Registry
+from server.storage import Record, Store
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FOUND = index.lookup("", "v1", "pods")
+assert FOUND is not None
+PODS = FOUND
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    store = await Store.open(f"sqlite:///{tmp_path}/test.db", clock=FakeClock(NOW))
+    yield Registry(store, FakeClock(NOW), AdmitAll())
+    await store.close()
+
+
+def context() -> RequestContext:
+    return RequestContext(SYSTEM)
+
+
+async def make(registry: Registry, **spec: Any) -> Record:
+    spec.setdefault("containers", [{"name": "c", "image": "i"}])
+    return await registry.create(context(), PODS, "default", {"metadata": {"name": "p"}, "spec": spec})
+
+
+async def causes(registry: Registry, **spec: Any) -> list[str]:
+    with pytest.raises(errors.Invalid) as caught:
+        await make(registry, **spec)
+    assert caught.value.details is not None
+    return [f"{cause['field']}: {cause['message']}" for cause in caught.value.details["causes"]]
+
+
+async def bind(registry: Registry, node: str = "n") -> Record:
+    target = {"target": {"kind": "Node", "name": node}}
+    return await registry.create(context(), PODS, "default", target, name="p", subresource="binding")
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        ({"name": "c"}, "spec.containers[0].image: Required value"),
+        ({"image": "i"}, "spec.containers[0].name: Required value"),
+        (
+            {"name": "c", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+            'spec.containers[0].volumeMounts[0].name: Not found: "v"',
+        ),
+        (
+            {"name": "c", "image": "i", "ports": [{"containerPort": 70000}]},
+            "spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535,"
+            " inclusive",
+        ),
+        (
+            {"name": "c", "image": "i", "imagePullPolicy": "Maybe"},
+            'spec.containers[0].imagePullPolicy: Unsupported value: "Maybe": supported values: "Always",'
+            ' "IfNotPresent", "Never"',
+        ),
+        (
+            {"name": "c", "image": "i", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}},
+            'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu'
+            " limit of 1",
+        ),
+        (
+            {"name": "c", "image": "i", "env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {}}}]},
+            'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not'
+            " empty",
+        ),
+        (
+            {"name": "c", "image": "i", "livenessProbe": {"periodSeconds": 1}},
+            "spec.containers[0].livenessProbe: Required value: must specify a handler type",
+        ),
+    ],
+)
+async def test_mistakes_in_containers(registry: Registry, container: dict[str, Any], expected: str) -> None:
+    assert expected in await causes(registry, containers=[container])
+
+
+async def test_mistakes_in_the_spec(registry: Registry) -> None:
+    assert await causes(registry, containers=[]) == ["spec.containers: Required value"]
+    twice = [{"name": "c", "image": "i"}] * 2
+    assert await causes(registry, containers=twice) == ['spec.containers[1].name: Duplicate value: "c"']
+    assert await causes(registry, restartPolicy="Sometimes") == [
+        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'
+    ]
+    volumes = [{"name": "v", "secret": {}}]
+    assert await causes(registry, volumes=volumes) == ["spec.volumes[0].secret.secretName: Required value"]
+
+
+async def test_images_may_change_and_little_else(registry: Registry) -> None:
+    await make(registry)
+    image = Patch(STRATEGIC_MERGE_PATCH, {"spec": {"containers": [{"name": "c", "image": "j"}]}})
+    result = await registry.patch(context(), PODS, "default", "p", image)
+    assert result.record.obj["metadata"]["generation"] == 2
+    other = Patch(MERGE_PATCH, {"spec": {"hostNetwork": True}})
+    with pytest.raises(errors.Invalid, match="pod updates may not change fields other than"):
+        await registry.patch(context(), PODS, "default", "p", other)
+
+
+async def test_status_and_spec_have_their_own_doors(registry: Registry) -> None:
+    await make(registry)
+    both = Patch(MERGE_PATCH, {"spec": {"activeDeadlineSeconds": 5}, "status": {"phase": "Running"}})
+    through_main = (await registry.patch(context(), PODS, "default", "p", both)).record.obj
+    assert (through_main["spec"]["activeDeadlineSeconds"], through_main["status"]["phase"]) == (5, "Pending")
+    later = Patch(MERGE_PATCH, {"spec": {"activeDeadlineSeconds": 1}, "status": {"phase": "Running"}})
+    result = await registry.patch(context(), PODS, "default", "p", later, subresource="status")
+    assert result.record.obj["spec"]["activeDeadlineSeconds"] == 5
+    assert result.record.obj["status"] == {"phase": "Running", "qosClass": "BestEffort"}
+
+
+async def test_a_pod_is_bound_once(registry: Registry) -> None:
+    await make(registry)
+    answer = await bind(registry)
+    assert answer.obj["status"] == "Success"
+    pod = (await registry.get(PODS, "default", "p")).obj
+    assert pod["spec"]["nodeName"] == "n"
+    assert pod["status"]["conditions"][0]["type"] == "PodScheduled"
+    with pytest.raises(errors.Conflict) as caught:
+        await bind(registry)
+    assert caught.value.message == (
+        'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n"'
+    )
+
+
+async def test_a_pod_that_never_ran_goes_at_once(registry: Registry) -> None:
+    await make(registry)
+    result = await registry.delete(context(), PODS, "default", "p")
+    assert result.removed
+    assert result.record.obj["metadata"]["deletionGracePeriodSeconds"] == 0
+
+
+async def test_a_bound_pod_is_given_its_grace_period(registry: Registry) -> None:
+    await make(registry)
+    await bind(registry)
+    result = await registry.delete(context(), PODS, "default", "p")
+    own = result.record.obj["metadata"]
+    assert not result.removed
+    assert (own["deletionTimestamp"], own["deletionGracePeriodSeconds"]) == ("2026-01-01T00:00:30Z", 30)
+    shorter = await registry.delete(context(), PODS, "default", "p", DeleteOptions(grace_period_seconds=10))
+    assert shorter.record.obj["metadata"]["deletionTimestamp"] == "2026-01-01T00:00:10Z"
+    longer = await registry.delete(context(), PODS, "default", "p", DeleteOptions(grace_period_seconds=60))
+    assert longer.record.revision == shorter.record.revision
+    gone = await registry.delete(context(), PODS, "default", "p", DeleteOptions(grace_period_seconds=0))
+    assert gone.removed
+
+
+async def test_eviction_deletes(registry: Registry) -> None:
+    await make(registry)
+    answer = await registry.create(context(), PODS, "default", {}, name="p", subresource="eviction")
+    assert answer.obj["status"] == "Success"
+    with pytest.raises(errors.NotFound):
+        await registry.get(PODS, "default", "p")
+
+
+def running(**more: Any) -> dict[str, Any]:
+    return {"name": "c", "ready": True, "restartCount": 0, "state": {"running": {}}, **more}
+
+
+def waiting(reason: str, **more: Any) -> dict[str, Any]:
+    return {"name": "c", "ready": False, "restartCount": 0, "state": {"waiting": {"reason": reason}}, **more}
+
+
+def exited(code: int, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "c",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": {"exitCode": code, **more}},
+    }
+
+
+CRASHED = {"terminated": {"exitCode": 1, "finishedAt": "2025-12-31T23:55:01Z"}}
+DELETED = "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("status", "ready", "shown", "restarts"),
+    [
+        ({"phase": "Pending"}, "0/1", "Pending", "0"),
+        ({"phase": "Running", "containerStatuses": [running()]}, "1/1", "Running", "0"),
+        (
+            {
+                "phase": "Running",
+                "containerStatuses": [waiting("CrashLoopBackOff", restartCount=3, lastState=CRASHED)],
+            },
+            "0/1",
+            "CrashLoopBackOff",
+            "3 (5m ago)",
+        ),
+        ({"phase": "Pending", "containerStatuses": [waiting("ErrImagePull")]}, "0/1", "ErrImagePull", "0"),
+        (
+            {"phase": "Succeeded", "containerStatuses": [exited(0, reason="Completed")]},
+            "0/1",
+            "Completed",
+            "0",
+        ),
+        ({"phase": "Failed", "containerStatuses": [exited(3, reason="Error")]}, "0/1", "Error", "0"),
+        ({"phase": "Failed", "containerStatuses": [exited(3)]}, "0/1", "ExitCode:3", "0"),
+        ({"phase": "Failed", "containerStatuses": [exited(137, signal=9)]}, "0/1", "Signal:9", "0"),
+        ({"phase": "Failed", "reason": "Evicted"}, "0/1", "Evicted", "0"),
+        ({"phase": "Pending", "initContainerStatuses": [running()]}, "0/1", "Init:0/1", "0"),
+        (
+            {"phase": "Pending", "initContainerStatuses": [waiting("ImagePullBackOff")]},
+            "0/1",
+            "Init:ImagePullBackOff",
+            "0",
+        ),
+        (
+            {"phase": "Pending", "initContainerStatuses": [exited(1, reason="Error")]},
+            "0/1",
+            "Init:Error",
+            "0",
+        ),
+    ],
+)
+def test_how_a_pod_is_shown(status: dict[str, Any], ready: str, shown: str, restarts: str) -> None:
+    spec = {"containers": [{"name": "c"}], "initContainers": [{"name": "i"}]}
+    pod = {
+        "metadata": {"name": "p", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": spec,
+        "status": status,
+    }
+    assert pod_cells(pod, NOW + timedelta(seconds=1))[:5] == ["p", ready, shown, restarts, "1s"]
+
+
+def test_a_pod_under_deletion_is_terminating() -> None:
+    pod = {
+        "metadata": {"name": "p", "deletionTimestamp": DELETED},
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"phase": "Running", "podIP": "10.0.0.1"},
+    }
+    cells = pod_cells(pod, NOW)
+    assert (cells[2], cells[5]) == ("Terminating", "10.0.0.1")
