@@ -18,9 +18,12 @@ from server.storage.errors import DatabaseError, StoreClosed
 T = TypeVar("T")
 
 SWITCH_SECONDS = 5e-5
-"""For `sys.setswitchinterval`, the process's to set. A lane gives up the interpreter lock with each call of the
-driver, and a busy event loop gives it back only when asked, after this long; with Python's default of 5 ms a
-loop that lets go more often than that, at its polls, is never asked, and writes starve."""
+"""For `sys.setswitchinterval`, the process's to set.
+
+A lane gives up the interpreter lock with each call of the driver, and a busy event loop gives it back only
+when asked, after this long. With Python's default, 5 ms, a loop that lets go more often than that, at its
+polls, is never asked, and writes starve.
+"""
 
 
 class Lane:

@@ -18,9 +18,14 @@ BUSY_SECONDS = 5.0
 KEPT_FREE_PAGES = 256
 """Free pages that stay in the file for the next writes, so that it does not shrink and grow in turns."""
 RECLAIMED_PAGES = 512
+WAL_PAGES = 4000
+"""The write-ahead log is copied into the database beyond this; seldom, as a commit waits for it."""
+WAL_BYTES = 4096 * WAL_PAGES
+"""The size to which its file is cut back after a burst."""
 INSERTED_ROWS = (64, 16, 4, 1)
 """How many rows one statement inserts."""
 
+_PRAGMAS = ("synchronous=FULL", f"wal_autocheckpoint={WAL_PAGES}", f"journal_size_limit={WAL_BYTES}")
 _MEANINGS: dict[str, tuple[type[DatabaseError], str]] = {
     "BUSY": (DatabaseLocked, "another process holds a lock on it"),
     "LOCKED": (DatabaseLocked, "another process holds a lock on it"),
@@ -65,7 +70,11 @@ class SQLite:
 
     def connect(self) -> Connection:
         connection = self._engine.connect()
-        for pragma in ("synchronous=FULL", "journal_size_limit=16777216"):
+        for pragma in (
+            "synchronous=FULL",
+            f"wal_autocheckpoint={WAL_PAGES}",
+            f"journal_size_limit={WAL_BYTES}",
+        ):
             connection.exec_driver_sql(f"PRAGMA {pragma}")
         connection.commit()
         return connection

@@ -1,9 +1,9 @@
-"""An API server over HTTPS, complete but for its control loops, and a client to speak to it."""
+"""An API server over HTTPS, complete but for its control loops, with a client to speak to it; stores."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ import pytest
 
 from kubeling.cluster import pki
 from kubeling.cluster.keys import Pair, Pki
-from kubeling.objects.clock import SystemClock
+from kubeling.objects.clock import Clock, FakeClock, SystemClock
 from server.config import Config, parse
 from server.main import start
+from server.storage import Limits, Store
 
 
 @dataclass
@@ -121,3 +122,26 @@ async def api(config: Config, keys: Pki) -> AsyncIterator[ApiServer]:
         yield server
         for answer in server.streams:
             answer.close()
+
+
+OpenStore = Callable[..., Awaitable[Store]]
+
+
+@pytest.fixture(params=["sqlite"])
+def datastore(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database's URL. The storage suite runs over each kind that is a parameter here."""
+    return f"{request.param}:///{tmp_path}/database"
+
+
+@pytest.fixture
+async def open_store(datastore: str) -> AsyncIterator[OpenStore]:
+    """Opens stores on the one database, and closes them at the end."""
+    async with AsyncExitStack() as stores:
+
+        async def opened(*, clock: Clock | None = None, **limits: Any) -> Store:
+            chosen = clock or FakeClock()
+            store = await Store.open(datastore, clock=chosen, limits=replace(Limits(), **limits))
+            stores.push_async_callback(store.close)
+            return store
+
+        yield opened
