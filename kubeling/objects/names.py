@@ -78,7 +78,6 @@ def qualified_name_errors(value: str) -> list[str]:
     """A label key, an annotation key, a resource name: `name` or `prefix/name`."""
     prefix, slash, short = value.rpartition("/")
     pattern = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-    text = _regex_error(f"name part {_QUALIFIED_TEXT}", pattern, "MyName", "my.name", "123-abc")
     if "/" in prefix:
         whole = _regex_error(f"a qualified name {_QUALIFIED_TEXT}", pattern, "MyName", "my.name", "123-abc")
         return [f"{whole} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
@@ -92,6 +91,7 @@ def qualified_name_errors(value: str) -> list[str]:
     elif len(short) > 63:
         errors.append(f"name part {_too_long(63)}")
     if not _QUALIFIED.fullmatch(short):
+        text = _regex_error(f"name part {_QUALIFIED_TEXT}", pattern, "MyName", "my.name", "123-abc")
         errors.append(text)
     return errors
 

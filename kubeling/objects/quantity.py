@@ -5,6 +5,7 @@ Amounts are Decimals in the base unit (cores, bytes); less than a nano rounds up
 
 import re
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -33,6 +34,7 @@ def parse(text: str | int | float) -> Decimal:
     return _parsed(str(text))[0]
 
 
+@lru_cache(maxsize=4096)
 def _parsed(text: str) -> tuple[Decimal, str]:
     """The amount and the suffix's family: binary, decimal or exponent."""
     match = _PATTERN.fullmatch(text)
