@@ -4,7 +4,6 @@ Loading images from files is `load`'s; which containers run is the pod workers'.
 """
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,15 +15,10 @@ from kubeling.objects.meta import Object
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
 from runtime.images.credentials import credentials_for
+from runtime.images.name import InvalidName, with_default_tag
 from runtime.pods.backoff import Backoff
 
 PARALLEL_PULLS = 5
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?"
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
-    rf"{_DOMAIN}{_PART}(?:/{_PART})*(?P<tag>:[\w][\w.-]{{0,127}})?(?P<digest>@[A-Za-z][\w+.-]*:[0-9a-fA-F]{{32,}})?"
-)
 
 
 class ImageUnavailable(Exception):
@@ -80,7 +74,7 @@ class ImagePuller:
         Raises:
             ImageUnavailable: it is not there and cannot be pulled now.
         """
-        image = with_default_tag(request)
+        image = _full_name(request)
         present = await self._inspect(request, image)
         if present is not None and request.policy != "Always":
             request.tell(
@@ -156,19 +150,15 @@ class ImagePuller:
         raise failure
 
 
-def with_default_tag(request: PullRequest) -> str:
-    """The reference with `:latest` where it has neither tag nor digest.
-
-    Raises:
-        ImageUnavailable: it is no reference.
-    """
-    match = _REFERENCE.fullmatch(request.image)
-    if match is None:
-        why = f'couldn\'t parse image name "{request.image}": invalid reference format'
+def _full_name(request: PullRequest) -> str:
+    """Raises: ImageUnavailable: the image has no name."""
+    try:
+        return with_default_tag(request.image)
+    except InvalidName as error:
+        why = f'couldn\'t parse image name "{request.image}": {error}'
         message = f'Failed to apply default image tag "{request.image}": {why}'
         request.tell("InspectFailed", message, warning=True)
-        raise ImageUnavailable("InvalidImageName", message, retry_after=60.0)
-    return request.image if match["tag"] or match["digest"] else f"{request.image}:latest"
+        raise ImageUnavailable("InvalidImageName", message, retry_after=60.0) from error
 
 
 def _quoted(request: PullRequest) -> str:

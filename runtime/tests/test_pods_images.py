@@ -9,7 +9,8 @@ import pytest
 from kubeling.objects.clock import FakeClock
 from runtime.errors import RuntimeFailed
 from runtime.images.credentials import credentials_for
-from runtime.images.pull import ImagePuller, ImageUnavailable, PullRequest, with_default_tag
+from runtime.images.name import InvalidName, with_default_tag
+from runtime.images.pull import ImagePuller, ImageUnavailable, PullRequest
 from runtime.tests.fake_runtime import FakeRuntime
 
 
@@ -38,18 +39,38 @@ def told(of: PullRequest) -> list[tuple[str, str]]:
         ("busybox", "busybox:latest"),
         ("localhost:5000/a/b", "localhost:5000/a/b:latest"),
         ("example.test/a:1", "example.test/a:1"),
+        ("UPPER/case", "UPPER/case:latest"),
         (f"a@sha256:{'0' * 64}", f"a@sha256:{'0' * 64}"),
     ],
 )
 def test_a_reference_without_tag_means_latest(image: str, full: str) -> None:
-    assert with_default_tag(request(image)) == full
+    assert with_default_tag(image) == full
 
 
-@pytest.mark.parametrize("image", ["UPPER", "a b", "a:", "", "-x/y z"])
-def test_what_is_no_reference_is_refused(image: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("a b", "invalid reference format"),
+        ("a:", "invalid reference format"),
+        ("", "invalid reference format"),
+        ("-x/y", "invalid reference format"),
+        ("Alpine:3", "invalid reference format: repository name (library/Alpine) must be lowercase"),
+        ("gcr.io/UP/x", "invalid reference format: repository name (UP/x) must be lowercase"),
+        ("0" * 64, f"invalid repository name ({'0' * 64}), cannot specify 64-byte hexadecimal strings"),
+    ],
+)
+def test_what_is_no_name_is_refused(image: str, why: str) -> None:
+    with pytest.raises(InvalidName) as caught:
+        with_default_tag(image)
+    assert str(caught.value) == why
+
+
+async def test_an_image_without_a_name_is_told_of() -> None:
+    clock, wanted = FakeClock(), request("UPPER:1")
     with pytest.raises(ImageUnavailable) as caught:
-        with_default_tag(request(image))
+        await ImagePuller(FakeRuntime(clock), clock).ensure(wanted)
     assert caught.value.reason == "InvalidImageName"
+    assert told(wanted)[0][0] == "InspectFailed"
 
 
 async def test_always_pulls_though_the_image_is_there() -> None:
