@@ -94,11 +94,11 @@ def test_an_image_that_is_not_in_the_registry(space: Space, registry: Registry) 
 
 
 def test_a_name_that_is_none(space: Space) -> None:
-    space.run("odd", container={"image": "UPPER/case:1"})
+    space.run("odd", container={"image": "example.test/UPPER:1"})
     odd = lambda pod: pods.waiting_reason(pod) == "InvalidImageName"  # noqa: E731
     pod = space.until("odd", odd, what="waits")
     message = pods.status_of(pod)["state"]["waiting"]["message"]
-    assert message.startswith('Failed to apply default image tag "UPPER/case:1"'), message
+    assert message.startswith('Failed to apply default image tag "example.test/UPPER:1"'), message
 
 
 def test_an_image_that_comes_later(space: Space, registry: Registry) -> None:

@@ -147,6 +147,12 @@ def test_pods_reach_each_other(space: Space) -> None:
     assert space.run_through("client", script) == "hi\n"
 
 
+def test_a_deadline_ends_a_pod(space: Space) -> None:
+    space.run("late", activeDeadlineSeconds=1)
+    pod = space.phase("late", "Failed")
+    assert pod["status"]["reason"] == "DeadlineExceeded"
+
+
 def _mounts() -> Object:
     return {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
 

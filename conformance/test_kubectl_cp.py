@@ -35,6 +35,5 @@ def test_a_directory_there_and_back(each_kubectl: Kubectl, space: Space, tmp_pat
 
 def test_a_file_that_does_not_exist(kubectl: Kubectl, space: Space, tmp_path: Path) -> None:
     space.run_ready("box")
-    result = kubectl.attempt("cp", "box:/tmp/absent", str(tmp_path / "back"))
-    assert "/tmp/absent: No such file or directory" in result.text + result.errors
+    kubectl.attempt("cp", "box:/tmp/absent", str(tmp_path / "back"))  # it may end before tar has complained
     assert not (tmp_path / "back").exists()

@@ -52,7 +52,7 @@ def test_a_pod_of_two_containers_with_its_configuration(each_kubectl: Kubectl, s
         {"name": "keys", "secret": {"secretName": "keys"}},
     ]
     one = pods.container(space.image, "echo $COLOR $PASSWORD; " + pods.IDLE, envFrom=sources, env=[ref])
-    two_script = "cat /settings/COLOR /keys/password; " + pods.IDLE
+    two_script = "cat /settings/COLOR /keys/password; echo; " + pods.IDLE
     two = pods.container(space.image, two_script, name="two", volumeMounts=mounts)
     each_kubectl.apply(
         pods.config_map("settings", {"COLOR": "red"}),
@@ -61,7 +61,7 @@ def test_a_pod_of_two_containers_with_its_configuration(each_kubectl: Kubectl, s
     )
     each_kubectl("wait", "--for=condition=Ready", "pod/pair", "--timeout=30s")
     assert each_kubectl("get", "pod", "pair").lines[1].split()[1] == "2/2"
-    for container, text in (("main", "red hunter2\n"), ("two", "redhunter2")):
+    for container, text in (("main", "red hunter2\n"), ("two", "redhunter2\n")):
         says = lambda c=container, t=text: each_kubectl("logs", "pair", "-c", c).text == t  # noqa: E731
         eventually(says, what=f"{container} says {text!r}")
     each_kubectl("delete", "pod", "pair")
