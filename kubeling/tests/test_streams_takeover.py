@@ -77,7 +77,7 @@ async def _converse(server_tls: ssl.SSLContext | None, client_tls: ssl.SSLContex
         assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
-        while server.connections:
+        while server.connections:  # noqa: ASYNC110 - aiohttp tells nobody
             await asyncio.sleep(0.01)
 
 

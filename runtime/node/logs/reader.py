@@ -69,7 +69,8 @@ class _Follower:
                 if last := self._output.show(self._log.last_line()):
                     yield last
                 return
-            if not self._switch():
+            must_look = False
+            if not self._output.full and not self._switch():
                 must_look = await self._wait()
 
     async def _available(self) -> AsyncGenerator[bytes]:
