@@ -69,13 +69,16 @@ def _time_start(cluster: Cluster) -> dict[str, float]:
     arguments = ["up", "--detach", "--home", str(cluster.home), "--port", str(port)]
     arguments += ["--kubeconfig", str(cluster.kubeconfig), *([] if cluster.containers else ["--no-node"])]
     began = time.perf_counter()
-    command = subprocess.Popen([*program(), *arguments], stdout=subprocess.DEVNULL)
+    command = subprocess.Popen(
+        [*program(), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     took = {"/readyz": _until(lambda: _ready(port), began)}
     if cluster.containers:
         rest = connect(cluster.home / "admin.kubeconfig")
         took["node Ready"] = _until(lambda: any(map(pods.ready, rest.get("/api/v1/nodes")["items"])), began)
-    if command.wait(60):
-        raise SystemExit("kubeling up failed")
+    _, errors = command.communicate(timeout=60)
+    if command.returncode:
+        raise SystemExit(errors)
     took["the command ends"] = time.perf_counter() - began
     return took
 
