@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         _run(load(options.config))
     except (ConfigError, TokenFileError, ListenError, DatabaseError) as error:

@@ -13,13 +13,15 @@ from server.registry.registry import Registry
 from server.registry.results import WatchEvent
 from server.storage.record import Record
 
-_REMEMBERED = 1024
+_REMEMBERED = 4 * 1024 * 1024
+"""Bytes of lines that are kept."""
 
 
 class Lines:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._known: dict[tuple[object, ...], tuple[Record, bytes]] = {}
+        self._size = 0
 
     def line(self, request: Request, event: WatchEvent, *, first: bool) -> bytes:
         """The event in the request's representation. A Table names its columns in the `first` of a watch."""
@@ -45,9 +47,12 @@ class Lines:
         return orjson.dumps(document)
 
     def _remember(self, key: tuple[object, ...], record: Record, line: bytes) -> None:
+        _, replaced = self._known.pop(key, (None, b""))
         self._known[key] = (record, line)
-        if len(self._known) > _REMEMBERED:
-            del self._known[next(iter(self._known))]
+        self._size += len(line) - len(replaced)
+        while self._size > _REMEMBERED:
+            _, oldest = self._known.pop(next(iter(self._known)))
+            self._size -= len(oldest)
 
 
 def encode(type_: str, document: bytes) -> bytes:
