@@ -110,7 +110,7 @@ class PodAgent:
                 self._begin(pod_identity, None)
         for stale in stale_uids(self._context.root, {*known, *self._listed, *self._workers}):
             self._begin(PodIdentity("", "", stale), None)
-        remove_stale_logs(self._context.root, {*known, *self._workers})
+        remove_stale_logs(self._context.root, {*known, *self._listed})
 
     async def _list_runtime(self) -> dict[str, PodIdentity]:
         """The pods that the runtime has something of; waits until it answers."""
