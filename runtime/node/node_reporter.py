@@ -10,6 +10,7 @@ from typing import Any
 
 from kubeling.client.backoff import Backoff
 from kubeling.client.errors import ConnectionLost
+from kubeling.client.event_recorder import EventRecorder
 from kubeling.client.protocol import STRATEGIC_PATCH, Client
 from kubeling.client.resources import NODES
 from kubeling.objects import conditions
@@ -25,9 +26,12 @@ REPORT_EVERY = 300.0
 
 
 class NodeReporter:
-    def __init__(self, client: Client, clock: Clock, facts: NodeFacts) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, facts: NodeFacts, recorder: EventRecorder | None = None
+    ) -> None:
         self._client = client
         self._clock = clock
+        self._recorder = recorder
         self._conditions: list[Object] = []
         self._due = asyncio.Event()
         self.facts = facts
@@ -38,8 +42,17 @@ class NodeReporter:
         if fresh != self.facts:
             if fresh.problem != self.facts.problem:
                 logger.info("node %s is %s", fresh.name, fresh.problem or "ready")
+                if bool(fresh.problem) != bool(self.facts.problem):
+                    self._tell(fresh)
             self.facts = fresh
             self._due.set()
+
+    def _tell(self, facts: NodeFacts) -> None:
+        """The event by which people see it; a Node's events name it by its name where others have a uid."""
+        state = "NodeNotReady" if facts.problem else "NodeReady"
+        node = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": facts.name, "uid": facts.name}}
+        if self._recorder is not None:
+            self._recorder.event(node, "Normal", state, f"Node {facts.name} status is now: {state}")
 
     async def register(self) -> Object:
         """Create the Node, or bring its labels up to date; waits for the server. Returns the Node."""

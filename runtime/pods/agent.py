@@ -68,6 +68,7 @@ class PodAgent:
     async def stop(self, *, within: float) -> None:
         """End all workers; the pods run on."""
         await asyncio.gather(*(worker.stop(within=within) for worker in self.workers))
+        await self._context.sources.stop()
         await self._tasks.stop()
 
     def _pod_changed(self, kind: str, pod: Object, old: Object | None) -> None:
