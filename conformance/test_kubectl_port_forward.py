@@ -24,7 +24,7 @@ echo hello from the pod > /www/index.html
 head -c 3000000 /dev/zero | tr '\\0' z > /www/large
 httpd -p 8080 -h /www
 nc -ll -p 7000 -e cat &
-nc -ll -p 7001 -e tee /tmp/stored &
+nc -ll -p 7001 -e sh -c 'cat > /tmp/stored' &
 nc -ll -p 7002 -e seq 1 100000 &
 touch /tmp/serving
 """
