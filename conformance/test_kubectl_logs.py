@@ -126,7 +126,7 @@ def test_no_attempt_before(talker: Kubectl) -> None:
 
 
 def test_a_large_log_is_whole(kubectl: Kubectl, space: Space) -> None:
-    """The container lives on: of what one leaves unread at its end, containerd drops the rest after a while."""
+    """The container lives on: of what one leaves unread at its end, containerd drops some when it is late."""
     space.run_ready("large", "seq 1 200000; " + pods.IDLE)
     eventually(lambda: space.log("large", tailLines=1) == "200000\n", what="all is written", timeout=60)
     lines = kubectl("logs", "large").lines
