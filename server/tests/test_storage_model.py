@@ -5,6 +5,7 @@ Limits are small, so that watches live from memory, log and both, overflow, and 
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -111,19 +112,28 @@ class Follower:
                 expected = model.events(*self.scope, after=start, through=self.reached)
                 assert [_past(event) for event in batch] == expected
 
-    async def _next(self, store: Store) -> list[Event]:
+    async def _next(self, store: Store) -> Sequence[Event]:
         if self._watch is None:
             self._watch = store.watch(self.scope[0], namespace=self.scope[1], since=self.reached)
-        found: list[Event] = []
-        if self._watch.revision < store.revision:
-            found += await anext(self._watch)
+        batch = await _next_or_nothing(self._watch, until=store.revision)
         self.reached = self._watch.revision
-        return found
+        return batch
 
     def rest(self) -> None:
         if self._watch is not None:
             self._watch.close()
         self._watch = None
+
+
+async def _next_or_nothing(watch: Watch, *, until: int) -> Sequence[Event]:
+    """The next batch, or nothing as soon as the watch has come so far without one."""
+    batch = asyncio.ensure_future(anext(watch))  # noqa: TID251
+    while not batch.done() and watch.revision < until:
+        await asyncio.sleep(0)
+    if not batch.done():
+        batch.cancel()
+        return ()
+    return await batch
 
 
 def _past(event: Event) -> Past:
