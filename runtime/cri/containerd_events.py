@@ -49,9 +49,15 @@ async def subscribe(
         async with Tasks("containerd-events") as tasks:
             knocking = tasks.start(_knock(channel, clock), name="knock")
             with runtime_errors():
+                subscribed = False
                 async for envelope in call:
-                    knocking.cancel()
-                    yield _decoded(envelope)
+                    event = _decoded(envelope)
+                    if event.topic == SUBSCRIBED:
+                        knocking.cancel()
+                        if subscribed:
+                            continue  # a second knock was on its way
+                        subscribed = True
+                    yield event
     finally:
         call.cancel()
 

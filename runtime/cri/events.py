@@ -6,8 +6,10 @@ The next source is taken when the runtime does not know the one before. A source
 its first event is RELIST, so nothing is lost in between. Not responsible for reading the new state.
 """
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 import grpc.aio
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 RELIST = RuntimeEvent(RuntimeEventKind.RELIST)
 RELIST_INTERVAL = 1.0  # seconds, where the runtime tells nothing
+REFUSAL_TIMEOUT = 0.1  # seconds in which a runtime refuses a call that it does not know
 REOPEN_DELAY = 0.1  # seconds
 
 _CRI_KINDS: dict[int, RuntimeEventKind] = {
@@ -58,7 +61,7 @@ class EventStream:
         self._reader = reader
         self._clock = clock
 
-    async def events(self) -> AsyncIterator[RuntimeEvent]:
+    async def events(self) -> AsyncGenerator[RuntimeEvent]:
         """See `ContainerRuntime.events`."""
         sources = [self._from_cri, self._from_containerd, self._relists]
         while True:
@@ -72,21 +75,21 @@ class EventStream:
                 logger.info("the runtime's event stream broke: %s", error)
             await self._clock.sleep(REOPEN_DELAY)
 
-    async def _from_cri(self) -> AsyncIterator[RuntimeEvent]:
+    async def _from_cri(self) -> AsyncGenerator[RuntimeEvent]:
         stub: Any = api_pb2_grpc.RuntimeServiceStub(self._channel)  # type: ignore[no-untyped-call]
         call = stub.GetContainerEvents(cri.GetEventsRequest(), wait_for_ready=True)
         try:
             with runtime_errors():
-                # The stream's opening is not confirmed; a call answered after it shows that it stands.
+                # The opening is not confirmed: the stream stands when the runtime does not refuse it.
                 await stub.Version(cri.VersionRequest(version="v1"), timeout=5, wait_for_ready=True)
-                if not call.done():
+                if not await _ends(call, within=REFUSAL_TIMEOUT):
                     yield RELIST
                 async for event in call:
                     yield RuntimeEvent(_CRI_KINDS[event.container_event_type], event.container_id)
         finally:
             call.cancel()
 
-    async def _from_containerd(self) -> AsyncIterator[RuntimeEvent]:
+    async def _from_containerd(self) -> AsyncGenerator[RuntimeEvent]:
         async for event in subscribe(self._channel, tuple(_TOPICS), clock=self._clock):
             if event.topic == SUBSCRIBED:
                 yield RELIST
@@ -96,7 +99,7 @@ class EventStream:
                     await self._settle(event.id)
                 yield RuntimeEvent(kind, event.id)
 
-    async def _relists(self) -> AsyncIterator[RuntimeEvent]:
+    async def _relists(self) -> AsyncGenerator[RuntimeEvent]:
         while True:
             yield RELIST
             await self._clock.sleep(RELIST_INTERVAL)
@@ -121,6 +124,14 @@ class EventStream:
             return sandbox.state != cri.SANDBOX_READY
         except NotFound:
             return True
+
+
+async def _ends(call: Any, *, within: float) -> bool:
+    ended = asyncio.Event()
+    call.add_done_callback(lambda _: ended.set())
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), within)
+    return ended.is_set()
 
 
 def _is_exec(event: ContainerdEvent) -> bool:
