@@ -51,11 +51,14 @@ class Connection(RequestHandler):
             if callback in self._lost:
                 self._lost.remove(callback)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        lost, self._lost = self._lost, []
-        super().connection_lost(exc)
-        for callback in lost:
+    def let_go(self) -> None:
+        """End what goes on without an end of its own (watches, logs, tunnels): the server is stopping."""
+        for callback in list(self._lost):
             callback()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.let_go()
 
 
 class Server(web.Server):
@@ -66,6 +69,10 @@ class Server(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    def let_go(self) -> None:
+        for connection in self.connections:
+            cast(Connection, connection).let_go()
 
 
 def connection_of(request: web.BaseRequest) -> Connection:

@@ -76,5 +76,6 @@ class Listener:
         """Accept nothing more, give running requests so many seconds, then close their connections."""
         if self._accepting is not None:
             self._accepting.close()
+        self._server.let_go()
         self._server.pre_shutdown()
         await self._server.shutdown(seconds)

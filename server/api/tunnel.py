@@ -14,6 +14,7 @@ from kubeling.streams.dial import UpgradeAnswer, dial_upgrade
 from kubeling.streams.errors import DialError
 from kubeling.streams.splice import Ends, close, splice
 from kubeling.streams.takeover import Takeover
+from server.api.connection import connection_of
 from server.api.nodes import Endpoint, Nodes, unreachable
 
 _NOT_FORWARDED = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
@@ -49,7 +50,8 @@ async def _pass(http: web.BaseRequest, answer: UpgradeAnswer, backend: Ends) -> 
         client = Takeover(http)
         try:
             client.writer.write(answer.head())
-            await splice(Ends(client.reader, client.writer), backend)
+            with connection_of(http).ending(backend.writer.close):
+                await splice(Ends(client.reader, client.writer), backend)
         finally:
             await client.close()
         return client

@@ -43,6 +43,7 @@ class ApiServer:
         self.url = url
         self.keys = keys
         self.streams: list[aiohttp.ClientResponse] = []
+        self.stop: Callable[[], Awaitable[None]]
         self.token = keys.token_file.read_text().split(",")[0]
 
     async def request(
@@ -114,11 +115,11 @@ def config(keys: Pki, tmp_path: Path) -> Config:
 
 @pytest.fixture
 async def api(config: Config, keys: Pki) -> AsyncIterator[ApiServer]:
-    async with AsyncExitStack() as parts:
+    connector = aiohttp.TCPConnector(ssl=False)
+    async with AsyncExitStack() as parts, aiohttp.ClientSession(connector=connector) as session:
         port = await start(config, parts, clock=SystemClock(), loops=False)
-        connector = aiohttp.TCPConnector(ssl=False)
-        session = await parts.enter_async_context(aiohttp.ClientSession(connector=connector))
         server = ApiServer(session, url=f"https://127.0.0.1:{port}", keys=keys)
+        server.stop = parts.aclose
         yield server
         for answer in server.streams:
             answer.close()

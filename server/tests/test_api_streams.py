@@ -157,6 +157,15 @@ async def test_exec_is_a_tunnel_to_the_node(api: Any, node: Node) -> None:
     assert "Authorization" not in node.asked[0]
 
 
+async def test_a_stopping_server_ends_a_tunnel(api: Any, node: Node) -> None:
+    await make_pod(api, "p", "main")
+    _, reader, writer = await upgrade(api, f"{PODS}/p/attach?stdout=1")
+    async with asyncio.timeout(2):
+        await api.stop()
+        assert await reader.read() == b""
+    writer.close()
+
+
 async def test_a_refused_upgrade_leaves_no_way_to_the_node(api: Any, node: Node) -> None:
     await make_pod(api, "denied", "main")
     head, _, writer = await upgrade(api, f"{PODS}/denied/portforward")

@@ -66,6 +66,13 @@ async def test_a_watch_ends_cleanly_when_its_time_is_up(api: Any) -> None:
     assert await events.ended()
 
 
+async def test_a_stopping_server_ends_its_watches_cleanly(api: Any) -> None:
+    events = await watch(api, "resourceVersion=0")
+    async with asyncio.timeout(2):
+        await api.stop()
+    assert await events.ended()
+
+
 async def test_a_watch_from_a_forgotten_revision_is_told_so(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
