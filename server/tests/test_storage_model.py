@@ -128,7 +128,7 @@ class Follower:
 async def _next_or_nothing(watch: Watch, *, until: int) -> Sequence[Event]:
     """The next batch, or nothing as soon as the watch has come so far without one."""
     batch = asyncio.ensure_future(anext(watch))  # noqa: TID251
-    while not batch.done() and watch.revision < until:
+    while not batch.done() and watch.revision < until:  # noqa: ASYNC110 (no one tells of progress alone)
         await asyncio.sleep(0)
     if not batch.done():
         batch.cancel()
