@@ -18,7 +18,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 async def test_a_daemon_is_found_again_and_ends_on_request(files: dict[str, Path]) -> None:
     started = Daemon.start(SLEEP, **files)
-    while (adopted := Daemon.adopt(SLEEP, pid_file=files["pid_file"])) is None:
+    while (adopted := Daemon.adopt(SLEEP, pid_file=files["pid_file"])) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.005)  # the kernel shows the command line a moment after the start
     assert adopted.pid == started.pid
     assert adopted.alive()
