@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import subdomain_errors
+from server.registry.causes import required
 from server.registry.columns import NAME_AND_CREATED, Column, name_and_created
 from server.registry.context import RequestContext
 from server.registry.kind import Kind
 from server.registry.options import DeleteOptions
 from server.registry.settings import Settings
+from server.schema.required import missing_fields
+from server.schema.types import struct_of
 from server.storage import Store
 
 if TYPE_CHECKING:
@@ -100,7 +103,10 @@ class Strategy:
         """The same for subresources that are updated: /status and the like."""
 
     def validate(self, obj: Object) -> list[Cause]:
-        return []
+        """What is wrong with the object, on create and on update. Here: the required texts it lacks."""
+        group, _, version = obj["apiVersion"].rpartition("/")
+        struct = struct_of(group, version, obj["kind"])
+        return [required(path) for path in missing_fields(struct, obj)] if struct else []
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         """What `validate` cannot see: changes that are not allowed. `validate` runs as well."""

@@ -157,7 +157,7 @@ def base64_text(value: Any) -> str:
     text = value.replace("\n", "").replace("\r", "") if "\n" in value or "\r" in value else value
     try:
         binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or characters outside ASCII
         raise DecodeError(f"illegal base64 data at input byte {_bad_byte(text)}") from error
     return text
 

@@ -42,6 +42,14 @@ def struct_of(group: str, version: str, kind: str) -> Struct | None:
 
 
 @cache
+def options_struct(kind: str) -> Struct:
+    """The type of options that belong to every group, such as DeleteOptions."""
+    node = _named(f"{_MACHINERY}apis.meta.v1.{kind}")
+    assert isinstance(node, Struct)
+    return node
+
+
+@cache
 def _named(name: str) -> Node:
     if name in _SPECIAL:
         return _SPECIAL[name]

@@ -22,6 +22,7 @@ class PriorityClasses(Strategy):
     )
 
     def default(self, obj: Object) -> None:
+        obj.setdefault("value", 0)
         obj.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
     def validate(self, obj: Object) -> list[Cause]:

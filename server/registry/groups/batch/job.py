@@ -7,7 +7,7 @@ from kubeling.objects import conditions, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.ages import human_duration
-from server.registry.causes import at_least, immutable, not_supported, one_of, required
+from server.registry.causes import at_least, immutable, one_of, required
 from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.core.pod_defaults import default_template
 from server.registry.groups.core.pod_validation import template_causes
@@ -128,7 +128,7 @@ def job_spec_causes(field: str, spec: Object) -> list[Cause]:
     policy = (template.get("spec") or {}).get("restartPolicy")
     if policy not in ("OnFailure", "Never"):
         where = f"{field}.template.spec.restartPolicy"
-        causes.append(not_supported(where, policy, ("OnFailure", "Never")))
+        causes.append(required(where, 'valid values: "OnFailure", "Never"'))
     return causes
 
 
