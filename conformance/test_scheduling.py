@@ -92,10 +92,10 @@ def test_a_taint_keeps_pods_away_that_do_not_tolerate_it(space: Space, container
 
 
 def test_a_cordoned_node_takes_no_pods(space: Space, containers: None) -> None:
-    path = "/api/v1/nodes/" + _node(space.rest)
+    path, here = "/api/v1/nodes/" + _node(space.rest), _hostname(space.rest)
     space.rest.patch(path, {"spec": {"unschedulable": True}})
     try:
-        space.run("late", nodeSelector=_hostname(space.rest))
+        space.run("late", nodeSelector=here)
         assert "unschedulable" in space.event("late", "FailedScheduling")["message"]
     finally:
         space.rest.patch(path, {"spec": {"unschedulable": None, "taints": None}})
