@@ -6,6 +6,7 @@ Responsible for `kubeling image load` on the node and for the pause image. Not r
 import asyncio
 import contextlib
 import logging
+import re
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 VISIBLE_TIMEOUT = 20.0  # seconds until CRI knows an image that containerd has
 _TOPICS = ("/images/create", "/images/update")
-_BARE = "kubeling-import"  # containerd's name for images of which an archive gives only a tag
 _RECHECK = 0.02  # seconds: CRI stores an image right after the last event that it causes
 
 
@@ -86,24 +86,24 @@ class ImageLoader:
             (subscribed if event.topic == SUBSCRIBED else changed).set()
 
     async def _import(self, archive: Path, images: Sequence[ArchivedImage]) -> None:
-        options = ("--snapshotter", self._snapshotter, "--base-name", _BARE)
-        await self._ctr("images", "import", *options, str(archive))
+        said = await self._ctr("images", "import", "--snapshotter", self._snapshotter, str(archive))
         for image in images:
-            imported = _imported_name(image.written)
+            imported = _imported_name(image.written, said)
             if imported != image.name:  # CRI finds images by their full name only
                 await self._ctr("images", "tag", "--force", imported, image.name)
                 await self._ctr("images", "remove", imported)
 
-    async def _ctr(self, *arguments: str) -> None:
+    async def _ctr(self, *arguments: str) -> str:
         address = self._endpoint.removeprefix("unix://")
         process = await asyncio.create_subprocess_exec(
             find_binary("ctr"), "--address", address, "--namespace", NAMESPACE, *arguments,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        _, errors = await process.communicate()
+        output, errors = await process.communicate()
         if process.returncode != 0:
             reason = errors.decode(errors="replace").strip().removeprefix("ctr: ")
             raise ImageArchiveError(f"containerd could not import the archive: {reason}")
+        return output.decode(errors="replace")
 
     async def _wait_visible(self, images: Sequence[ArchivedImage], changed: asyncio.Event) -> None:
         async with asyncio.timeout(VISIBLE_TIMEOUT):
@@ -120,8 +120,12 @@ class ImageLoader:
         return True
 
 
-def _imported_name(written: str) -> str:
-    return written if "/" in written or ":" in written else f"{_BARE}:{written}"
+def _imported_name(written: str, said: str) -> str:
+    """containerd's name for an image: what the archive gives only a tag gets the day's date before it."""
+    if "/" in written or ":" in written:
+        return written
+    made_up = re.search(rf"\S+:{re.escape(written)}(?=\s)", said)
+    return made_up[0] if made_up else written
 
 
 @contextlib.asynccontextmanager

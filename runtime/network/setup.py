@@ -33,7 +33,10 @@ def set_up(
 
 
 def clean_up(network: PodNetwork, *, data_dir: Path) -> None:
-    """Remove bridge, nftables table and address leases. Pods must be gone. Harmless when nothing is there."""
+    """Remove bridge, nftables table and address leases. Pods must be gone. Harmless when nothing is there.
+
+    Not for a thread that runs an event loop: it blocks, and pyroute2 has a loop of its own.
+    """
     with contextlib.suppress(MachineNotReady):
         remove_masquerade(network.table)
     _delete_link(network.bridge)
