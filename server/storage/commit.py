@@ -98,12 +98,15 @@ def _shown(key: Key) -> str:
 
 
 def _record(key: Key, obj: Object, *, revision: int, created: int) -> Record:
-    metadata = {**obj.get("metadata", {}), "resourceVersion": str(revision)}
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        raise InvalidObject(f"{_shown(key)} has no metadata")
+    numbered = {**obj, "metadata": {**metadata, "resourceVersion": str(revision)}}
     try:
-        body = orjson.dumps({**obj, "metadata": metadata})
+        body = orjson.dumps(numbered)
     except orjson.JSONEncodeError as error:
         raise InvalidObject(f"{_shown(key)} cannot be encoded: {error}") from error
-    return Record(*key, metadata.get("uid", ""), revision, created, body)
+    return Record(*key, str(metadata.get("uid") or ""), revision, created, body)
 
 
 @dataclass(slots=True)

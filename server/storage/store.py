@@ -61,7 +61,7 @@ class Store:
         write = partial(commit, database=database, state=self._state)
         self._writer = Writer(writing, write, self._applied, limits=limits)
         self._tasks = Tasks("storage")
-        self._running = self._tasks.start(self._writer.run(), name="writer")
+        self._running = self._tasks.start(self._writer.run(self._tasks), name="writer")
 
     @classmethod
     async def open(cls, url: str, *, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> Self:

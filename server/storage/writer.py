@@ -12,8 +12,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from kubeling.objects.tasks import Tasks
 from server.storage.commit import Batch, Write
-from server.storage.errors import QueueFull, StorageError, StoreClosed
+from server.storage.errors import DatabaseUnavailable, QueueFull, StorageError, StoreClosed
 from server.storage.lane import Lane
 from server.storage.limits import Limits
 from server.storage.record import Record
@@ -39,7 +40,6 @@ class Writer:
         self._applied = applied
         self._limits = limits
         self._waiting: deque[Write] = deque()
-        self._committing: list[Write] = []
         self._work = asyncio.Event()
         self._closing = False
 
@@ -59,12 +59,11 @@ class Writer:
         self._work.set()
         return await write.done
 
-    async def run(self) -> None:
-        """Write until `close`, and what waits then."""
+    async def run(self, tasks: Tasks) -> None:
+        """Write until `close`, and what waits then; a batch that fails unexpectedly does not end it."""
         try:
-            while not self._closing or self._waiting:
-                await self._work.wait()
-                await self._commit(self._next())
+            while not self._finished():
+                await tasks.start(self._write(), name="batches")
         finally:
             self._abandon()
 
@@ -72,6 +71,14 @@ class Writer:
         """Take no more; `run` ends when all that was taken is committed."""
         self._closing = True
         self._work.set()
+
+    def _finished(self) -> bool:
+        return self._closing and not self._waiting
+
+    async def _write(self) -> None:
+        while not self._finished():
+            await self._work.wait()
+            await self._commit(self._next())
 
     def _next(self) -> list[Write]:
         batch: list[Write] = []
@@ -86,19 +93,20 @@ class Writer:
     async def _commit(self, writes: list[Write]) -> None:
         if not writes:
             return
-        self._committing = writes
         try:
             batch = await self._lane.transact(partial(self._in_transaction, writes=writes))
+            self._applied(batch)
+            for write, outcome in batch.outcomes:
+                write.resolve(outcome)
         except StorageError as error:
             for write in writes:
                 write.resolve(type(error)(*error.args))
-            return
-        self._applied(batch)
-        for write, outcome in batch.outcomes:
-            write.resolve(outcome)
+        finally:
+            for write in writes:
+                write.resolve(DatabaseUnavailable("the write failed for a reason that only the log tells"))
 
     def _abandon(self) -> None:
         self._closing = True
-        for write in (*self._committing, *self._waiting):
-            write.resolve(StoreClosed("the store was closed before the write was confirmed"))
+        for write in self._waiting:
+            write.resolve(StoreClosed("the store was closed before the write was begun"))
         self._waiting.clear()

@@ -12,6 +12,7 @@ from kubeling.objects.meta import Object
 from server.storage import Event, Record, Store, Watch
 from server.storage.errors import (
     Compacted,
+    DatabaseUnavailable,
     FutureRevision,
     InvalidObject,
     KeyExists,
@@ -142,6 +143,20 @@ async def test_an_object_that_is_not_json_is_refused_alone(store: Store) -> None
     good, bad = await asyncio.gather(create(store, "a"), create(store, "b", object()), return_exceptions=True)
     assert isinstance(good, Record)
     assert isinstance(bad, InvalidObject)
+
+
+async def test_an_object_without_metadata_is_refused(store: Store) -> None:
+    with pytest.raises(InvalidObject, match="pods ns/a has no metadata"):
+        await store.create("pods", "ns", "a", {"metadata": None})
+
+
+async def test_a_write_that_fails_unexpectedly_is_answered_and_the_next_succeeds(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DatabaseUnavailable, match="for a reason that only the log tells"):
+        await store.create("pods", "ns", "\ud800", pod("a"))
+    assert "storage/batches failed" in caplog.text
+    assert (await create(store, "b")).revision == 1
 
 
 async def test_writes_of_one_batch_see_each_other(store: Store) -> None:
