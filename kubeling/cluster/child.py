@@ -16,8 +16,8 @@ from pathlib import Path
 from kubeling.cluster.logfile import LogFile
 
 FIRST_DELAY = 0.5
-LONGEST_DELAY = 30.0
-STABLE_AFTER = 60.0
+LONGEST_DELAY = 5.0
+STABLE_AFTER = 10.0
 """Seconds after which a process counts as healthy: the next failure is treated as the first."""
 
 OPEN_FILES = 65536

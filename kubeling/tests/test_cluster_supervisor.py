@@ -147,7 +147,7 @@ def test_a_process_that_lived_long_is_started_again_quickly(
     monkeypatch.setattr(child, "FIRST_DELAY", 0.5)
     process = Child(spec(tmp_path, "server", ""))
     delays = [process.note_failure("x", now=0.0) for _ in range(8)]
-    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert delays == [0.5, 1, 2, 4, 5, 5, 5, 5]
     assert process.note_failure("x", now=child.STABLE_AFTER) == 0.5
     process.close()
 
