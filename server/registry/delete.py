@@ -24,6 +24,8 @@ from server.storage import Record
 from server.storage.errors import RevisionConflict
 
 _ATTEMPTS = 20
+_LONGEST_GRACE = 10**10
+"""Seconds, some three hundred years: the end must be a date that can be written."""
 _POLICIES = ("", "Orphan", "Background", "Foreground")
 
 
@@ -111,7 +113,7 @@ def _was_marked(record: Record) -> bool:
 def _mark(scope: Scope, obj: Object, options: DeleteOptions) -> None:
     """Set what asks for deletion, or shorten a grace period that runs already."""
     own, strategy = obj["metadata"], scope.kind.strategy
-    grace = max(strategy.grace_period(obj, options), 0)
+    grace = min(max(strategy.grace_period(obj, options), 0), _LONGEST_GRACE)
     _set_finalizers(own, strategy.orphans_by_default, options)
     if not own.get("deletionTimestamp"):
         own["deletionTimestamp"] = meta.timestamp(scope.now + timedelta(seconds=grace))

@@ -16,6 +16,8 @@ from server.registry.translation import history_translated, too_large
 from server.storage import Record
 from server.storage.errors import Compacted, FutureRevision
 
+_LONGEST_REVISION = 20
+"""Digits of the largest number that Kubernetes takes for a resourceVersion, 2^64 - 1."""
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 
 
@@ -59,9 +61,15 @@ def revision_of(text: str) -> int:
     Raises:
         BadRequest: it is not one of ours.
     """
-    if text and not text.isdecimal():
-        raise BadRequest(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    if text and not (text.isascii() and text.isdecimal()):
+        raise _not_a_revision(text, "invalid syntax")
+    if len(text) > _LONGEST_REVISION:
+        raise _not_a_revision(text, "value out of range")
     return int(text or 0)
+
+
+def _not_a_revision(text: str, why: str) -> BadRequest:
+    return BadRequest(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {why}')
 
 
 def _exact_revision(env: Environment, options: ListOptions) -> int | None:

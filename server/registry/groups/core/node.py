@@ -82,4 +82,4 @@ def _roles(obj: Object) -> list[str]:
 
 def _address(obj: Object, kind: str) -> str:
     addresses = (obj.get("status") or {}).get("addresses") or []
-    return next((each["address"] for each in addresses if each.get("type") == kind), "<none>")
+    return next((each.get("address", "") for each in addresses if each.get("type") == kind), "<none>")
