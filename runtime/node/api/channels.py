@@ -31,6 +31,8 @@ _HEADERS = [
 _NAMES = {ERROR: "error", STDIN: "stdin", STDOUT: "stdout", STDERR: "stderr", RESIZE: "resize"}
 _PING_INTERVAL = 30.0
 """Seconds between pings: they keep what lies between from dropping an idle connection."""
+_CLOSE_TIMEOUT = 2.0
+"""Seconds in which the client is to confirm the end of the WebSocket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,9 @@ async def translate(request: web.BaseRequest, url: str, streams: Streams) -> web
     if answer.ends is None:
         return refused(answer)
     try:
-        socket = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0, compress=False)
+        socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,), max_msg_size=0, compress=False, timeout=_CLOSE_TIMEOUT
+        )
         await socket.prepare(request)
         await _Translation(socket, answer.ends).run(streams)
     finally:

@@ -63,11 +63,14 @@ class KubeletHandler:
             authorize(request)
             handler, parameters = self._find(request)
             return await handler(request, *parameters)
+        except ConnectionError:  # the client has gone
+            raise
         except (HttpError, NodeError, DialError) as error:
-            return answer(error)
-        except Exception:
+            return _refusal(request, answer(error), error)
+        except Exception as error:
             logger.exception("%s %s failed", request.method, request.path)
-            return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="internal error")
+            response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="internal error")
+            return _refusal(request, response, error)
 
     def _find(self, request: web.BaseRequest) -> tuple[Handler, list[str]]:
         first, *parameters = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
@@ -85,3 +88,10 @@ class KubeletHandler:
     async def _list_pods(self, request: web.BaseRequest) -> Answer:
         pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(self._pods.pods())}
         return web.json_response(pods)
+
+
+def _refusal(request: web.BaseRequest, response: web.Response, error: Exception) -> web.Response:
+    """The response, unless another has begun: then cutting the connection is all that tells of the error."""
+    if request.writer.output_size > 0:
+        raise ConnectionError("failed in the middle of the response") from error
+    return response

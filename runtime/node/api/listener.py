@@ -19,7 +19,7 @@ from runtime.node.api.images import Images, Loader
 from runtime.node.api.streams import PodStreams
 from runtime.node.logs.watcher import DirectoryWatcher
 
-_SHUTDOWN_GRACE = 1.0
+_SHUTDOWN_GRACE = 0.2
 """Seconds that requests get to end when the agent ends; streams are cut then."""
 
 

@@ -20,6 +20,8 @@ _HEADERS = [
     ("X-Stream-Protocol-Version", "portforward.k8s.io"),
 ]
 _PIECE = 32 * 1024
+_CLOSE_TIMEOUT = 2.0
+"""Seconds in which the client is to confirm the end of the WebSocket."""
 
 
 async def websocket_tunnel(request: web.BaseRequest, url: str) -> web.StreamResponse:
@@ -28,7 +30,9 @@ async def websocket_tunnel(request: web.BaseRequest, url: str) -> web.StreamResp
     if answer.ends is None:
         return refused(answer)
     try:
-        socket = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0, compress=False)
+        socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,), max_msg_size=0, compress=False, timeout=_CLOSE_TIMEOUT
+        )
         await socket.prepare(request)
         await _join(socket, answer.ends)
     finally:
