@@ -24,6 +24,7 @@ as Kubernetes does: clients match on some of them.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 Object = dict[str, Any]
@@ -201,9 +202,13 @@ def forbidden(resource: GroupResource, name: str, why: str) -> Forbidden:
     return Forbidden(f"{what} is forbidden: {why}", details=_details(resource, name))
 
 
+_MOST_CAUSES = 1000
+"""A large object with something wrong in every line must not make a Status a hundred times its size."""
+
+
 def invalid(kind: str, name: str, causes: Iterable[Cause], *, group: str = "") -> Invalid:
     """`kind` is the object's kind; the message joins the causes as kubectl prints them."""
-    causes = list(causes)
+    causes = list(islice(causes, _MOST_CAUSES))
     texts = [f"{cause.field}: {cause.message}" for cause in causes]
     qualified = f"{kind}.{group}" if group else kind
     details: Object = {"name": name} if name else {}

@@ -44,14 +44,14 @@ class Priority(Plugin):
     def _default_class(self) -> Object | None:
         """The class that is the global default: of several, the one with the lowest value."""
         found = [record.obj for record in self._objects.list(_CLASSES) if record.obj.get("globalDefault")]
-        return min(found, key=lambda each: int(each["value"]), default=None)
+        return min(found, key=lambda each: int(each.get("value", 0)), default=None)
 
     def _meaning(self, attributes: Attributes, name: str) -> tuple[int, str]:
         if not name:
             return 0, PREEMPT
         record = self._objects.get(_CLASSES, "", name)
         if record is not None:
-            return int(record.obj["value"]), record.obj.get("preemptionPolicy") or PREEMPT
+            return int(record.obj.get("value", 0)), record.obj.get("preemptionPolicy") or PREEMPT
         if name in _SYSTEM:
             return _SYSTEM[name], PREEMPT
         why = f"no PriorityClass with name {name} was found"

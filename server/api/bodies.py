@@ -3,18 +3,20 @@
 What the decoded object means is for the verbs and the registry.
 """
 
+import asyncio
 import json
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import StreamReader, web
 
-from kubeling.objects.errors import BadRequest, RequestEntityTooLarge
+from kubeling.objects.errors import BadRequest, RequestEntityTooLarge, Timeout
 from server.api import protobuf
 from server.api.negotiation import PROTOBUF, YAML
 
 MAX_BYTES = 3 * 1024 * 1024
 MAX_DEPTH = 100
+BODY_SECONDS = 60.0
 
 
 async def read(request: web.BaseRequest, *, limit: int = MAX_BYTES) -> bytes:
@@ -22,13 +24,22 @@ async def read(request: web.BaseRequest, *, limit: int = MAX_BYTES) -> bytes:
 
     Raises:
         RequestEntityTooLarge: it is longer than `limit` bytes.
+        Timeout: it does not come to its end in time.
     """
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     content = request.content
-    body = await content.readany()
+    body = b"" if not content.is_eof() else await content.readany()
     if content.is_eof() and content.at_eof():
         return body
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _rest(content, body, limit)
+    except TimeoutError as error:
+        raise Timeout("Timeout: request did not complete within the allotted timeout") from error
+
+
+async def _rest(content: StreamReader, body: bytes, limit: int) -> bytes:
     pieces = [body]
     size = len(body)
     while True:

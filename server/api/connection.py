@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from server.auth.certificates import user_of
 from server.registry.context import UserInfo
 
 _LINGER_SECONDS = 1.0
 """How long the rest of a refused body is read, so that the client gets to see why."""
+_LONGEST_LINE = 128 * 1024
+"""Bytes of a request line or of one header: selectors of a few thousand names fit in."""
+_IDLE_SECONDS = 90.0
+"""How long a connection may wait for, or be busy sending, the head of a request."""
+_MALFORMED = (HttpProcessingError, RequestPayloadError)
 
 Callback = Callable[[], None]
 
@@ -56,6 +62,11 @@ class Connection(RequestHandler):
         for callback in list(self._lost):
             callback()
 
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        """What is malformed is answered with 400 and is no news; all else is the server's own failure."""
+        if not isinstance(options.get("exc_info"), _MALFORMED):
+            super().log_exception(*args, **options)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self.let_go()
@@ -65,7 +76,15 @@ class Server(web.Server):
     """Makes a `Connection` per client. No router, no middleware: one handler takes every request."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Any]) -> None:
-        super().__init__(handler, access_log=None, lingering_time=_LINGER_SECONDS)
+        super().__init__(
+            handler,
+            access_log=None,
+            lingering_time=_LINGER_SECONDS,
+            keepalive_timeout=_IDLE_SECONDS,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+            auto_decompress=False,
+        )
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)

@@ -1,7 +1,5 @@
 """DELETE of one object or of a collection, with DeleteOptions in the body or in the query."""
 
-from typing import Any
-
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
 from server.api import bodies, options
@@ -11,6 +9,9 @@ from server.api.request import Request
 from server.registry.context import RequestContext
 from server.registry.options import DeleteOptions
 from server.registry.registry import Registry
+from server.schema.decode import decode
+from server.schema.errors import DecodeError
+from server.schema.types import options_struct
 
 
 async def delete(registry: Registry, request: Request) -> Reply:
@@ -32,7 +33,7 @@ async def _read(request: Request) -> tuple[RequestContext, DeleteOptions]:
     given = await _body(request)
     dry_run: list[str] | None = None
     if given is not None:
-        dry_run = _texts(given.get("dryRun"))
+        dry_run = given.get("dryRun", [])
     return options.context(request, dry_run=dry_run), options.delete_options(request.query, given)
 
 
@@ -44,8 +45,13 @@ async def _body(request: Request) -> Object | None:
     kind = given.get("kind")
     if kind not in (None, "", "DeleteOptions"):
         raise BadRequest(f"decoded object cannot be converted to DeleteOptions: it is a {kind}")
-    return given
+    return _decoded(given)
 
 
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
+def _decoded(given: Object) -> Object:
+    """The options, of the right types; their apiVersion may be that of any group."""
+    try:
+        return decode(options_struct("DeleteOptions"), given).obj
+    except DecodeError as error:
+        why = f"cannot be handled as a DeleteOptions: {error}"
+        raise BadRequest(f'DeleteOptions in version "v1" {why}') from error

@@ -14,7 +14,7 @@ from aiohttp import web
 from kubeling.objects.errors import ApiError, InternalError
 from server.api.connection import connection_of
 from server.api.metrics import RequestMetrics
-from server.api.negotiation import error_media
+from server.api.negotiation import accepted, error_media
 from server.api.pages import Pages, Visit
 from server.api.render import error_reply
 from server.api.reply import Answer, Reply, Stream
@@ -121,7 +121,7 @@ def _failed(http: web.BaseRequest, failure: ApiError) -> Answer:
         if http.transport is not None:
             http.transport.close()
         return Stream(http, status=failure.code)
-    reply = error_reply(failure, media=error_media(http.headers.get("Accept", "")))
+    reply = error_reply(failure, media=error_media(accepted(http.headers)))
     if not http.content.at_eof():
         reply.keep_alive = False
     return reply

@@ -4,7 +4,7 @@ JSON and YAML are spoken; an object or a list can also be asked for as a Table o
 Writing the representations is for `reply`, `tables` and the registry.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,9 +44,15 @@ class Representation:
     """The version of `kind` in meta.k8s.io: v1 or v1beta1."""
 
 
+_LONGEST_ACCEPT = 2048
 PLAIN = Representation()
 _TRANSFORMS = frozenset({"Table", "PartialObjectMetadata", "PartialObjectMetadataList"})
 Choose = Callable[[MediaRange], Representation | None]
+
+
+def accepted(headers: Mapping[str, str]) -> str:
+    """The Accept header, as far as it is read: what is made of it is remembered, and must not grow."""
+    return headers.get("Accept", "")[:_LONGEST_ACCEPT]
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,7 @@ _OPTIONS_GROUP = "meta.k8s.io"
 _FIELD_VALIDATION = ("Ignore", "Strict", "Warn")
 _PROPAGATION = ("Background", "Foreground", "Orphan")
 _OPTIONS_KINDS = {"create": "CreateOptions", "patch": "PatchOptions", "delete": "DeleteOptions"}
+_LONGEST_WATCH_SECONDS = 10**9
 MIN_WATCH_SECONDS, MAX_WATCH_SECONDS = 1800, 3600
 
 
@@ -87,7 +88,9 @@ def watch_options(query: Query, *, seconds: float) -> WatchOptions:
 def watch_seconds(query: Query) -> float:
     """How long a watch may last: as asked, or a random time, so that not all clients return at once."""
     asked = _number(query, "timeoutSeconds")
-    return float(asked) if asked else random.uniform(MIN_WATCH_SECONDS, MAX_WATCH_SECONDS)
+    if asked:
+        return float(min(asked, _LONGEST_WATCH_SECONDS))
+    return random.uniform(MIN_WATCH_SECONDS, MAX_WATCH_SECONDS)
 
 
 def _number(query: Query, name: str) -> int | None:

@@ -8,6 +8,7 @@ from server.api import version
 from server.api.discovery import Discovery
 from server.api.health import Health
 from server.api.metrics import RequestMetrics
+from server.api.negotiation import accepted
 from server.api.openapi import OpenAPI
 from server.api.render import document_reply
 from server.api.reply import Reply
@@ -25,7 +26,7 @@ class Visit:
 
     @property
     def accept(self) -> str:
-        return self.headers.get("Accept", "")
+        return accepted(self.headers)
 
 
 Page = Callable[[Visit], Awaitable[Reply | None]]

@@ -22,7 +22,9 @@ _VERBS = {
 _LABELS = {"create": "POST", "update": "PUT"}
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _SPECIAL_VERBS = frozenset({"proxy", "watch"})
-_TRUE = frozenset({"", "1", "t", "T", "true", "TRUE", "True"})
+_LONGEST_REMEMBERED = 512
+"""Characters of a path whose parts are kept: what strangers send must not fill the memory."""
+_FALSE = frozenset({"0", "false"})
 
 
 class Target(NamedTuple):
@@ -70,14 +72,14 @@ def first(query: Query, name: str, default: str = "") -> str:
 
 
 def flag(query: Query, name: str) -> bool:
-    """A boolean parameter: present without a value, `1` or `true` are true."""
+    """A boolean parameter: whatever is neither `0` nor `false` is true, even an empty text."""
     values = query.get(name)
-    return values is not None and values[0] in _TRUE
+    return values is not None and values[0].lower() not in _FALSE
 
 
 def parse(method: str, path: str, query: Query) -> RequestInfo:
     """The attributes of a request for the (still percent-encoded) `path`."""
-    info = _parse(method, path)
+    info = (_parse if len(path) > _LONGEST_REMEMBERED else _remembered)(method, path)
     return _collection_read(info, query) if info.verb == "list" and query else info
 
 
@@ -99,7 +101,6 @@ def _selected_name(selector: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
 def _parse(method: str, path: str) -> RequestInfo:
     segments = [unquote(part) if "%" in part else part for part in path.strip("/").split("/")]
     if len(segments) < 3 or segments[0] not in ("api", "apis"):
@@ -110,6 +111,9 @@ def _parse(method: str, path: str) -> RequestInfo:
             return _non_resource(method, path)
         group, version, rest = segments[1], segments[2], segments[3:]
     return _resource_request(method, path, prefix=prefix, group=group, version=version, rest=rest)
+
+
+_remembered = lru_cache(maxsize=4096)(_parse)
 
 
 def _non_resource(method: str, path: str) -> RequestInfo:

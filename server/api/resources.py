@@ -8,7 +8,7 @@ from server.api.create import create
 from server.api.delete import delete, delete_collection
 from server.api.get import get
 from server.api.list import list_
-from server.api.negotiation import resource_representation
+from server.api.negotiation import accepted, resource_representation
 from server.api.pages import method_not_allowed, not_found_page, unknown_resource
 from server.api.patch import patch
 from server.api.reply import Answer
@@ -60,7 +60,7 @@ class Resources:
                 return not_found_page()
             raise unknown_resource()
         _check_scope(kind, info)
-        accept = http.headers.get("Accept", "")
+        accept = accepted(http.headers)
         request = Request(http, info, query, user, kind, audit_id=audit_id)
         connect = self._connects.get((kind.plural, info.subresource)) if info.subresource else None
         if connect is not None and not kind.group:
