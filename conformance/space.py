@@ -52,6 +52,12 @@ class Space:
         self.run(name, script, **more)
         return self.ready(name)
 
+    def run_until_it_says(self, word: str, name: str, script: str, **more: Any) -> Object:
+        """The pod, ready, when its log holds `word`: its script has come so far."""
+        pod = self.run_ready(name, script, **more)
+        eventually(lambda: word in self.log(name), what=f"{name} says {word!r}")
+        return pod
+
     def run_through(self, name: str, script: str, **more: Any) -> str:
         """The log of a pod that must succeed."""
         self.run(name, script, **more)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("containers")
 
 def test_a_container_is_asked_to_end_and_given_time(space: Space) -> None:
     script = "trap 'echo asked; sleep 1; echo done; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
-    space.run_ready("polite", script, terminationGracePeriodSeconds=20)
+    space.run_until_it_says("ready", "polite", script, terminationGracePeriodSeconds=20)
     with space.rest.watch(space.path("pods"), fieldSelector="metadata.name=polite") as events:
         next(events)
         answer = space.rest.delete(space.path("pods", "polite"))
@@ -83,8 +83,9 @@ def test_a_pod_that_is_still_starting_is_deleted(space: Space) -> None:
 
 def test_a_stop_hook_runs_before_the_signal(space: Space) -> None:
     hook = {"preStop": {"exec": {"command": ["sh", "-c", "echo hook > /proc/1/fd/1"]}}}
-    script = "trap 'echo signal; exit 0' TERM; while :; do sleep 0.1; done"
-    space.run_ready("hooked", script, container={"lifecycle": hook}, terminationGracePeriodSeconds=10)
+    script = "trap 'echo signal; exit 0' TERM; echo here; while :; do sleep 0.1; done"
+    grace = {"terminationGracePeriodSeconds": 10}
+    space.run_until_it_says("here", "hooked", script, container={"lifecycle": hook}, **grace)
     body = {"metadata": {"finalizers": ["example.com/hold"]}}
     path = space.path("pods", "hooked")
     space.rest.patch(path, body)
@@ -92,7 +93,7 @@ def test_a_stop_hook_runs_before_the_signal(space: Space) -> None:
     space.until("hooked", lambda pod: pods.exit_code(pod) == 0, what="has ended")
     log = space.log("hooked")
     space.rest.patch(path, {"metadata": {"finalizers": None}})
-    assert log == "hook\nsignal\n"
+    assert log == "here\nhook\nsignal\n"
 
 
 def test_a_namespace_goes_with_its_running_pods(space: Space) -> None:

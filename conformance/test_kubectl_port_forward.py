@@ -26,7 +26,7 @@ httpd -p 8080 -h /www
 nc -ll -p 7000 -e cat &
 nc -ll -p 7001 -e sh -c 'cat > /tmp/stored' &
 nc -ll -p 7002 -e seq 1 100000 &
-touch /tmp/serving
+echo serving
 """
 ECHO, STORE, GIVE, HTTP = 7000, 7001, 7002, 8080
 
@@ -34,7 +34,7 @@ ECHO, STORE, GIVE, HTTP = 7000, 7001, 7002, 8080
 @pytest.fixture(scope="module")
 def served(shared_space: Space) -> str:
     """The namespace of a pod `served` that answers at the ports above."""
-    shared_space.run_ready("served", SERVE + pods.IDLE)
+    shared_space.run_until_it_says("serving", "served", SERVE + pods.IDLE)
     return shared_space.name
 
 

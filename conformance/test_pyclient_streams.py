@@ -16,14 +16,13 @@ from conformance.space import Space
 from conformance.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("containers")
-SERVE = "echo started; echo hello > /www/index.html; httpd -p 8080 -h /www; nc -ll -p 7000 -e cat & "
+SERVE = "echo hello > /www/index.html; httpd -p 8080 -h /www; nc -ll -p 7000 -e cat & echo serving; "
 
 
 @pytest.fixture(scope="module")
 def shell(shared_space: Space) -> str:
     """The namespace of a pod `shell` that answers HTTP at 8080 and echoes at 7000."""
-    shared_space.run_ready("shell", SERVE + pods.IDLE)
-    eventually(lambda: "started" in shared_space.log("shell"), what="the pod serves")
+    shared_space.run_until_it_says("serving", "shell", SERVE + pods.IDLE)
     return shared_space.name
 
 
@@ -40,7 +39,7 @@ def _exec(core: client.CoreV1Api, namespace: str, *command: str, **options: Any)
 
 
 def test_the_log(own_core: client.CoreV1Api, shell: str) -> None:
-    assert own_core.read_namespaced_pod_log("shell", shell) == "started\n"
+    assert own_core.read_namespaced_pod_log("shell", shell) == "serving\n"
 
 
 def test_following_the_log(own_core: client.CoreV1Api, space: Space) -> None:
