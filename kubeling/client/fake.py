@@ -369,7 +369,7 @@ def _patched(old: Object, patch: Any, content_type: str) -> Object:
 
 
 def _merged(old: Any, patch: Any, *, strategic: bool) -> Any:
-    """A merge patch; a strategic one also merges lists of conditions by their type."""
+    """A merge patch; a strategic one also merges lists of conditions by their type, in any order."""
     if strategic and _are_conditions(old) and _are_conditions(patch):
         merged = {each["type"]: each for each in old}
         for each in patch:
@@ -380,7 +380,7 @@ def _merged(old: Any, patch: Any, *, strategic: bool) -> Any:
     for name, value in patch.items():
         if value is None:
             old.pop(name, None)
-        else:
+        elif not (strategic and name.startswith("$setElementOrder/")):
             old[name] = _merged(old.get(name), value, strategic=strategic)
     return old
 

@@ -116,9 +116,18 @@ class Probing:
         await clock.sleep(self._first_delay(observed, probe))
         while key in self._results:
             await self._try(key, container, probe)
-            if key.kind == STARTUP and self._results.get(key, _Result("", True)).success:
+            if self._is_decided(key, probe):
                 return
             await clock.sleep(period)
+
+    def _is_decided(self, key: _Key, probe: Object) -> bool:
+        """Whether the container has started up, or will be killed: then there is nothing left to ask it."""
+        result = self._results.get(key)
+        if result is None or key.kind == READINESS:
+            return result is None
+        if key.kind == STARTUP:
+            return result.success or self._startup_has_failed(key, result, probe)
+        return not result.success
 
     def _first_delay(self, observed: ObservedContainer, probe: Object) -> float:
         """What is left of initialDelaySeconds; after the agent's restart probes spread over their period."""

@@ -117,6 +117,7 @@ def status_patch(base: Object, wanted: Object) -> Object:
             value = _changed_conditions(base.get(key) or [], value)
             if value:
                 patch[key] = value
+                patch["$setElementOrder/conditions"] = [{"type": each["type"]} for each in wanted[key]]
         elif base.get(key) != value:
             replaced = key in _MERGED_LISTS and base.get(key)
             patch[key] = [{"$patch": "replace"}, *value] if replaced else value

@@ -14,8 +14,10 @@ class ProbedRuntime(FakeRuntime):
     """Commands answer as `answers` says; they succeed when it says nothing."""
 
     answers: dict[str, int]
+    asked: int = 0
 
     async def exec_sync(self, container_id: str, command: Sequence[str], *, timeout: float) -> ExecResult:
+        self.asked += 1
         code = self.answers.get(command[0], 0)
         return ExecResult(b"", b"no" if code else b"", code)
 
@@ -68,6 +70,19 @@ async def test_a_failed_liveness_probe_restarts_the_container(node: PodNode) -> 
     await node.clock.advance(5)
     await node.until(lambda: node.container()["restartCount"] == 1)
     assert ("Killing", "Container main failed liveness probe, will be restarted") in await node.events()
+
+
+async def test_a_container_that_is_being_killed_is_not_probed_any_more(node: PodNode) -> None:
+    runtime = node.runtime
+    assert isinstance(runtime, ProbedRuntime)
+    runtime.answers["live"] = 1
+    runtime.stubborn.add("main")
+    node.create(a_pod(containers=[a_container(livenessProbe=a_probe("live", failureThreshold=2))]))
+    await node.running()
+    await node.clock.advance(5)
+    for _ in range(4):
+        await node.clock.advance(5)
+    assert runtime.asked == 2
 
 
 async def test_other_probes_wait_for_the_startup_probe(node: PodNode) -> None:

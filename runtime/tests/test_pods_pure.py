@@ -207,6 +207,7 @@ def test_only_what_changed_is_patched() -> None:
         "message": None,
         "podIPs": [{"$patch": "replace"}, {"ip": "2"}],
         "conditions": [{"type": "Ready", "status": "True", "reason": None}],
+        "$setElementOrder/conditions": [{"type": "Ready"}, {"type": "PodScheduled"}],
     }
     assert status_patch(wanted, wanted) == {}
 
