@@ -14,6 +14,8 @@ _PATTERN = re.compile(
 )
 _NANO = Decimal("1e-9")
 _LARGEST = Decimal(2**63 - 1)
+_MOST_DIGITS = 1100
+"""Before the decimal point: more cannot be made small by an exponent of three digits."""
 
 
 class QuantityError(ValueError):
@@ -42,6 +44,8 @@ def _parsed(text: str) -> tuple[Decimal, str]:
         raise QuantityError
     number, suffix, exponent = match.groups()
     amount = Decimal(number)
+    if amount.adjusted() > _MOST_DIGITS:
+        return _LARGEST.copy_sign(amount), "decimal"
     family = "exponent" if exponent is not None else "binary" if suffix in _BINARY else "decimal"
     if exponent is not None:
         amount = amount.scaleb(int(exponent))

@@ -59,4 +59,4 @@ def _size(target: Any, pointer: Any) -> int:
     """Bytes of JSON of what a pointer points to; nothing, when it is none: applying it fails."""
     if not isinstance(pointer, str):
         return 0
-    return len(orjson.dumps(jsonpointer.resolve_pointer(target, pointer)))
+    return len(orjson.dumps(jsonpointer.resolve_pointer(target, pointer), default=repr))

@@ -82,14 +82,20 @@ def _apply_list_directive(node: Node | None, out: dict[str, Any], key: str, patc
     """$deleteFromPrimitiveList always; $setElementOrder where the patch does not hold the list itself."""
     if key.startswith(_DELETE_PRIMITIVES):
         name = key.removeprefix(_DELETE_PRIMITIVES)
-        remaining = [item for item in out.get(name) or [] if item not in patch[key]]
-        if name in out:
-            out[name] = remaining
+        deleted, found = _directed(key, patch[key]), out.get(name)
+        if isinstance(found, list):
+            out[name] = [item for item in found if item not in deleted]
     elif key.startswith(_ORDER) and key.removeprefix(_ORDER) not in patch:
         name = key.removeprefix(_ORDER)
         field, _ = _child(node, name)
-        if name in out and field is not None:
+        if isinstance(out.get(name), list) and field is not None:
             out[name] = _ordered(out[name], patch[key], out[name], field.merge_key)
+
+
+def _directed(directive: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise PatchError(f"{directive} must be a list")
+    return value
 
 
 def _merge_list(field: Field, child: Node | None, target: Any, patch: list[Any], order: Any) -> list[Any]:
@@ -144,8 +150,9 @@ def _without_directives(value: dict[str, Any]) -> dict[str, Any]:
 
 def _ordered(merged: list[Any], order: Any, existing: Sequence[Any], merge_key: str) -> list[Any]:
     """The elements that the patch orders, in that order; the others stay where they stood among them."""
-    if not isinstance(order, list):
-        raise PatchError("$setElementOrder must be a list")
+    order = _directed(_ORDER, order)
+    if merge_key and any(not isinstance(item, dict) for item in order):
+        raise PatchError("expected objects in the order of a list that merges by key")
     wanted = [item.get(merge_key) if merge_key else item for item in order]
     key_of = [item.get(merge_key) if merge_key else item for item in merged]
     rank = {_hashable(key): position for position, key in enumerate(wanted)}
@@ -155,6 +162,9 @@ def _ordered(merged: list[Any], order: Any, existing: Sequence[Any], merge_key: 
         key=lambda n: rank[_hashable(key_of[n])],
     )
     own = [n for n, key in enumerate(key_of) if _hashable(key) not in rank]
+    known = {_hashable(key) for key in before}
+    if any(_hashable(key_of[n]) not in known for n in own):
+        raise PatchError("the order in the patch's list does not match its $setElementOrder list")
     return [merged[n] for n in _interleaved(listed, own, key_of, before)]
 
 

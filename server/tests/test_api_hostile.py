@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from kubeling.objects.quantity import canonical
 from server.api import bodies
 from server.api.requestinfo import _remembered, flag, parse
 from server.registry.listing import revision_of
 from server.schema.errors import PatchError
 from server.schema.json_patch import MOST_COPIED, json_patch
+from server.schema.strategic import strategic_merge
+from server.schema.types import struct_of
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
@@ -153,7 +156,32 @@ def test_copies_within_reason_are_made() -> None:
     assert json_patch({"a": 1}, patch) == {"a": 2, "b": 1}
 
 
-@pytest.mark.parametrize("source", ["/missing", 5, None])
+@pytest.mark.parametrize("source", ["/missing", "/list/-", 5, None])
 def test_a_copy_from_nowhere_is_refused(source: Any) -> None:
     with pytest.raises(PatchError):
-        json_patch({"a": 1}, [{"op": "copy", "from": source, "path": "/b"}])
+        json_patch({"a": 1, "list": []}, [{"op": "copy", "from": source, "path": "/b"}])
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"$deleteFromPrimitiveList/finalizers": 5},
+        {"$setElementOrder/finalizers": 5},
+        {"$setElementOrder/finalizers": ["a/a"], "finalizers": ["c/c"]},
+        {"$setElementOrder/ownerReferences": [None]},
+        {"$setElementOrder/ownerReferences": 5, "ownerReferences": [{"uid": "u"}]},
+        {"$setElementOrder/ownerReferences": [{"uid": "v"}], "ownerReferences": [{"uid": "w"}]},
+        {"ownerReferences": [None]},
+    ],
+)
+def test_malformed_directives_are_patch_errors(patch: Any) -> None:
+    struct = struct_of("", "v1", "ConfigMap")
+    assert struct is not None
+    current = {"metadata": {"finalizers": ["a/a", "b/b"], "ownerReferences": [{"uid": "u"}, {"uid": "v"}]}}
+    with pytest.raises(PatchError):
+        strategic_merge(struct, current, {"metadata": patch})
+
+
+@pytest.mark.parametrize("text", ["9" * 1_000_000, "9" * 1_000_000 + "n", "9" * 2000 + "Ei"])
+def test_a_quantity_of_a_million_digits_is_the_largest_there_is(text: str) -> None:
+    assert canonical(text) == str(2**63 - 1)
