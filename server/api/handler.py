@@ -23,6 +23,7 @@ from server.api.resources import Resources
 from server.auth.attributes import Attributes
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
+from server.auth.impersonation import acting_user
 from server.registry.context import UserInfo
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Handler:
         return _failed(http, failure)
 
     async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query, audit_id: str) -> Answer:
-        user = self._authenticate(http)
+        user = acting_user(self._authenticate(http), http.headers, self._authorization)
         self._authorization.check(attributes(user, info, query))
         if info.is_resource:
             return await self._resources.answer(http, info, query, user=user, audit_id=audit_id)

@@ -19,11 +19,10 @@ from server.registry.options import DeleteOptions, ListOptions
 from server.registry.results import DeleteResult, ListResult
 from server.registry.strategy import Scope
 from server.registry.translation import translated
-from server.registry.update import is_done, uid_mismatch
+from server.registry.update import ATTEMPTS, is_done, uid_mismatch
 from server.storage import Record
 from server.storage.errors import RevisionConflict
 
-_ATTEMPTS = 20
 _LONGEST_GRACE = 10**10
 """Seconds, some three hundred years: the end must be a date that can be written."""
 _POLICIES = ("", "Orphan", "Background", "Foreground")
@@ -38,7 +37,7 @@ async def delete(
     options: DeleteOptions,
 ) -> DeleteResult:
     _check_options(options)
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         record = env.find(kind, namespace, name)
         _check_preconditions(kind, record, options)
         scope = env.scope(context, kind)

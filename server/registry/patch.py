@@ -18,7 +18,7 @@ from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
 from server.registry.results import UpdateResult
-from server.registry.update import write
+from server.registry.update import ATTEMPTS, write
 from server.schema.decode import decode
 from server.schema.errors import DecodeError, PatchError
 from server.schema.json_patch import PatchTooLarge, json_patch
@@ -28,8 +28,6 @@ from server.schema.strategic import strategic_merge
 from server.schema.types import struct_of
 from server.storage import Record
 
-ATTEMPTS = 6
-"""One, and upstream's five retries."""
 SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
 
 

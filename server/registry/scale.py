@@ -11,10 +11,10 @@ from server.registry.decoding import decoded_body
 from server.registry.environment import Environment, unstored
 from server.registry.kind import Kind
 from server.registry.options import Patch
-from server.registry.patch import ATTEMPTS, applied
+from server.registry.patch import applied
 from server.registry.results import UpdateResult
 from server.registry.selectors import selector_text
-from server.registry.update import write
+from server.registry.update import ATTEMPTS, write
 from server.schema.types import struct_of
 from server.storage import Record
 
@@ -46,7 +46,7 @@ async def update_scale(
     scale = decoded_body(context, kind, kind.subresources["scale"], obj)
     if (scale.get("metadata") or {}).get("name", name) != name:
         raise BadRequest(f"the name of the object does not match the name on the URL ({name})")
-    return await _write(env, context, kind, namespace, name, scale=lambda record: scale, attempts=10)
+    return await _write(env, context, kind, namespace, name, scale=lambda record: scale, attempts=ATTEMPTS)
 
 
 async def patch_scale(

@@ -23,6 +23,10 @@ from server.registry.translation import translated
 from server.storage import Record
 from server.storage.errors import RevisionConflict
 
+ATTEMPTS = 1000
+"""A write that names no resourceVersion is to succeed however many others change the object meanwhile: each
+round lets one of them through, so this is how many may do so at the same time."""
+
 Wanted = Callable[[Record], Object]
 """From the current record, the object as it should be, in the storage version and the caller's own."""
 
@@ -59,7 +63,7 @@ async def update(
         wanted=lambda record: _copy(wanted),
         version=version,
         subresource=subresource,
-        attempts=1 if conditional else 10,
+        attempts=1 if conditional else ATTEMPTS,
     )
 
 

@@ -185,3 +185,16 @@ def test_malformed_directives_are_patch_errors(patch: Any) -> None:
 @pytest.mark.parametrize("text", ["9" * 1_000_000, "9" * 1_000_000 + "n", "9" * 2000 + "Ei"])
 def test_a_quantity_of_a_million_digits_is_the_largest_there_is(text: str) -> None:
     assert canonical(text) == str(2**63 - 1)
+
+
+async def test_a_hundred_patches_at_once_all_take_effect(api: Any) -> None:
+    await api.make_config_map("many")
+
+    async def patch(number: int) -> int:
+        media = "application/merge-patch+json"
+        body = {"data": {f"k{number}": "v"}}
+        answer = await api.request("PATCH", f"{MAPS}/many", body=body, Content_Type=media)
+        return int(answer.status)
+
+    assert set(await asyncio.gather(*(patch(number) for number in range(100)))) == {200}
+    assert len((await api.get(f"{MAPS}/many")).json["data"]) == 100
