@@ -71,5 +71,6 @@ def _connects(registry: Registry, nodes: Nodes) -> dict[tuple[str, str], Connect
         ("pods", "attach"): streams.attach,
         ("pods", "portforward"): streams.port_forward,
         ("pods", "proxy"): proxy.pod,
+        ("services", "proxy"): proxy.service,
         ("nodes", "proxy"): proxy.node,
     }
