@@ -4,7 +4,7 @@ Which events a watcher gets is the registry's business, how one is written that 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import orjson
@@ -17,9 +17,11 @@ from server.api.reply import Stream
 from server.api.request import Request
 from server.api.watch_lines import Lines, encode
 from server.registry.registry import Registry
+from server.registry.results import WatchEvent
 from server.registry.watch import WatchStream
 
-_LINES_PER_WRITE = 100
+BYTES_PER_WRITE = 64 * 1024
+"""Lines are gathered until they are so long: a client that stops reading costs about as much memory."""
 
 
 class Watches:
@@ -76,11 +78,22 @@ class Watches:
         first = True
         try:
             async for batch in events:
-                for start in range(0, len(batch), _LINES_PER_WRITE):
-                    lines = []
-                    for event in batch[start : start + _LINES_PER_WRITE]:
-                        lines.append(self._lines.line(request, event, first=first))
-                        first = False
-                    await out.send(b"".join(lines))
+                for piece in self._written(request, batch, first=first):
+                    await out.send(piece)
+                first = False
         except ApiError as error:
             await out.send(encode("ERROR", orjson.dumps(error.status())))
+
+    def _written(self, request: Request, batch: Sequence[WatchEvent], *, first: bool) -> Iterator[bytes]:
+        """The events of a batch as lines, several at a time; `first` is whether the watch begins with it."""
+        lines, size = [], 0
+        for event in batch:
+            line = self._lines.line(request, event, first=first)
+            first = False
+            lines.append(line)
+            size += len(line)
+            if size >= BYTES_PER_WRITE:
+                yield b"".join(lines)
+                lines, size = [], 0
+        if lines:
+            yield b"".join(lines)

@@ -6,6 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
+from server.api.reply import Stream
+from server.api.watch import BYTES_PER_WRITE
+
 MAPS = "/api/v1/namespaces/default/configmaps"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
@@ -97,3 +100,21 @@ async def test_watchers_share_what_is_encoded(api: Any) -> None:
     await api.make_config_map("a")
     events = [await events.next() for events in watching]
     assert all(event == events[0] for event in events)
+
+
+async def test_initial_events_are_written_a_piece_at_a_time(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        await api.make_config_map(f"large-{number}", text="x" * 30_000)
+    sizes, plain = [], Stream.send
+
+    async def send(stream: Stream, data: bytes) -> None:
+        sizes.append(len(data))
+        await plain(stream, data)
+
+    monkeypatch.setattr(Stream, "send", send)
+    events = await watch(api)
+    names = [(await events.next())["object"]["metadata"]["name"] for _ in range(10)]
+    assert names == [f"large-{number}" for number in range(10)]
+    assert max(sizes) < BYTES_PER_WRITE + 31_000
