@@ -13,7 +13,7 @@ import orjson
 from kubeling.objects.errors import ApiError, NotAcceptable
 from kubeling.objects.meta import Object
 from server.api.negotiation import JSON, META_GROUP, YAML, Representation
-from server.api.reply import Headers, Reply
+from server.api.reply import PIECE, Headers, Joined, Reply
 from server.api.request import Request
 from server.registry.kind import Kind
 from server.registry.registry import Registry
@@ -86,7 +86,7 @@ async def list_reply(registry: Registry, request: Request, result: ListResult) -
     """A list as an answer."""
     wanted, meta = request.representation, list_metadata(result)
     if not wanted.kind:
-        return await body_reply(request, _list_body(registry, request, result, meta))
+        return await _plain_list(registry, request, result, meta)
     if wanted.kind == "Table":
         return await body_reply(
             request, orjson.dumps(table(registry, request, result.records, list_meta=meta))
@@ -114,16 +114,20 @@ def list_metadata(result: ListResult) -> Object:
     return meta
 
 
-def _list_body(registry: Registry, request: Request, result: ListResult, meta: Object) -> bytes:
+async def _plain_list(registry: Registry, request: Request, result: ListResult, meta: Object) -> Reply:
     kind, version = request.kind, request.version
     opening = orjson.dumps(
         {"kind": kind.list_kind, "apiVersion": kind.api_version(version), "metadata": meta, "items": []}
     )
     if kind.api_version(version) == kind.storage_api_version:
-        items = b",".join([record.body for record in result.records])
+        items = [record.body for record in result.records]
     else:
-        items = b",".join([registry.encode(record, kind, version) for record in result.records])
-    return b"%b%b]}" % (opening[:-2], items)
+        items = [registry.encode(record, kind, version) for record in result.records]
+    as_it_is = request.representation.media == JSON and not request.pretty and not _accepts_gzip(request)
+    if as_it_is and sum(map(len, items)) > PIECE:
+        parts = [part for item in items for part in (b",", item)]
+        return Joined([opening[:-2], *parts[1:], b"]}"], content_type=JSON)
+    return await body_reply(request, b"%b%b]}" % (opening[:-2], b",".join(items)))
 
 
 async def body_reply(request: Request, body: bytes, *, status: int = 200, headers: Headers = ()) -> Reply:

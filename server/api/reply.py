@@ -6,6 +6,7 @@ only what an API server's answers need.
 """
 
 import time
+from collections.abc import Iterator, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import cast
@@ -19,7 +20,7 @@ Headers = tuple[tuple[str, str], ...]
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
-_PIECE = 1 << 20
+PIECE = 1 << 20
 """Bytes of a large body that go to the transport before waiting for the client to keep up."""
 
 _date = (0, "")
@@ -70,23 +71,58 @@ class Reply:
         """Write head and body; a large body in pieces, so that a slow client holds nothing else up."""
         if self.keep_alive is None:
             self.keep_alive = request.keep_alive
-        body = b"" if request.method == "HEAD" or self.status in _NO_BODY else self.body
         start = head(self.status, self.content_type, self.headers, framing=self._framing())
         writer = request.writer
-        if len(body) <= _PIECE:
-            await writer.write(start + body)
-            return
-        await writer.write(start)
-        view = memoryview(body)
-        for offset in range(0, len(view), _PIECE):
-            await writer.write(cast(bytes, view[offset : offset + _PIECE]))
+        if request.method == "HEAD" or self.status in _NO_BODY:
+            await writer.write(start)
+        elif self.length <= PIECE:
+            await writer.write(start + self.body)
+        else:
+            await writer.write(start)
+            for piece in self._pieces():
+                await writer.write(piece)
+
+    @property
+    def length(self) -> int:
+        return len(self.body)
+
+    def _pieces(self) -> Iterator[bytes]:
+        view = memoryview(self.body)
+        for offset in range(0, len(view), PIECE):
+            yield cast(bytes, view[offset : offset + PIECE])
 
     def _framing(self) -> str:
-        length = "" if self.status in _NO_BODY else f"Content-Length: {len(self.body)}\r\n"
+        length = "" if self.status in _NO_BODY else f"Content-Length: {self.length}\r\n"
         return length if self.keep_alive else f"{length}Connection: close\r\n"
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing: `prepare` has written all."""
+
+
+class Joined(Reply):
+    """A large answer of many parts, joined piece by piece while it is written: a client that is slow to read
+    holds on to the parts, which others share, and not to a copy of them all."""
+
+    __slots__ = ("_length", "_parts")
+
+    def __init__(self, parts: Sequence[bytes], *, content_type: str) -> None:
+        super().__init__(content_type=content_type)
+        self._parts = parts
+        self._length = sum(map(len, parts))
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def _pieces(self) -> Iterator[bytes]:
+        gathered, size = [], 0
+        for part in self._parts:
+            gathered.append(part)
+            size += len(part)
+            if size >= PIECE:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+        yield b"".join(gathered)
 
 
 class Stream:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from server.api.reply import PIECE
+
 MAPS = "/api/v1/namespaces/default/configmaps"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
@@ -148,3 +150,13 @@ async def test_what_the_cluster_needs_is_there(api: Any) -> None:
         "kube-public",
         "kube-system",
     ]
+
+
+async def test_a_list_too_large_for_one_write_comes_whole(api: Any) -> None:
+    for number in range(4):
+        await api.make_config_map(f"large-{number}", text="x" * 600_000)
+    answer = await api.get("/api/v1/namespaces/default/configmaps", Accept_Encoding="identity")
+    assert int(answer.headers["Content-Length"]) == len(answer.body) > PIECE
+    assert [item["metadata"]["name"] for item in answer.json["items"]] == [f"large-{n}" for n in range(4)]
+    packed = await api.get("/api/v1/namespaces/default/configmaps", Accept_Encoding="gzip")
+    assert packed.json == answer.json
