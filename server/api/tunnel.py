@@ -41,7 +41,7 @@ async def tunnel(http: web.BaseRequest, nodes: Nodes, endpoint: Endpoint, target
     except DialError as error:
         raise unreachable(endpoint, error) from error
     if answer.ends is None:
-        raise refusal(answer.status, answer.body)
+        raise refusal(answer.status, answer.body, failed="unable to upgrade connection: ")
     return await _pass(http, answer, answer.ends)
 
 
@@ -59,8 +59,8 @@ async def _pass(http: web.BaseRequest, answer: UpgradeAnswer, backend: Ends) -> 
         await close(backend.writer)
 
 
-def refusal(code: int, body: bytes) -> ApiError:
-    """The error for a backend's failure: its own Status, or one made of its text."""
+def refusal(code: int, body: bytes, *, failed: str = "") -> ApiError:
+    """The error for a backend's failure: its own Status, or one made of its text, after what `failed`."""
     text = body.decode("utf-8", "replace").strip()
     try:
         document = json.loads(text)
@@ -69,5 +69,6 @@ def refusal(code: int, body: bytes) -> ApiError:
     if isinstance(document, Mapping) and document.get("kind") == "Status":
         return ApiError.from_status(dict(document))
     if code >= 500:
+        text = failed + text
         return InternalError(f"Internal error occurred: {text}", details={"causes": [{"message": text}]})
     return ApiError.from_status({"code": code, "message": text})

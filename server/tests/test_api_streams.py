@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from server.api.tunnel import refusal
+
 PODS = "/api/v1/namespaces/default/pods"
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
 
@@ -174,6 +176,12 @@ async def test_a_refused_upgrade_leaves_no_way_to_the_node(api: Any, node: Node)
     writer.close()
     await writer.wait_closed()
     assert len(node.asked) == 1
+
+
+def test_a_refused_upgrade_is_told_as_kubectls_users_know_it() -> None:
+    error = refusal(500, b'container not found ("main")', failed="unable to upgrade connection: ")
+    text = 'Internal error occurred: unable to upgrade connection: container not found ("main")'
+    assert (error.code, error.message) == (500, text)
 
 
 async def test_exec_needs_an_upgrade_a_command_and_a_stream(api: Any, node: Node) -> None:
