@@ -62,6 +62,7 @@ def _confirm(place: Home, *, yes: bool) -> None:
 def _remove_all(place: Home) -> None:
     leftovers.end_processes(place)
     leftovers.unmount(place)
+    leftovers.remove_cgroups(place)
     leftovers.remove_network(place)
     leftovers.remove_files(place)
 

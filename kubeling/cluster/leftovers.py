@@ -1,4 +1,4 @@
-"""What a killed node agent leaves behind: containers, their shims, a private containerd, mounts, a bridge.
+"""What a killed node agent leaves behind: containers, shims, a private containerd, mounts, cgroups, a bridge.
 
 All is found by the paths of one home: other clusters and the system's containerd are not disturbed.
 Not here: an orderly end, which is the node agent's own (SIGINT).
@@ -19,6 +19,7 @@ from kubeling.cluster.home import Home
 from kubeling.cluster.identity import identify
 
 END_TIMEOUT = 10.0
+CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 def end_processes(home: Home) -> int:
@@ -38,6 +39,15 @@ def unmount(home: Home) -> None:
         result = _run("umount", "--lazy", point)
         if result.returncode:
             raise ClusterError(f"{point} cannot be unmounted: {result.stderr.strip()}")
+
+
+def remove_cgroups(home: Home) -> None:
+    """Removes the cgroups of the home's pods, in every hierarchy; those still in use stay."""
+    pods = {f"pod{directory.name}" for directory in home.root.glob("node/pods/*")}
+    for kubepods in [*CGROUP_ROOT.glob("kubepods"), *CGROUP_ROOT.glob("*/kubepods")]:
+        for place in [*kubepods.glob("pod*"), *kubepods.glob("*/pod*")]:
+            if place.name in pods:
+                _remove_cgroup(place)
 
 
 def remove_network(home: Home) -> None:
@@ -64,6 +74,13 @@ def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     if found is None:
         return subprocess.CompletedProcess([program], 127, "", f"{program} is not installed")
     return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
+
+
+def _remove_cgroup(place: Path) -> None:
+    """Cgroups go with rmdir, the deepest first."""
+    for directory, _, _ in os.walk(place, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
 
 
 def _remove(entry: Path) -> None:

@@ -111,6 +111,19 @@ def test_only_this_homes_containerd_and_what_it_started_is_a_leftover(place: Hom
         other.kill()
 
 
+def test_the_cgroups_of_this_homes_pods_are_removed(
+    place: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "CGROUP_ROOT", tmp_path / "cgroup")
+    (place.root / "node" / "pods" / "u1").mkdir(parents=True)
+    levels = [tmp_path / "cgroup" / level / "kubepods" for level in ("memory", "unified")]
+    for each in [*levels, tmp_path / "cgroup" / "kubepods" / "burstable"]:
+        (each / "podu1" / "container").mkdir(parents=True)
+        (each / "podu2").mkdir()
+    leftovers.remove_cgroups(place)
+    assert {each.name for each in tmp_path.glob("cgroup/**/pod*")} == {"podu2"}
+
+
 def test_files_are_removed_with_the_home(place: Home) -> None:
     place.state.mkdir()
     (place.root / "node" / "deep").mkdir(parents=True)

@@ -6,12 +6,14 @@ The next start finds what was stopped, and starts it again as the restart polici
 import asyncio
 import logging
 from collections.abc import Awaitable, Iterable
+from pathlib import Path
 
 from cri_api.v1 import api_pb2 as cri
 
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
-from runtime.pods.identity import POD_TERMINATION_GRACE
+from runtime.pods.cgroups import CGROUP_ROOT, remove_pod_cgroup
+from runtime.pods.identity import POD_TERMINATION_GRACE, POD_UID
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +21,8 @@ LONGEST_GRACE = 5
 """Seconds that a container gets at most."""
 
 
-async def stop_all(runtime: ContainerRuntime) -> None:
-    """Stop everything that runs; what cannot be stopped is logged and left."""
+async def stop_all(runtime: ContainerRuntime, *, cgroups: Path = CGROUP_ROOT) -> None:
+    """Stop everything that runs and remove the pods' cgroups; what cannot be stopped is logged and left."""
     try:
         containers = await runtime.list_containers()
         sandboxes = await runtime.list_pod_sandboxes()
@@ -32,6 +34,8 @@ async def stop_all(runtime: ContainerRuntime) -> None:
     await _all_of([_stop(runtime, each) for each in running])
     ready = [each for each in sandboxes if each.state == cri.SANDBOX_READY]
     await _all_of([runtime.stop_pod_sandbox(each.id) for each in ready])
+    for uid in {each.labels.get(POD_UID, "") for each in sandboxes} - {""}:
+        await asyncio.to_thread(remove_pod_cgroup, uid, cgroups)
 
 
 async def _stop(runtime: ContainerRuntime, container: cri.Container) -> None:

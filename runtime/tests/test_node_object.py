@@ -23,6 +23,7 @@ from runtime.node.node_reporter import NodeReporter
 from runtime.node.pod_network import pod_cidrs
 from runtime.node.runtime_health import RuntimeHealth
 from runtime.node.shutdown import LONGEST_GRACE, stop_all
+from runtime.pods.identity import POD_UID
 from runtime.tests.fake_runtime import FakeRuntime
 
 MACHINE = Machine(
@@ -183,6 +184,16 @@ async def test_a_node_that_shuts_down_stops_everything_side_by_side(tasks: Tasks
     assert stopping.done()
     assert not runtime.running("a")
     assert runtime.sandboxes[sandbox].state == cri.SANDBOX_NOTREADY
+
+
+async def test_a_node_that_shuts_down_removes_the_pods_cgroups(tmp_path: Path) -> None:
+    runtime = FakeRuntime(FakeClock())
+    await runtime.run_pod_sandbox(cri.PodSandboxConfig(labels={POD_UID: "u1"}))
+    ours, other = (tmp_path / "memory" / "kubepods" / f"pod{uid}" for uid in ("u1", "u2"))
+    ours.mkdir(parents=True)
+    other.mkdir()
+    await stop_all(runtime, cgroups=tmp_path)
+    assert (ours.exists(), other.exists()) == (False, True)
 
 
 CONFIG = {
