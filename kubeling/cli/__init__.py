@@ -13,9 +13,12 @@ def main() -> None:
     """The console script: never returns, never shows a traceback unless KUBELING_DEBUG is set."""
     if not os.environ.get("KUBELING_DEBUG"):
         sys.excepthook = _apologize
-    from kubeling.cli.app import run
+    try:
+        from kubeling.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _apologize(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:

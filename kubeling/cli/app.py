@@ -44,13 +44,20 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except typer.TyperException as error:
         if error.format_message():  # empty: the help has been printed instead
-            console.fail(UsageError(error.format_message().rstrip("."), hint="see --help"))
+            console.fail(_usage_error(error))
         return error.exit_code
     except typer.Abort:
         return 130
     except BrokenPipeError:
         return _quiet_exit()
     return result if isinstance(result, int) else 0
+
+
+def _usage_error(error: typer.TyperException) -> UsageError:
+    """In one line, and without the words of the library that checks the values."""
+    message = " ".join(error.format_message().split()).rstrip(".").replace(": Value error, ", ": ")
+    context = getattr(error, "ctx", None)
+    return UsageError(message, hint=f"see `{context.command_path if context else 'kubeling'} --help`")
 
 
 def _prepare_completion() -> None:

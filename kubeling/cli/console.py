@@ -62,7 +62,7 @@ def working(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress(text: str, total: int) -> Iterator[Advance]:
+def progress(text: str, total: int | None) -> Iterator[Advance]:
     """Shows how far something of `total` bytes has come: a bar on a terminal, a line elsewhere."""
     if not is_terminal(err=True):
         note(f"{text} ...")

@@ -15,4 +15,8 @@ def down(home: HomeOption = None) -> None:
     if left:
         console.note(f"Stopped {left} processes that had outlived their cluster.")
     else:
-        console.note("Stopped." if stopped else f"No cluster is running in {place.root}.")
+        console.note(
+            f"Stopped; {place.root} keeps its state."
+            if stopped
+            else f"No cluster is running in {place.root}."
+        )

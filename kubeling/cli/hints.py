@@ -15,9 +15,12 @@ def next_commands(settings: Settings) -> None:
     console.say("\nNext:")
     if settings.user_kubeconfig and Path(settings.user_kubeconfig) != default_path():
         console.say(f"  export KUBECONFIG={shlex.quote(settings.user_kubeconfig)}")
+    if not settings.node:
+        console.say("  kubectl get namespaces    (there is no node, so pods stay Pending)")
+        return
     console.say("  kubectl get nodes -o wide")
-    if settings.node:
-        console.say("  kubectl run hello --image=busybox -- sh -c 'echo hello; sleep 3600'")
+    console.say("  kubectl run hello --image=busybox -- sh -c 'echo hello; sleep 3600'")
+    if not settings.cri_endpoint:
         console.say(f"  {program()} image load FILE.tar    (for images that no registry has)")
 
 

@@ -3,6 +3,8 @@
 The archive goes through the API server's proxy to the node agent, so it works for any node of the cluster.
 """
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -12,7 +14,7 @@ import typer
 from kubeling.cli import console
 from kubeling.cli.options import HomeOption, require_running
 from kubeling.cluster.apiclient import ApiClient
-from kubeling.cluster.errors import ApiFailed, ClusterError
+from kubeling.cluster.errors import ApiFailed, ClusterError, UsageError
 from kubeling.cluster.home import Home, locate
 
 CHUNK = 1024 * 1024
@@ -21,7 +23,8 @@ IMPORT_TIMEOUT = 600.0
 app = typer.Typer(help="Load images into the node, and list them.", no_args_is_help=True)
 
 NodeOption = Annotated[
-    str | None, typer.Option("--node", metavar="NAME", help="The node. [default: the one of this machine]")
+    str | None,
+    typer.Option("--node", metavar="NAME", show_default="the one of this machine", help="The node."),
 ]
 
 
@@ -30,11 +33,8 @@ def load(
     archives: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="Archives as `docker save` writes.",
+            metavar="FILE",
+            help="Archives as `docker save` writes; - for standard input.",
         ),
     ],
     home: HomeOption = None,
@@ -58,18 +58,39 @@ def list_images(home: HomeOption = None, node: NodeOption = None) -> None:
 
 def _images(home: Home, node: str | None) -> tuple[ApiClient, str]:
     settings, _ = require_running(home)
+    if node is None and not settings.node:
+        raise ClusterError(
+            "this cluster was started without a node",
+            hint="start it without --no-node, or name a node by --node",
+        )
     client = ApiClient(home, settings, timeout=IMPORT_TIMEOUT)
     return client, f"/api/v1/nodes/{node or settings.node_name}/proxy/images"
 
 
 def _send(client: ApiClient, path: str, archive: Path) -> Any:
-    size = archive.stat().st_size
-    with archive.open("rb") as file, console.progress(f"Loading {archive.name}", size) as advance:
-        headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
+    headers = {"Content-Type": "application/x-tar"}
+    with _opened(archive) as file, console.progress(f"Loading {archive.name}", _size_of(file)) as advance:
+        if size := _size_of(file):  # else in chunks: a pipe tells no size
+            headers["Content-Length"] = str(size)
         try:
             return client.request("POST", path, body=_chunks(file, advance), headers=headers)
         except ApiFailed as error:
             raise ApiFailed(f"{archive}: {error.message}", hint=error.hint) from error
+
+
+def _opened(archive: Path) -> BinaryIO:
+    if str(archive) == "-":
+        return os.fdopen(os.dup(0), "rb")
+    try:
+        return archive.open("rb")
+    except OSError as error:
+        raise UsageError(f"{archive} cannot be read: {error.strerror}") from error
+
+
+def _size_of(file: BinaryIO) -> int | None:
+    """The size of a regular file; None for what only can be read to its end."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _chunks(file: BinaryIO, advance: console.Advance) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kubeling.cluster import settings
-from kubeling.cluster.errors import HomeError, NotRunning
+from kubeling.cluster.errors import NotRunning
 from kubeling.cluster.home import Home
 from kubeling.cluster.runstate import RunState, running
 from kubeling.cluster.settings import Settings
@@ -18,7 +18,6 @@ HomeOption = Annotated[
         metavar="DIR",
         envvar="KUBELING_HOME",
         show_envvar=True,
-        file_okay=False,
         show_default="/var/lib/kubeling for root, else ~/.local/share/kubeling",
         help="The cluster's home directory.",
     ),
@@ -26,10 +25,10 @@ HomeOption = Annotated[
 
 
 def require_cluster(home: Home) -> Settings:
-    """The settings of a home that holds a cluster, running or not. Raises HomeError."""
+    """The settings of a home that holds a cluster, running or not. Raises HomeError, NotRunning."""
     kept = settings.load(home)
     if kept is None:
-        raise HomeError(f"there is no cluster in {home.root}", hint="start one with `kubeling up`")
+        raise NotRunning(f"there is no cluster in {home.root}", hint="start one with `kubeling up --detach`")
     return kept
 
 

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from kubeling.cluster.events import Event
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.keys import Pki
 from kubeling.cluster.kubeconfig import NAME, admin_document, default_path
-from kubeling.cluster.runstate import running
+from kubeling.cluster.runstate import RunState, running
 from kubeling.cluster.settings import Settings
 from kubeling.cluster.start import Started, start_supervisor, wait_for_node, wait_for_server
 
@@ -74,13 +75,13 @@ def up(
     kept = settings.load(place)
     config_file = kubeconfig.absolute() if kubeconfig else default_path()
     wishes = Wishes(port, datastore, cri_endpoint, not no_node, config_file)
-    if detach and kept and running(place):
-        _report_running(kept, wishes)
+    _check_user_config(config_file)
+    if detach and kept and (state := running(place)):
+        _report_running(place, kept, state, wishes)
         return
     if wishes.node:
         endpoint = cri_endpoint if cri_endpoint is not None else kept.cri_endpoint if kept else ""
         preflight.check_node(cri_endpoint=endpoint)
-    _check_user_config(config_file)
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     _Launch(place, begun).run(wishes, detach=detach)
@@ -101,6 +102,7 @@ class _Launch:
             if not detach:
                 self._follow(started)
         except BaseException:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             with console.working("Stopping what was started"):
                 stop.stop(self._home)
             raise
@@ -110,7 +112,7 @@ class _Launch:
         from kubeling.cluster.prepare import prepare
 
         self._home.create()
-        with lock.held(self._home) as descriptor:
+        with self._home.writing(), lock.held(self._home) as descriptor:
             stop.end_orphans(self._home)
             decided = prepare(self._home, wishes)
             return start_supervisor(self._home, lock=descriptor, detach=detach), decided
@@ -124,14 +126,7 @@ class _Launch:
             with console.working(f"Waiting for node {decided.node_name}"):
                 wait_for_node(started, client, decided, timeout=NODE_TIMEOUT)
             console.note(f"Node {decided.node_name} ready ({self._age():.1f} s)")
-        self._write_context(decided)
-
-    def _write_context(self, decided: Settings) -> None:
-        from kubeling.cluster import userconfig
-
-        path = Path(decided.user_kubeconfig)
-        userconfig.merge(path, admin_document(Pki(self._home.pki), decided))
-        console.note(f'Context "{NAME}" is the current one in {path}')
+        _write_context(self._home, decided)
 
     def _follow(self, started: Started) -> None:
         """Shows what happens to the processes until they are to end."""
@@ -163,16 +158,49 @@ def _show(events: Iterable[Event]) -> None:
             console.note(f"The {event.process} has been started.")
 
 
-def _report_running(kept: Settings, wishes: Wishes) -> None:
+def _write_context(home: Home, decided: Settings) -> None:
+    from kubeling.cluster import userconfig
+
+    path = Path(decided.user_kubeconfig)
+    userconfig.merge(path, admin_document(Pki(home.pki), decided))
+    console.note(f'Context "{NAME}" is the current one in {path}')
+
+
+def _report_running(home: Home, kept: Settings, state: RunState, wishes: Wishes) -> None:
+    """Whoever calls `up` again wants a cluster that is ready and a context to reach it."""
+    from kubeling.cluster.report import collect
+
+    report = collect(home, kept, state)
+    if not report.healthy:
+        reason = report.obstacle or next(node.obstacle for node in report.nodes if node.obstacle)
+        raise ClusterError(
+            f"the cluster is running already, but it is not ready: {reason}",
+            hint="see `kubeling status` and `kubeling logs`; `kubeling down` stops it",
+        )
     console.note("The cluster is running already.")
-    if wishes.port not in (None, 0, kept.port):
-        console.warn(f"it keeps port {kept.port} until you stop it with `kubeling down`")
-    hints.next_commands(kept)
+    for option in _unheard(kept, wishes):
+        console.warn(f"{option} has no effect on a cluster that runs: stop it with `kubeling down` first")
+    now = replace(kept, user_kubeconfig=str(wishes.user_kubeconfig))
+    settings.save(home, now)
+    _write_context(home, now)
+    hints.next_commands(now)
+
+
+def _unheard(kept: Settings, wishes: Wishes) -> list[str]:
+    """The options that ask for something else than what runs."""
+    differs = {
+        "--port": wishes.port not in (None, 0, kept.port),
+        "--datastore": wishes.datastore not in (None, kept.datastore),
+        "--cri-endpoint": wishes.cri_endpoint not in (None, kept.cri_endpoint, kept.cri_endpoint[7:]),
+        "--no-node": not wishes.node and kept.node,
+        "leaving out --no-node": wishes.node and not kept.node,
+    }
+    return [option for option, is_so in differs.items() if is_so]
 
 
 def _check_user_config(path: Path) -> None:
-    """Raises KubeconfigError before anything is started; a new machine has no file to look at."""
-    if path.exists():
+    """Raises KubeconfigError before anything is started; a new machine has neither file nor directory."""
+    if path.parent.exists():
         from kubeling.cluster import userconfig
 
-        userconfig.read(path)
+        userconfig.require_writable(path)

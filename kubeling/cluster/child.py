@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubeling.cluster import machine
 from kubeling.cluster.logfile import LogFile
 
 FIRST_DELAY = 0.5
@@ -59,6 +60,7 @@ class Child:
         self._process = subprocess.Popen(
             self.spec.command,
             cwd="/",
+            env={**os.environ, "PATH": machine.search_path()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -3,8 +3,10 @@
 Not here: whether a wish can be fulfilled later, when the processes run.
 """
 
+import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from kubeling.cluster import machine, podcidr, ports, settings
 from kubeling.cluster.errors import PortBusy, UsageError
@@ -38,7 +40,7 @@ def decide(home: Home, wishes: Wishes) -> Settings:
         port=port,
         kubelet_port=_kubelet_port(base.kubelet_port, port),
         datastore=_datastore(wishes.datastore) or base.datastore,
-        cri_endpoint=base.cri_endpoint if wishes.cri_endpoint is None else _cri_endpoint(wishes.cri_endpoint),
+        cri_endpoint=_cri_endpoint(wishes, base),
         node=wishes.node,
         user_kubeconfig=str(wishes.user_kubeconfig or base.user_kubeconfig),
     )
@@ -52,7 +54,7 @@ def _first(home: Home) -> Settings:
         kubelet_port=KUBELET_PORT,
         pod_cidr=podcidr.choose(taken),
         service_cidr=SERVICE_CIDR,
-        datastore=f"sqlite:///{home.database}",
+        datastore=_sqlite_url(home.database),
     )
 
 
@@ -74,13 +76,29 @@ def _kubelet_port(preferred: int, api_port: int) -> int:
     return ports.find_free(avoid={api_port})
 
 
+def database_file(datastore: str) -> Path:
+    """The file that a SQLite URL names."""
+    return Path(unquote(datastore.removeprefix(_SQLITE)))
+
+
+def _sqlite_url(file: Path) -> str:
+    return f"{_SQLITE}{quote(str(file))}"
+
+
+_SQLITE = "sqlite:///"
+
+
 def _datastore(wish: str | None) -> str:
-    if wish and not wish.startswith("sqlite:///"):
-        raise UsageError(
-            f"datastore {_without_password(wish)!r} is not supported yet",
-            hint="give a SQLite URL such as sqlite:////srv/cluster.db, or leave --datastore out",
-        )
-    return wish or ""
+    """The URL with an absolute path: the server runs elsewhere."""
+    if not wish:
+        return ""
+    hint = "give a SQLite URL such as sqlite:////srv/cluster.db, or leave --datastore out"
+    if not wish.startswith(_SQLITE):
+        raise UsageError(f"datastore {_without_password(wish)!r} is not supported yet", hint=hint)
+    file = database_file(wish)
+    if "?" in wish or not file.name or file.is_dir():
+        raise UsageError(f"datastore {wish!r} does not name a file", hint=hint)
+    return _sqlite_url(file.expanduser().absolute())
 
 
 def _without_password(url: str) -> str:
@@ -88,11 +106,25 @@ def _without_password(url: str) -> str:
     return scheme + separator + rest.rpartition("@")[2]
 
 
-def _cri_endpoint(wish: str) -> str:
+def _cri_endpoint(wishes: Wishes, base: Settings) -> str:
+    wish = base.cri_endpoint if wishes.cri_endpoint is None else wishes.cri_endpoint
     path = wish.removeprefix("unix://")
-    if path and not Path(path).is_socket():
+    if not path or (wishes.cri_endpoint is None and not wishes.node):
+        return wish
+    path = str(Path(path).absolute())
+    if not _listens(path):
         raise UsageError(
             f"no container runtime listens at {wish!r}",
-            hint="name its socket, for example --cri-endpoint unix:///run/containerd/containerd.sock",
+            hint="start it, or name its socket (--cri-endpoint unix:///run/containerd/containerd.sock),"
+            " or let kubeling run its own (--cri-endpoint '')",
         )
-    return f"unix://{path}" if path else ""
+    return f"unix://{path}"
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except (OSError, ValueError):
+            return False
+    return True

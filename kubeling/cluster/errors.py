@@ -1,7 +1,7 @@
 """Errors of a cluster's life on this machine. Each message is one sentence; `hint` says what to do about it.
 
 ClusterError                 exit code 1
-├── HomeError                the home directory is not usable: another version's, or nobody's
+├── HomeError                the home directory is not usable: another's, or cannot be written
 ├── PortBusy                 another process listens there
 ├── PreflightError           root or a program of the system is missing
 ├── KubeconfigError          the user's kubeconfig cannot be read or written

@@ -3,8 +3,11 @@
 Not here: the contents of the files.
 """
 
+import contextlib
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +83,17 @@ class Home:
         try:
             files.private_directory(self.root)
         except OSError as error:
+            raise HomeError(f"{self.root} cannot be created: {error.strerror}", hint=_OTHER_HOME) from error
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Translates what the system says about files that cannot be written: HomeError."""
+        try:
+            yield
+        except OSError as error:
             raise HomeError(
-                f"{self.root} cannot be created: {error.strerror}", hint="choose another one with --home"
+                f"{error.filename or self.root} cannot be written: {error.strerror or error}",
+                hint=f"mend that, or {_OTHER_HOME}",
             ) from error
 
     def blank(self) -> bool:
@@ -94,8 +106,6 @@ class Home:
         """Raises HomeError if something that is not a cluster lives at this place."""
         if self.exists() or self.blank():
             return
-        if not self.root.is_dir():
-            raise HomeError(f"{self.root} is not a directory", hint="choose another one with --home")
         strangers = sorted(set(os.listdir(self.root)) - OURS)
         if strangers:
             raise HomeError(
@@ -104,11 +114,24 @@ class Home:
             )
 
 
+_OTHER_HOME = "choose another one with --home"
+
+
 def locate(option: Path | None = None) -> Home:
-    """The home that --home, else KUBELING_HOME, else the user's identity names. Nothing is created."""
+    """The home that --home, else KUBELING_HOME, else the user's identity names. Nothing is created.
+
+    Raises HomeError if no directory can be there.
+    """
     named = option or os.environ.get("KUBELING_HOME") or default_root()
     root = Path(named).expanduser().absolute()
     root = Path(os.path.realpath(root))
+    try:
+        if not stat.S_ISDIR(root.stat().st_mode):
+            raise HomeError(f"{root} is not a directory", hint=_OTHER_HOME)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a file among its parents, a name that is too long, no permission
+        raise HomeError(f"{root} cannot be used: {error.strerror}", hint=_OTHER_HOME) from error
     return Home(root=root, state=states_directory() / hashlib.sha256(str(root).encode()).hexdigest()[:8])
 
 

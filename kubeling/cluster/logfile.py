@@ -42,11 +42,20 @@ class LogFile:
         self._open()
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log, oldest first; none if there is no log."""
+def size(path: Path) -> int:
+    """How long a log is; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def tail(path: Path, lines: int, *, since: int = 0) -> list[str]:
+    """The last lines of a log, oldest first, from an offset on; none if there is no log."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - lines * 500))
+            end = os.fstat(file.fileno()).st_size
+            file.seek(max(since if since <= end else 0, end - lines * 500))
             return file.read().decode(errors="replace").splitlines()[-lines:]
     except OSError:
         return []

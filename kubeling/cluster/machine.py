@@ -29,8 +29,13 @@ def node_name() -> str:
 
 def find_program(name: str) -> str | None:
     """Where a program of the system is; a root shell made by `su` does not have sbin on its PATH."""
+    return shutil.which(name, path=search_path())
+
+
+def search_path() -> str:
+    """The PATH of this process, completed by the system's directories."""
     own = os.environ.get("PATH", "").split(os.pathsep)
-    return shutil.which(name, path=os.pathsep.join([*own, *SYSTEM_PATH]))
+    return os.pathsep.join(dict.fromkeys([*filter(None, own), *SYSTEM_PATH]))
 
 
 def host_name() -> str:

@@ -43,6 +43,8 @@ def load(home: Home) -> Settings | None:
         raise HomeError(
             f"{home.root} belongs to another user", hint="run this command as that user"
         ) from error
+    except OSError as error:
+        raise HomeError(f"{home.cluster_file} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise _damaged(home) from error
     if not isinstance(document, dict):

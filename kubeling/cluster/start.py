@@ -4,6 +4,7 @@ Not here: preparing the home (`kubeling.cluster.prepare`) and showing progress (
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,11 +16,13 @@ from kubeling.cluster.apiclient import ApiClient, node_obstacle
 from kubeling.cluster.errors import ApiFailed, StartFailed
 from kubeling.cluster.events import Event, EventReader
 from kubeling.cluster.home import Home
-from kubeling.cluster.logfile import tail
+from kubeling.cluster.logfile import size, tail
 from kubeling.cluster.settings import Settings
 
 ATTEMPT_EVERY = 0.02
 LOG_LINES = 15
+REASON = re.compile(r"ERROR\s.*?: cannot (?:start|go on): (.*)")
+"""What a process that knows why it ends says in its last line."""
 
 
 @dataclass
@@ -29,6 +32,12 @@ class Started:
     home: Home
     process: subprocess.Popen[bytes]
     events: EventReader
+    logged: dict[str, int]
+    """How long the logs were before."""
+
+    def said(self, process: str) -> list[str]:
+        """The last lines that a process has logged since."""
+        return tail(self.home.logs / f"{process}.log", LOG_LINES, since=self.logged.get(process, 0))
 
     def release(self) -> None:
         """Lets the supervisor live on its own."""
@@ -38,6 +47,7 @@ class Started:
 
 def start_supervisor(home: Home, *, lock: int, detach: bool) -> Started:
     """Starts it in its own session; it takes over the lock. Not detached, it ends when we do."""
+    logged = {name: size(home.logs / f"{name}.log") for name in ("server", "runtime")}
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-P", "-m", "kubeling.cluster", "--home", str(home.root)]
     command += ["--lock-fd", str(lock), "--events-fd", str(theirs.fileno())]
@@ -53,7 +63,7 @@ def start_supervisor(home: Home, *, lock: int, detach: bool) -> Started:
     )
     os.close(log)
     theirs.close()
-    return Started(home, process, EventReader(ours))
+    return Started(home, process, EventReader(ours), logged)
 
 
 def wait_for_server(started: Started, client: ApiClient, *, timeout: float) -> None:
@@ -65,7 +75,7 @@ def wait_for_server(started: Started, client: ApiClient, *, timeout: float) -> N
 
     reason = _wait(started, obstacle, timeout)
     if reason:
-        raise _too_late(started.home, "the API server", "server", reason, timeout)
+        raise _too_late(started, "the API server", "server", reason, timeout)
 
 
 def wait_for_node(started: Started, client: ApiClient, settings: Settings, *, timeout: float) -> None:
@@ -73,7 +83,7 @@ def wait_for_node(started: Started, client: ApiClient, settings: Settings, *, ti
     path = f"/api/v1/nodes/{settings.node_name}"
     reason = _wait(started, lambda: node_obstacle(client.get(path)), timeout)
     if reason:
-        raise _too_late(started.home, f"node {settings.node_name}", "runtime", reason, timeout)
+        raise _too_late(started, f"node {settings.node_name}", "runtime", reason, timeout)
 
 
 def _wait(started: Started, obstacle: Callable[[], str], timeout: float) -> str:
@@ -87,25 +97,28 @@ def _wait(started: Started, obstacle: Callable[[], str], timeout: float) -> str:
         if not reason or time.monotonic() > deadline:
             return reason
         for event in started.events.wait(ATTEMPT_EVERY):
-            _require_success(started.home, event)
+            _require_success(started, event)
         if started.events.closed:
             raise StartFailed(
                 "the supervisor of the cluster ended", details=tail(started.home.supervisor_log, LOG_LINES)
             )
 
 
-def _require_success(home: Home, event: Event) -> None:
-    if event.what == "exited":
-        raise StartFailed(
-            f"the {event.process} did not start: {event.detail}",
-            hint=f"the whole log is {home.logs / event.process}.log",
-            details=tail(home.logs / f"{event.process}.log", LOG_LINES),
-        )
+def _require_success(started: Started, event: Event) -> None:
+    if event.what != "exited":
+        return
+    said = started.said(event.process)
+    known = REASON.search(said[-1]) if said else None
+    raise StartFailed(
+        f"the {event.process} did not start: {known[1] if known else event.detail}",
+        hint=f"the whole log is {started.home.logs / event.process}.log",
+        details=[] if known else said,
+    )
 
 
-def _too_late(home: Home, what: str, process: str, reason: str, timeout: float) -> StartFailed:
+def _too_late(started: Started, what: str, process: str, reason: str, timeout: float) -> StartFailed:
     return StartFailed(
         f"{what} is not ready after {timeout:.0f} s: {reason}",
-        hint=f"see `kubeling logs {process}`",
-        details=tail(home.logs / f"{process}.log", LOG_LINES),
+        hint=f"the whole log is {started.home.logs / process}.log",
+        details=started.said(process),
     )

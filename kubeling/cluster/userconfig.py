@@ -49,6 +49,18 @@ def remove(path: Path, document: dict[str, Any]) -> bool:
         return True
 
 
+def require_writable(path: Path) -> None:
+    """Raises KubeconfigError if the file is malformed or there is no way to write it."""
+    read(path)
+    place = Path(os.path.realpath(path)).parent
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise KubeconfigError(f"{path} cannot be written: {place} is not a directory", hint=_OTHER_FILE)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise KubeconfigError(f"{path} cannot be written: Permission denied", hint=_OTHER_FILE)
+
+
 def read(path: Path) -> dict[str, Any]:
     """The file's contents, an empty configuration if it is missing or empty. Raises KubeconfigError."""
     try:

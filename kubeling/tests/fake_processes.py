@@ -39,8 +39,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(NODE)
 
+    def body(self):
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         if body.startswith(b"bad"):
             self.answer({"kind": "Status", "message": "the archive holds no image", "code": 400}, 400)
         else:
@@ -59,6 +69,10 @@ signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown
 server.serve_forever()
 """
 BROKEN = 'import sys; print("the reason for the failure", flush=True); sys.exit(4)'
+KNOWING = (
+    'import sys; print("2026-01-02T03:04:05.678Z ERROR   server: cannot start: the database is damaged");'
+    " sys.exit(1)"
+)
 IDLE = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); signal.pause()"
 
 

@@ -27,11 +27,11 @@ class Command:
     def kubeconfig(self) -> Path:
         return Path(self.environment["KUBECONFIG"])
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "kubeling", *arguments],
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -85,7 +85,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 def test_up_starts_says_what_next_and_sets_the_context(kubeling: Command) -> None:
     output = kubeling("up", "--detach", "--no-node", "--port", "0")
     assert "API server ready at https://127.0.0.1:" in output
-    assert "kubectl get nodes" in output
+    assert "kubectl get namespaces" in output
     assert "\x1b" not in output
     content = yaml.safe_load(kubeling.kubeconfig.read_text())
     assert content["current-context"] == "kubeling"
@@ -96,6 +96,43 @@ def test_up_again_is_harmless(shared: Command) -> None:
     before = shared.processes()
     assert "running already" in shared("up", "--detach", "--no-node")
     assert shared.processes()["server"]["pid"] == before["server"]["pid"]
+
+
+def test_up_again_writes_the_context_anew_and_says_what_it_does_not_do(running: Command) -> None:
+    running.kubeconfig.unlink()
+    output = running("up", "--detach", "--port", "1")
+    assert "--port has no effect on a cluster that runs" in output
+    assert "leaving out --no-node has no effect" in output
+    assert yaml.safe_load(running.kubeconfig.read_text())["current-context"] == "kubeling"
+
+
+def test_an_interrupt_at_any_time_is_quiet_and_leaves_nothing(kubeling: Command) -> None:
+    for _ in range(3):
+        process = kubeling.start("up", "--no-node", "--port", "0")
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "Starting the API server" in line
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert "error" not in errors
+    kubeling("status", code=3)
+
+
+def test_a_kubeconfig_that_cannot_be_written_is_told_before_anything_starts(kubeling: Command) -> None:
+    file = kubeling.kubeconfig.parent / "file"
+    file.touch()
+    output = kubeling("up", "--no-node", "--port", "0", "--kubeconfig", str(file / "config"), code=1)
+    assert "Not a directory" in output
+    assert "Starting" not in output
+
+
+def test_clean_says_that_a_database_elsewhere_stays(kubeling: Command, tmp_path: Path) -> None:
+    database = tmp_path / "elsewhere.db"
+    kubeling("up", "--detach", "--no-node", "--port", "0", "--datastore", f"sqlite:///{database}")
+    database.touch()
+    assert f"The objects are still in {database}" in kubeling("clean", "--yes")
 
 
 def test_a_second_foreground_up_is_refused(shared: Command) -> None:
@@ -109,7 +146,7 @@ def test_status_tells_processes_and_addresses(shared: Command) -> None:
 
 
 def test_down_keeps_the_context_and_clean_removes_it(running: Command) -> None:
-    assert "Stopped." in running("down")
+    assert f"Stopped; {running.home} keeps its state." in running("down")
     running("status", code=3)
     assert "kubeling" in running.kubeconfig.read_text()
     running("clean")
@@ -142,6 +179,14 @@ def test_a_server_that_does_not_start_shows_why_and_leaves_nothing(kubeling: Com
     assert "the server did not start: exit code 4" in output
     assert "the reason for the failure" in output
     kubeling("status", code=3)
+
+
+def test_a_reason_that_the_server_knows_is_the_error(kubeling: Command, tmp_path: Path) -> None:
+    (tmp_path / "fakes" / "server" / "__main__.py").write_text(fake_processes.KNOWING)
+    output = kubeling("up", "--detach", "--no-node", "--port", "0", code=1)
+    assert "error: the server did not start: the database is damaged\n" in output
+    again = kubeling("up", "--detach", "--no-node", "--port", "0", code=1)
+    assert again.count("the database is damaged") == 1
 
 
 def test_foreground_ends_cleanly_on_a_signal(kubeling: Command) -> None:
@@ -179,15 +224,31 @@ def test_a_killed_supervisor_takes_its_processes_along(running: Command) -> None
 
 def test_images_are_sent_to_the_node_and_listed(shared: Command, tmp_path: Path) -> None:
     (tmp_path / "image.tar").write_bytes(b"x" * 3_000_000)
-    assert "Loaded 3000000 bytes" in shared("image", "load", str(tmp_path / "image.tar"))
-    assert "example/tool:1" in shared("image", "list")
-    assert "1.5 MB" in shared("image", "list")
+    archive = str(tmp_path / "image.tar")
+    assert "Loaded 3000000 bytes" in shared("image", "load", archive, "--node", "fake")
+    assert "example/tool:1" in shared("image", "list", "--node", "fake")
+    assert "1.5 MB" in shared("image", "list", "--node", "fake")
+
+
+def test_an_image_may_come_through_a_pipe(shared: Command) -> None:
+    process = shared.start("image", "load", "-", "--node", "fake", stdin=subprocess.PIPE)
+    output, errors = process.communicate("x" * 100_000, timeout=60)
+    assert "Loaded 100000 bytes" in output, errors
+
+
+def test_an_archive_that_is_not_there_is_wrong_usage(shared: Command) -> None:
+    output = shared("image", "load", "nowhere.tar", "--node", "fake", code=2)
+    assert "nowhere.tar cannot be read: No such file or directory" in output
+
+
+def test_a_cluster_without_a_node_says_so(shared: Command) -> None:
+    assert "was started without a node" in shared("image", "list", code=1)
 
 
 def test_an_archive_that_the_node_refuses_is_named(shared: Command, tmp_path: Path) -> None:
     (tmp_path / "image.tar").write_bytes(b"bad")
     assert "image.tar: the archive holds no image" in shared(
-        "image", "load", str(tmp_path / "image.tar"), code=1
+        "image", "load", str(tmp_path / "image.tar"), "--node", "fake", code=1
     )
 
 

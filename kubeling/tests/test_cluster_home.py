@@ -1,6 +1,9 @@
 """A home directory: where it is, whose it is, what is decided in it once and kept."""
 
+import contextlib
+import errno
 import json
+import os
 import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -61,8 +64,19 @@ def test_a_new_or_empty_directory_is_usable(tmp_path: Path) -> None:
 
 def test_a_place_where_nothing_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HomeError, match="cannot be created"):
-        home.locate(tmp_path / "file" / "home").create()
+    with pytest.raises(HomeError, match="Not a directory"):
+        home.locate(tmp_path / "file" / "home")
+    with pytest.raises(HomeError, match="is not a directory"):
+        home.locate(tmp_path / "file")
+    with pytest.raises(HomeError, match="File name too long"):
+        home.locate(tmp_path / ("x" * 300))
+    with pytest.raises(HomeError, match="/proc/nowhere cannot be created"):
+        home.locate(Path("/proc/nowhere")).create()
+
+
+def test_a_file_that_cannot_be_written_is_named_with_the_reason(place: Home) -> None:
+    with pytest.raises(HomeError, match=r"/dev/full cannot be written: No space left"), place.writing():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/dev/full")
 
 
 def test_settings_survive_being_saved(place: Home) -> None:
@@ -113,6 +127,24 @@ def test_a_sqlite_url_is_accepted_and_kept(place: Home) -> None:
     assert decided(place, Wishes()).datastore == "sqlite:////srv/x.db"
 
 
+def test_a_relative_datastore_lies_where_the_user_is(place: Home, tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        chosen = decided(place, Wishes(port=0, datastore="sqlite:///x.db"))
+    assert chosen.datastore == f"sqlite:///{tmp_path}/x.db"
+
+
+def test_every_home_has_its_database_inside_whatever_its_name(tmp_path: Path) -> None:
+    place = home.locate(tmp_path / "100%41 #1 or 2? å")
+    place.create()
+    assert decide.database_file(decided(place, Wishes(port=0)).datastore) == place.database
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/tmp", "/srv/x.db?mode=ro"])
+def test_a_datastore_has_to_name_a_file(place: Home, rest: str) -> None:
+    with pytest.raises(UsageError, match="does not name a file"):
+        decide.decide(place, Wishes(port=0, datastore=f"sqlite:///{rest}"))
+
+
 def test_another_datastore_is_refused_without_showing_its_password(place: Home) -> None:
     with pytest.raises(UsageError) as caught:
         decide.decide(place, Wishes(port=0, datastore="postgresql://me:secret@db/x"))
@@ -126,6 +158,9 @@ def test_a_cri_endpoint_has_to_be_a_socket(place: Home, tmp_path: Path) -> None:
         decide.decide(place, Wishes(port=0, cri_endpoint=str(path)))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
+        with pytest.raises(UsageError, match="no container runtime listens"):
+            decide.decide(place, Wishes(port=0, cri_endpoint=str(path)))
+        listener.listen()
         assert decide.decide(place, Wishes(port=0, cri_endpoint=str(path))).cri_endpoint == f"unix://{path}"
 
 
