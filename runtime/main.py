@@ -11,12 +11,11 @@ import asyncio
 import logging
 import os
 import signal
-import sys
-import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.tasks import Tasks
 from runtime.config import Config, read_config
 from runtime.errors import NodeError
@@ -28,17 +27,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="runtime", description="kubeling's node agent")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
-    _log_to_stderr()
+    log_to_stderr()
     try:
         config = read_config(options.config)
         if os.geteuid() != 0:
             raise NodeError("the node agent needs root, to run containers: start it with sudo")
         asyncio.run(_serve(config))
     except NodeError as error:
-        logger.error("%s", error)
+        logger.error("cannot go on: %s", error)
         return 1
     except ValueError as error:  # a kubeconfig that cannot be used
-        logger.error("%s", error)
+        logger.error("cannot start: %s", error)
         return 1
     return 0
 
@@ -80,13 +79,3 @@ def _listen() -> "asyncio.Queue[signal.Signals]":
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, received.put_nowait, each)
     return received
-
-
-def _log_to_stderr() -> None:
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=os.environ.get("KUBELING_LOG", "INFO").upper(),
-        format="%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-    )

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from kubeling.objects.clock import Clock, SystemClock
+from kubeling.objects.logs import log_to_stderr
 from server.admission.standard import standard
 from server.api.assembly import Api
 from server.api.listener import Listener, ListenError, bind, tls
@@ -43,8 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m server", description="The kubeling control plane.")
     parser.add_argument("--config", type=Path, required=True, help="the server's configuration, a JSON file")
     options = parser.parse_args(arguments)
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    log_to_stderr()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         _run(load(options.config))

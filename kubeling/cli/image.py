@@ -41,6 +41,8 @@ def load(
     node: NodeOption = None,
 ) -> None:
     """Load images from archives (docker or OCI format, compressed or not)."""
+    for archive in archives:
+        _require_file(archive)
     client, path = _images(locate(home), node)
     for archive in archives:
         for name in _names(_send(client, path, archive)):
@@ -76,6 +78,17 @@ def _send(client: ApiClient, path: str, archive: Path) -> Any:
             return client.request("POST", path, body=_chunks(file, advance), headers=headers)
         except ApiFailed as error:
             raise ApiFailed(f"{archive}: {error.message}", hint=error.hint) from error
+
+
+def _require_file(archive: Path) -> None:
+    """Raises UsageError before anything is sent."""
+    if str(archive) == "-":
+        return
+    try:
+        if stat.S_ISDIR(archive.stat().st_mode):
+            raise UsageError(f"{archive} is a directory", hint="name an archive as `docker save` writes")
+    except OSError as error:
+        raise UsageError(f"{archive} cannot be read: {error.strerror}") from error
 
 
 def _opened(archive: Path) -> BinaryIO:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from runtime.cri.containerd_events import NAMESPACE, SUBSCRIBED, subscribe
 from runtime.cri.machine import find_binary
 from runtime.errors import ImageArchiveError
 from runtime.images.archive import ArchivedImage, read_archive
+from runtime.images.compression import unpacked
 from runtime.images.pause import PAUSE_IMAGE, pause_archive
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,13 @@ class ImageLoader:
 
         Raises ImageArchiveError for a bad archive, naming what is wrong with it.
         """
-        images = await asyncio.to_thread(read_archive, archive)
+        async with AsyncExitStack() as stack:
+            plain = await asyncio.to_thread(stack.enter_context, unpacked(archive))
+            images = await asyncio.to_thread(read_archive, plain)
+            await self._load(plain, images)
+        return sorted({image.name for image in images})
+
+    async def _load(self, archive: Path, images: Sequence[ArchivedImage]) -> None:
         changed = asyncio.Event()
         async with Tasks("image-load") as tasks, _open(self._endpoint) as channel:
             subscribed = asyncio.Event()
@@ -77,7 +85,6 @@ class ImageLoader:
             await subscribed.wait()
             await self._import(archive, images)
             await self._wait_visible(images, changed)
-        return sorted({image.name for image in images})
 
     async def _watch(
         self, channel: grpc.aio.Channel, subscribed: asyncio.Event, changed: asyncio.Event

@@ -12,6 +12,10 @@ from runtime.images.pause import PAUSE_IMAGE
 from runtime.node.api.errors import HttpError
 
 _PIECE = 1024 * 1024
+_FOREIGN = (
+    "this node's container runtime is not kubeling's own: import the archive with the runtime's own tools,"
+    " such as `ctr --address SOCKET --namespace k8s.io images import FILE`"
+)
 
 
 class Loader(Protocol):
@@ -44,7 +48,7 @@ class Images:
     async def load(self, request: web.BaseRequest) -> web.Response:
         """Import the archive in the body: {"images": [names]}. Raises HttpError, ImageArchiveError."""
         if self._loader is None:
-            raise HttpError(HTTPStatus.NOT_IMPLEMENTED, "this node's runtime cannot load image archives")
+            raise HttpError(HTTPStatus.NOT_IMPLEMENTED, _FOREIGN)
         self._scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".tar") as file:
             async for piece in request.content.iter_chunked(_PIECE):
