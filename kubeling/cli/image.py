@@ -70,8 +70,9 @@ def _images(home: Home, node: str | None) -> tuple[ApiClient, str]:
 
 
 def _send(client: ApiClient, path: str, archive: Path) -> Any:
+    name = "standard input" if str(archive) == "-" else archive.name
     headers = {"Content-Type": "application/x-tar"}
-    with _opened(archive) as file, console.progress(f"Loading {archive.name}", _size_of(file)) as advance:
+    with _opened(archive) as file, console.progress(f"Loading {name}", _size_of(file)) as advance:
         if size := _size_of(file):  # else in chunks: a pipe tells no size
             headers["Content-Length"] = str(size)
         try:

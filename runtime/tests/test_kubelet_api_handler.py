@@ -173,6 +173,12 @@ async def test_images_are_loaded(client: aiohttp.ClientSession, tmp_path: Path) 
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+async def test_an_archive_without_room_is_told_as_such(client: aiohttp.ClientSession, tmp_path: Path) -> None:
+    (tmp_path / "scratch").write_text("a file where the directory should be")
+    async with client.post("/images", data=b"good") as answer:
+        assert (answer.status, await answer.text()) == (507, "the node cannot store the archive: File exists")
+
+
 async def test_a_busy_port_is_told(
     api: KubeletApi, authority: TestAuthority, runtime: FakeRuntime, tmp_path: Path
 ) -> None:

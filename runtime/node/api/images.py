@@ -1,9 +1,11 @@
 """/images, which is kubeling's own: load image archives into the runtime and list what it has."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from aiohttp import web
 
@@ -49,10 +51,21 @@ class Images:
         """Import the archive in the body: {"images": [names]}. Raises HttpError, ImageArchiveError."""
         if self._loader is None:
             raise HttpError(HTTPStatus.NOT_IMPLEMENTED, _FOREIGN)
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".tar") as file:
+        with self._stored() as file:
             async for piece in request.content.iter_chunked(_PIECE):
                 file.write(piece)
             file.flush()
             names = await self._loader.load(Path(file.name))
         return web.json_response({"images": names})
+
+    @contextmanager
+    def _stored(self) -> Iterator[IO[bytes]]:
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".tar", buffering=0) as file:
+                yield file
+        except ConnectionError:
+            raise
+        except OSError as error:
+            reason = f"the node cannot store the archive: {error.strerror}"
+            raise HttpError(HTTPStatus.INSUFFICIENT_STORAGE, reason) from error
