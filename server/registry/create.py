@@ -57,7 +57,7 @@ async def act(
     """POST to a subresource of an object: the kind's strategy knows what that does."""
     action = kind.strategy.actions.get(subresource)
     if action is None:
-        raise errors.NotFound("the server could not find the requested resource")
+        raise errors.NotFound("the server could not find the requested resource", details={})
     body = decoded_body(context, kind, kind.subresources[subresource], obj)
     return unstored(kind, await action(env, context, kind, namespace, name, body))
 

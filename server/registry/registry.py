@@ -102,7 +102,7 @@ class Registry:
     ) -> Record:
         answer = self._reviews.get(kind.resource)
         if answer is None:
-            raise NotFound("the server could not find the requested resource")
+            raise NotFound("the server could not find the requested resource", details={})
         wanted = decoded(context, kind, version, obj)
         if kind.namespaced:
             wanted.setdefault("metadata", {}).setdefault("namespace", namespace)

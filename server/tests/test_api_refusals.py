@@ -62,6 +62,7 @@ async def test_an_unknown_page_is_not_found_in_plain_text(api: Any, path: Any) -
 async def test_an_unknown_resource_is_not_found_as_a_status(api: Any, path: Any) -> None:
     answer = await api.get(path)
     assert (answer.status, answer.message) == (404, "the server could not find the requested resource")
+    assert answer.json["details"] == {}  # `kubectl debug` looks into it without asking whether it is there
 
 
 @pytest.mark.parametrize(
