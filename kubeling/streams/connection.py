@@ -17,7 +17,7 @@ class Connection(RequestHandler):
 
     @contextmanager
     def ending(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Call back if the connection ends meanwhile."""
+        """Call back if the connection ends meanwhile: aiohttp lets a handler run on when its client goes."""
         self._lost.append(callback)
         try:
             yield
@@ -25,11 +25,14 @@ class Connection(RequestHandler):
             if callback in self._lost:
                 self._lost.remove(callback)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        lost, self._lost = self._lost, []
-        super().connection_lost(exc)
-        for callback in lost:
+    def let_go(self) -> None:
+        """End what goes on without an end of its own, such as watches, logs and tunnels."""
+        for callback in list(self._lost):
             callback()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self.let_go()
 
 
 class ConnectionServer(web.Server):

@@ -1,17 +1,17 @@
-"""One client connection: aiohttp's protocol, with the client's certificate and those who wait for its end.
+"""One client connection with the certificate that the client sent, read once and not per request.
 
-The certificate is read once per connection, not per request.
+Not here: those who wait for its end (`kubeling.streams.connection`).
 """
 
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import RequestPayloadError
 
+from kubeling.streams import connection
 from server.auth.certificates import user_of
 from server.registry.context import UserInfo
 
@@ -23,15 +23,12 @@ _IDLE_SECONDS = 90.0
 """How long a connection may wait for, or be busy sending, the head of a request."""
 _MALFORMED = (HttpProcessingError, RequestPayloadError)
 
-Callback = Callable[[], None]
 
-
-class Connection(RequestHandler):
-    __slots__ = ("_lost", "_user", "_user_known", "authenticated")
+class Connection(connection.Connection):
+    __slots__ = ("_user", "_user_known", "authenticated")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lost: list[Callback] = []
         self._user: UserInfo | None = None
         self._user_known = False
         self.authenticated: tuple[str, UserInfo | None] = ("", None)
@@ -47,29 +44,10 @@ class Connection(RequestHandler):
             self._user, self._user_known = user_of(tls), True
         return self._user
 
-    @contextmanager
-    def ending(self, callback: Callback) -> Iterator[None]:
-        """Call back if the connection ends meanwhile: aiohttp lets a handler run on when its client goes."""
-        self._lost.append(callback)
-        try:
-            yield
-        finally:
-            if callback in self._lost:
-                self._lost.remove(callback)
-
-    def let_go(self) -> None:
-        """End what goes on without an end of its own (watches, logs, tunnels): the server is stopping."""
-        for callback in list(self._lost):
-            callback()
-
     def log_exception(self, *args: Any, **options: Any) -> None:
         """What is malformed is answered with 400 and is no news; all else is the server's own failure."""
         if not isinstance(options.get("exc_info"), _MALFORMED):
             super().log_exception(*args, **options)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
-        self.let_go()
 
 
 class Server(web.Server):
@@ -90,8 +68,9 @@ class Server(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
     def let_go(self) -> None:
-        for connection in self.connections:
-            cast(Connection, connection).let_go()
+        """The server is stopping."""
+        for each in self.connections:
+            cast(Connection, each).let_go()
 
 
 def connection_of(request: web.BaseRequest) -> Connection:

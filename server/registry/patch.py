@@ -10,7 +10,7 @@ import orjson
 from kubeling.objects import errors
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
-from server.registry import encoding, metadata
+from server.registry import encoding
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
 from server.registry.decoding import identified, strict_problems
@@ -18,7 +18,7 @@ from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
 from server.registry.results import UpdateResult
-from server.registry.update import ATTEMPTS, write
+from server.registry.update import ATTEMPTS, check_identity, write
 from server.schema.decode import decode
 from server.schema.errors import DecodeError, PatchError
 from server.schema.json_patch import PatchTooLarge, json_patch
@@ -48,7 +48,7 @@ async def patch_object(
         current = encoding.decoded(record, kind, version)
         patched = applied(struct, current, patch)
         obj = _decoded(context, struct, patched)
-        _check_identity(kind, namespace, name, obj)
+        check_identity(kind, namespace, name, obj)
         stored = kind.strategy.to_storage(identified(kind, obj), version)
         kind.strategy.default(stored)
         return stored
@@ -123,12 +123,3 @@ def _decoded(context: RequestContext, struct: Struct | None, patched: Any) -> Ob
 
 def _invalid_patch(patched: Any, why: str) -> errors.Invalid:
     return errors.invalid("", "", [invalid("patch", orjson.dumps(patched).decode(), why)])
-
-
-def _check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:
-    own = metadata.of(obj)
-    if own.setdefault("name", name) != name:
-        raise BadRequest(
-            f"the name of the object ({own['name']}) does not match the name on the URL ({name})"
-        )
-    metadata.place(kind, namespace, obj)

@@ -48,7 +48,7 @@ async def update(
         record = await create(env, context, kind, namespace, obj, version=version, name=name)
         return UpdateResult(record, created=True)
     wanted = decoded(context, kind, version, obj)
-    _check_identity(kind, namespace, name, wanted)
+    check_identity(kind, namespace, name, wanted)
     kind.strategy.default(wanted)
     conditional = bool(metadata.of(wanted).get("resourceVersion"))
     if not conditional and not kind.strategy.unconditional_update:
@@ -94,7 +94,8 @@ async def write(
     raise errors.conflict(kind.resource, name)
 
 
-def _check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:
+def check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:
+    """That the object is the one which the URL names. Raises BadRequest."""
     own = metadata.of(obj)
     if own.setdefault("name", name) != name:
         raise BadRequest(
