@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.main import get_command
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="A light Kubernetes: the real API, real containers, one command.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no cluster is running, 130 interrupted.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,6 +34,17 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(image.app, name="image")
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Print the versions, as `kubeling version` does.")
+    ] = False,
+) -> None:
+    if show_version:
+        version.version()
+        raise typer.Exit
 
 
 def run(arguments: Sequence[str]) -> int:

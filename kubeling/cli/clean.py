@@ -21,7 +21,7 @@ from kubeling.cluster.settings import Settings
 def clean(
     home: HomeOption = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask, even if the cluster is running.")
+        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask, even if the cluster is running.")
     ] = False,
 ) -> None:
     """Remove the cluster: containers, state, kubeconfig context."""

@@ -25,7 +25,9 @@ class Process(StrEnum):
 def logs(
     process: Annotated[Process | None, typer.Argument(help="Whose log; all of them if left out.")] = None,
     home: HomeOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", metavar="", help="Go on with what is added.")
+    ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines of the past.")] = 100,
 ) -> None:
     """Print the logs of the cluster's processes."""

@@ -30,7 +30,10 @@ NODE_TIMEOUT = 120.0
 def up(
     home: HomeOption = None,
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return as soon as the node is ready; the cluster goes on.")
+        bool,
+        typer.Option(
+            "--detach", "-d", metavar="", help="Return as soon as the node is ready; the cluster goes on."
+        ),
     ] = False,
     port: Annotated[
         int | None,
@@ -44,16 +47,24 @@ def up(
     ] = None,
     datastore: Annotated[
         str | None,
-        typer.Option(metavar="URL", show_default="a SQLite file in the home", help="Where objects are kept."),
+        typer.Option(
+            metavar="URL",
+            show_default="a SQLite file in the home",
+            help="Where objects are kept. Kept for later starts.",
+        ),
     ] = None,
     cri_endpoint: Annotated[
         str | None,
         typer.Option(
-            metavar="SOCKET", show_default="a private containerd", help="A running container runtime to use."
+            metavar="SOCKET",
+            show_default="a private containerd",
+            help="A running container runtime to use, which also brings the pods' network. Kept for later"
+            " starts; '' is the private one again.",
         ),
     ] = None,
     no_node: Annotated[
-        bool, typer.Option("--no-node", help="Only the API server and the controllers; needs no root.")
+        bool,
+        typer.Option("--no-node", metavar="", help="Only the API server and the controllers; needs no root."),
     ] = False,
     kubeconfig: Annotated[
         Path | None,

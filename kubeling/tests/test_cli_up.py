@@ -241,6 +241,10 @@ def test_an_archive_that_is_not_there_is_wrong_usage(shared: Command) -> None:
     assert "nowhere.tar cannot be read: No such file or directory" in output
 
 
+def test_the_version_is_told_in_both_ways(shared: Command) -> None:
+    assert shared("--version") == shared("version")
+
+
 def test_a_cluster_without_a_node_says_so(shared: Command) -> None:
     assert "was started without a node" in shared("image", "list", code=1)
 
