@@ -1,6 +1,7 @@
 # kubeling: `make up` starts a cluster on a fresh Debian, `make test` checks everything.
 #
 #   make up       install what is missing, start the cluster, wait until its node is ready
+#                 (options for the cluster: make up UP_FLAGS="--port 0"; see .venv/bin/kubeling up --help)
 #   make down     stop it; its state stays
 #   make clean    stop it and remove its state
 #   make check    the fast checks: formatting, types, layers, unit tests
