@@ -26,55 +26,62 @@ from kubeling.cluster.start import Started, start_supervisor, wait_for_node, wai
 SERVER_TIMEOUT = 60.0
 NODE_TIMEOUT = 120.0
 
+DetachOption = Annotated[
+    bool,
+    typer.Option(
+        "--detach", "-d", metavar="", help="Return as soon as the node is ready; the cluster goes on."
+    ),
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=65535,
+        show_default=str(API_PORT),
+        help="The API server's port; 0 for a free one. Kept for later starts.",
+    ),
+]
+DatastoreOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        show_default="a SQLite file in the home",
+        help="Where objects are kept. Kept for later starts.",
+    ),
+]
+CriEndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SOCKET",
+        show_default="a private containerd",
+        help="A running container runtime to use, which also brings the pods' network. Kept for later"
+        " starts; '' is the private one again.",
+    ),
+]
+NoNodeOption = Annotated[
+    bool,
+    typer.Option("--no-node", metavar="", help="Only the API server and the controllers; needs no root."),
+]
+KubeconfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        dir_okay=False,
+        show_default="the first file of $KUBECONFIG, else ~/.kube/config",
+        help="Where to put the context.",
+    ),
+]
+
 
 def up(
     home: HomeOption = None,
-    detach: Annotated[
-        bool,
-        typer.Option(
-            "--detach", "-d", metavar="", help="Return as soon as the node is ready; the cluster goes on."
-        ),
-    ] = False,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            max=65535,
-            show_default=str(API_PORT),
-            help="The API server's port; 0 for a free one. Kept for later starts.",
-        ),
-    ] = None,
-    datastore: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            show_default="a SQLite file in the home",
-            help="Where objects are kept. Kept for later starts.",
-        ),
-    ] = None,
-    cri_endpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SOCKET",
-            show_default="a private containerd",
-            help="A running container runtime to use, which also brings the pods' network. Kept for later"
-            " starts; '' is the private one again.",
-        ),
-    ] = None,
-    no_node: Annotated[
-        bool,
-        typer.Option("--no-node", metavar="", help="Only the API server and the controllers; needs no root."),
-    ] = False,
-    kubeconfig: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            dir_okay=False,
-            show_default="the first file of $KUBECONFIG, else ~/.kube/config",
-            help="Where to put the context.",
-        ),
-    ] = None,
+    detach: DetachOption = False,
+    port: PortOption = None,
+    datastore: DatastoreOption = None,
+    cri_endpoint: CriEndpointOption = None,
+    no_node: NoNodeOption = False,
+    kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Start the cluster.
 
