@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from kubeling.objects.errors import AlreadyExists, NotFound
 from kubeling.objects.meta import Object
 from server.config import Config
-from server.registry import index
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.kind import Kind
 from server.registry.registry import Registry
@@ -29,18 +28,20 @@ async def bootstrap(registry: Registry, config: Config, *, port: int) -> None:
         ApiError: the registry refused one.
     """
     for name in NAMESPACES:
-        await _create_missing(registry, _kind("", "v1", "namespaces"), "", _object("v1", "Namespace", name))
-    await _create_missing(registry, _kind("", "v1", "services"), "default", _service(config))
+        await _create_missing(
+            registry, _kind(registry, "", "v1", "namespaces"), "", _object("v1", "Namespace", name)
+        )
+    await _create_missing(registry, _kind(registry, "", "v1", "services"), "default", _service(config))
     address = str(config.advertise_address)
-    await _keep(registry, _kind("", "v1", "endpoints"), _endpoints(address, port))
-    slice_kind = _kind("discovery.k8s.io", "v1", "endpointslices")
+    await _keep(registry, _kind(registry, "", "v1", "endpoints"), _endpoints(address, port))
+    slice_kind = _kind(registry, "discovery.k8s.io", "v1", "endpointslices")
     await _keep(
         registry, slice_kind, _endpoint_slice(address, port, version=config.advertise_address.version)
     )
 
 
-def _kind(group: str, version: str, plural: str) -> Kind:
-    kind = index.lookup(group, version, plural)
+def _kind(registry: Registry, group: str, version: str, plural: str) -> Kind:
+    kind = registry.kinds.lookup(group, version, plural)
     if kind is None:
         raise MissingKind(f"{plural} in {group or 'the core group'} {version}")
     return kind

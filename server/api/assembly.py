@@ -14,7 +14,6 @@ from server.api.resources import Connect, Resources
 from server.api.watch import Watches
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
-from server.registry import index
 from server.registry.kind import Kind
 from server.registry.registry import Registry
 
@@ -32,7 +31,7 @@ class Api:
         nodes: Nodes,
     ) -> None:
         def kinds() -> list[Kind]:
-            return [kind for kind in index.kinds() if registry.serves(kind)]
+            return [kind for kind in registry.kinds.all() if registry.serves(kind)]
 
         self._watches = Watches(registry)
         self._bootstrapped = self._stopping = False

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from kubeling.objects.errors import InternalError
 from kubeling.objects.meta import Object
 from server.config import KeyPair
-from server.registry import index
 from server.registry.registry import Registry
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Nodes:
         Raises:
             NotFound, InternalError: there is no such node, or it has no address.
         """
-        kind = index.lookup("", "v1", "nodes")
+        kind = self._registry.kinds.lookup("", "v1", "nodes")
         assert kind is not None
         record = await self._registry.get(kind, "", node)
         return endpoint_of(record.obj)

@@ -12,7 +12,6 @@ from server.api.nodes import Endpoint, Nodes
 from server.api.proxy import forward
 from server.api.reply import Answer
 from server.api.request import Request
-from server.registry import index
 from server.registry.options import ListOptions, Selection
 from server.registry.registry import Registry
 
@@ -61,7 +60,7 @@ class ObjectProxy:
         scheme, name, port = split_name(request.info.name, named_ports=True)
         record = await self._registry.get(request.kind, request.namespace, name)
         wanted = _port_name(record.obj, port)
-        slices = index.lookup("discovery.k8s.io", "v1", "endpointslices")
+        slices = self._registry.kinds.lookup("discovery.k8s.io", "v1", "endpointslices")
         assert slices is not None
         selection = ListOptions(Selection.parse(f"kubernetes.io/service-name={name}"))
         found = await self._registry.list(slices, request.namespace, selection)

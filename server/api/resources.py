@@ -16,7 +16,6 @@ from server.api.request import Request
 from server.api.requestinfo import Query, RequestInfo
 from server.api.update import update
 from server.api.watch import Watches
-from server.registry import index
 from server.registry.context import UserInfo
 from server.registry.kind import Kind
 from server.registry.registry import Registry
@@ -44,7 +43,6 @@ class Resources:
         self._registry = registry
         self._watches = watches
         self._connects = connects
-        self._served = {(kind.group, version) for kind in index.kinds() for version in kind.versions}
 
     async def answer(
         self, http: web.BaseRequest, info: RequestInfo, query: Query, *, user: UserInfo, audit_id: str
@@ -54,9 +52,10 @@ class Resources:
         Raises:
             ApiError: there is no such resource or verb, or the verb fails.
         """
-        kind = index.lookup(info.group, info.version, info.resource)
+        kind = self._registry.kinds.lookup(info.group, info.version, info.resource)
         if kind is None or not self._registry.serves(kind):
-            if (info.group, info.version) not in self._served or (info.prefix == "api") != (info.group == ""):
+            known = self._registry.kinds.serves_version(info.group, info.version)
+            if not known or (info.prefix == "api") != (info.group == ""):
                 return not_found_page()
             raise unknown_resource()
         _check_scope(kind, info)

@@ -18,7 +18,6 @@ from kubeling.objects import meta
 from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.inprocess.informer import LocalInformer
-from server.registry import index
 from server.registry.context import RequestContext, UserInfo
 from server.registry.kind import Kind
 from server.registry.options import DeleteOptions, ListOptions, Patch, Selection, WatchOptions
@@ -44,7 +43,7 @@ class LocalClient:
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
     ) -> Object:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         record = await self._registry.get(kind, namespace, name, subresource=subresource)
         return self._copy(record, resource, kind)
 
@@ -56,14 +55,14 @@ class LocalClient:
         label_selector: str = "",
         field_selector: str = "",
     ) -> Listing:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         options = ListOptions(Selection.parse(label_selector, field_selector))
         result = await self._registry.list(kind, namespace or "", options)
         items = [self._copy(record, resource, kind) for record in result.records]
         return Listing(items, str(result.revision))
 
     async def create(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         record = await self._registry.create(
             self._context(),
             kind,
@@ -76,7 +75,7 @@ class LocalClient:
         return record.copy() if subresource else self._copy(record, resource, kind)
 
     async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         result = await self._registry.update(
             self._context(),
             kind,
@@ -98,7 +97,7 @@ class LocalClient:
         subresource: str = "",
         content_type: str = MERGE_PATCH,
     ) -> Object:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         result = await self._registry.patch(
             self._context(),
             kind,
@@ -120,7 +119,7 @@ class LocalClient:
         preconditions: Mapping[str, str] | None = None,
         propagation_policy: str | None = None,
     ) -> Object:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         options = DeleteOptions(
             grace_period_seconds=grace_period_seconds,
             uid=(preconditions or {}).get("uid", ""),
@@ -144,7 +143,9 @@ class LocalClient:
             grace_period_seconds=grace_period_seconds, propagation_policy=propagation_policy or ""
         )
         which = ListOptions(Selection.parse(label_selector, field_selector))
-        await self._registry.delete_collection(self._context(), _kind(resource), namespace, which, options)
+        await self._registry.delete_collection(
+            self._context(), self._kind(resource), namespace, which, options
+        )
 
     async def watch(
         self,
@@ -155,7 +156,7 @@ class LocalClient:
         field_selector: str = "",
         resource_version: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
-        kind = _kind(resource)
+        kind = self._kind(resource)
         options = WatchOptions(
             Selection.parse(label_selector, field_selector),
             resource_version=resource_version or str(self._store.revision),
@@ -169,7 +170,7 @@ class LocalClient:
             stream.close()
 
     async def discover(self) -> Sequence[Resource]:
-        return [_resource(kind) for kind in index.kinds() if self._registry.serves(kind)]
+        return [_resource(kind) for kind in self._registry.kinds.all() if self._registry.serves(kind)]
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
@@ -178,6 +179,12 @@ class LocalClient:
 
     async def close(self) -> None:
         await self._informers.close()
+
+    def _kind(self, resource: Resource) -> Kind:
+        kind = self._registry.kinds.lookup(resource.group, resource.version, resource.plural)
+        if kind is None:
+            raise NotFound("the server could not find the requested resource")
+        return kind
 
     def _context(self) -> RequestContext:
         return RequestContext(self._user, field_manager=self._user.name.removeprefix("system:"))
@@ -188,7 +195,7 @@ class LocalClient:
         return deepcopy(self._registry.decoded(record, kind, resource.version))
 
     def _make_informer(self, resource: Resource, namespace: str | None, field_selector: str) -> LocalInformer:
-        kind = _kind(resource)
+        kind = self._kind(resource)
 
         def decode(record: Record) -> Object:
             if resource.api_version == kind.storage_api_version:
@@ -202,13 +209,6 @@ class LocalClient:
             matches=selection(None, field_selector=field_selector) if field_selector else None,
             decode=decode,
         )
-
-
-def _kind(resource: Resource) -> Kind:
-    kind = index.lookup(resource.group, resource.version, resource.plural)
-    if kind is None:
-        raise NotFound("the server could not find the requested resource")
-    return kind
 
 
 def _resource(kind: Kind) -> Resource:

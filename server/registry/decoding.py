@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
 from server.registry.context import RequestContext
-from server.registry.kind import Kind, Subresource
+from server.registry.kind import Kind, Subresource, api_version
 from server.schema.decode import Decoded, decode
 from server.schema.errors import DecodeError
+from server.schema.nodes import Struct
 from server.schema.types import struct_of
 
 
@@ -18,8 +19,7 @@ def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> O
         BadRequest: it is of another kind or version, or does not fit the type; in a strict request also when
             it has unknown or duplicate fields.
     """
-    group_version = kind.api_version(version)
-    found = checked(context, group_version, kind.group, version, kind.kind, obj)
+    found = checked(context, kind.api_version(version), kind.kind, kind.struct(version), obj)
     return kind.strategy.to_storage(identified(kind, found), version)
 
 
@@ -37,15 +37,14 @@ def _without_identity(obj: Object) -> Object:
 def decoded_body(context: RequestContext, kind: Kind, body: Subresource, obj: Object) -> Object:
     """The body of a subresource that has a kind of its own, such as Binding or Scale."""
     group, version = (body.group, body.version) if body.version else (kind.group, kind.version)
-    return checked(context, f"{group}/{version}" if group else version, group, version, body.kind, obj)
+    return checked(context, api_version(group, version), body.kind, struct_of(group, version, body.kind), obj)
 
 
 def checked(
-    context: RequestContext, group_version: str, group: str, version: str, kind: str, obj: Object
+    context: RequestContext, group_version: str, kind: str, struct: Struct | None, obj: Object
 ) -> Object:
     """The object after the type checks; unknown fields become errors or warnings, as the context says."""
     _check_identity(group_version, kind, obj)
-    struct = struct_of(group, version, kind)
     if struct is None:
         return dict(obj)
     try:

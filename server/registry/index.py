@@ -1,6 +1,7 @@
-"""Finds kinds: by group, version and plural as a URL names them, by kind as an object does, or all."""
+"""The kinds that are built in, in the order of discovery: core first, then group by group.
 
-from collections.abc import Sequence
+Not here: kinds that CustomResourceDefinitions add, and finding a kind; see `kinds`.
+"""
 
 from server.registry.groups import (
     admissionregistration,
@@ -28,7 +29,7 @@ from server.registry.groups.batch import kinds as batch
 from server.registry.groups.core import kinds as core
 from server.registry.kind import Kind
 
-_ALL: tuple[Kind, ...] = (
+BUILT_IN: tuple[Kind, ...] = (
     *core.KINDS,
     *apiregistration.KINDS,
     *apps.KINDS,
@@ -52,20 +53,3 @@ _ALL: tuple[Kind, ...] = (
     *resource.KINDS,
     *storagemigration.KINDS,
 )
-_BY_PLURAL = {(kind.group, version, kind.plural): kind for kind in _ALL for version in kind.versions}
-_BY_KIND = {(kind.group, version, kind.kind): kind for kind in _ALL for version in kind.versions}
-
-
-def lookup(group: str, version: str, plural: str) -> Kind | None:
-    """The kind that is served under /apis/GROUP/VERSION/PLURAL (/api/v1/PLURAL for group "")."""
-    return _BY_PLURAL.get((group, version, plural))
-
-
-def lookup_kind(group: str, version: str, kind: str) -> Kind | None:
-    """The kind of an object with that apiVersion and kind."""
-    return _BY_KIND.get((group, version, kind))
-
-
-def kinds() -> Sequence[Kind]:
-    """Every kind, in the order of discovery: core first, then group by group."""
-    return _ALL

@@ -1,12 +1,14 @@
 """What a kind is: its names, versions, verbs and subresources, and the strategy that holds its behaviour."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kubeling.objects.errors import GroupResource
+from server.schema.nodes import Struct
+from server.schema.types import struct_of
 
 if TYPE_CHECKING:
     from server.registry.strategy import Strategy
@@ -44,6 +46,12 @@ class Kind:
     """The version objects are stored in, when it is not the preferred one."""
     stored_as: "Kind | None" = None
     """Another kind whose objects these are: events.k8s.io's Events are core's."""
+    own_singular: str = ""
+    """The singular, when it is not the kind in small letters."""
+    own_list_kind: str = ""
+    """The kind of a list of the objects, when it is not the kind and "List"."""
+    types: Callable[[str], Struct | None] | None = None
+    """The type of the objects by version, for kinds that the definitions do not have: custom resources."""
 
     @cached_property
     def resource(self) -> GroupResource:
@@ -65,16 +73,20 @@ class Kind:
 
     @property
     def singular(self) -> str:
-        return self.kind.lower()
+        return self.own_singular or self.kind.lower()
 
     @property
     def list_kind(self) -> str:
-        return f"{self.kind}List"
+        return self.own_list_kind or f"{self.kind}List"
 
     @property
     def stored(self) -> bool:
         """Whether objects of the kind can be read back; reviews (create only) cannot."""
         return "get" in self.verbs
+
+    def struct(self, version: str) -> Struct | None:
+        """The compiled type of the kind's objects in a served version; None when nothing is known of it."""
+        return self.types(version) if self.types else struct_of(self.group, version, self.kind)
 
     def api_version(self, version: str) -> str:
         return api_version(self.group, version)

@@ -25,7 +25,6 @@ from server.schema.json_patch import PatchTooLarge, json_patch
 from server.schema.merge_patch import merge_patch
 from server.schema.nodes import Struct
 from server.schema.strategic import strategic_merge
-from server.schema.types import struct_of
 from server.storage import Record
 
 SUPPORTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
@@ -42,7 +41,7 @@ async def patch_object(
     version: str,
     subresource: str,
 ) -> UpdateResult:
-    struct = struct_of(kind.group, version, kind.kind)
+    struct = kind.struct(version)
 
     def wanted(record: Record) -> Object:
         current = encoding.decoded(record, kind, version)

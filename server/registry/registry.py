@@ -17,6 +17,7 @@ from server.registry.decoding import decoded
 from server.registry.delete import delete, delete_collection
 from server.registry.environment import Environment, unstored
 from server.registry.kind import Kind
+from server.registry.kinds import Kinds
 from server.registry.listing import list_records
 from server.registry.options import DeleteOptions, ListOptions, Patch, WatchOptions
 from server.registry.patch import patch_object
@@ -47,6 +48,8 @@ class Registry:
         """`reviews` answers create-only kinds by resource; the others of them are not served."""
         self._env = Environment(store, clock, admission, settings or Settings())
         self._reviews = reviews or {}
+        self.kinds = Kinds()
+        """Every kind that is served."""
 
     def serves(self, kind: Kind) -> bool:
         """Whether requests for the kind can be answered: for discovery."""

@@ -67,6 +67,10 @@ class Anything:
 @dataclass(frozen=True, slots=True)
 class ListOf:
     items: Node
+    list_type: str = ""
+    """atomic (what "" means as well), set or map."""
+    map_keys: tuple[str, ...] = ()
+    """The fields that tell the items of a list of type map apart."""
 
     @property
     def go_type(self) -> str:
@@ -91,6 +95,8 @@ class ListOf:
 class MapOf:
     values: Node
     go_type: str
+    atomic: bool = False
+    """The map is one value: it has one owner, and is replaced as a whole."""
 
     def decode(self, value: Any, unknown: list[Path]) -> Any:
         if type(value) is not dict:
@@ -118,9 +124,6 @@ class Field:
     merge_key: str = ""
     strategies: frozenset[str] = frozenset()
     """Of merge, replace, retainKeys."""
-    list_type: str = ""
-    """atomic, set, map or ""."""
-    map_keys: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -128,6 +131,8 @@ class Struct:
     go_type: str
     build: Callable[[], dict[str, Field]] = field(repr=False)
     """Makes the fields, on first use: types refer to each other, and to themselves."""
+    atomic: bool = False
+    """An object of the type is one value: it has one owner, and is replaced as a whole."""
 
     @cached_property
     def fields(self) -> dict[str, Field]:

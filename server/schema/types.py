@@ -1,5 +1,6 @@
 """Compiles definitions into nodes, each once, on first use."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -58,7 +59,7 @@ def _named(name: str) -> Node:
         return Anything()
     package, _, short = name.rpartition(".")
     go_type = f"{package.rpartition('.')[2]}.{short}"
-    return Struct(go_type, lambda: _fields(short, definition(name)))
+    return Struct(go_type, lambda: _fields(short, definition(name)), atomic=_atomic(found))
 
 
 def _fields(struct: str, found: Definition) -> dict[str, Field]:
@@ -76,8 +77,6 @@ def _field(struct: str, name: str, found: Definition, required: bool) -> Field:
         omitted=() if required else omitted(struct, name, _shape(found)),
         merge_key=found.get("x-kubernetes-patch-merge-key", ""),
         strategies=frozenset(strategies.split(",")) if strategies else frozenset(),
-        list_type=found.get("x-kubernetes-list-type", ""),
-        map_keys=tuple(found.get("x-kubernetes-list-map-keys") or ()),
     )
 
 
@@ -94,17 +93,30 @@ def _type_of(found: Definition) -> str:
 
 def _node(found: Definition) -> Node:
     if "$ref" in found:
-        return _named(found["$ref"].rpartition("/")[2])
+        return _referred(found)
     if "additionalProperties" in found:
-        return _map(_node(found["additionalProperties"]))
+        return _map(_node(found["additionalProperties"]), atomic=_atomic(found))
     kind = _type_of(found)
     if kind == "array":
-        return ListOf(_node(found["items"]))
+        map_keys = tuple(found.get("x-kubernetes-list-map-keys") or ())
+        return ListOf(_node(found["items"]), found.get("x-kubernetes-list-type", ""), map_keys)
     if kind in ("object", ""):
         return Anything("map[string]interface {}", only_objects=kind == "object")
     return _FORMATS.get((kind, found.get("format", ""))) or _TYPES[kind]
 
 
-def _map(values: Node) -> MapOf:
+def _referred(found: Definition) -> Node:
+    """The type that is named; a field may say of it that it is atomic, or that it is not."""
+    node = _named(found["$ref"].rpartition("/")[2])
+    if "x-kubernetes-map-type" in found and isinstance(node, Struct):
+        return replace(node, atomic=_atomic(found))
+    return node
+
+
+def _atomic(found: Definition) -> bool:
+    return bool(found.get("x-kubernetes-map-type") == "atomic")
+
+
+def _map(values: Node, *, atomic: bool) -> MapOf:
     of_quantities = values is _SPECIAL[f"{_MACHINERY}api.resource.Quantity"]
-    return MapOf(values, "v1.ResourceList" if of_quantities else f"map[string]{values.go_type}")
+    return MapOf(values, "v1.ResourceList" if of_quantities else f"map[string]{values.go_type}", atomic)

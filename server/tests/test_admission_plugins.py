@@ -14,9 +14,9 @@ from server.admission.node_restriction import NodeRestriction
 from server.admission.priority import Priority
 from server.admission.service_account import ServiceAccount
 from server.auth.identities import authenticated
-from server.registry import index
 from server.registry.admission import Attributes
 from server.registry.context import SYSTEM, RequestContext, UserInfo
+from server.registry.kinds import Kinds
 from server.storage import Record
 
 
@@ -46,7 +46,7 @@ def attributes(
     obj: Any = None, *, plural: str = "pods", operation: str = "CREATE", user: UserInfo = SYSTEM, **rest: Any
 ) -> Attributes:
     group = "coordination.k8s.io" if plural == "leases" else ""
-    kind = index.lookup(group, "v1", plural)
+    kind = Kinds().lookup(group, "v1", plural)
     assert kind is not None
     rest = {"namespace": "a", "name": "p"} | rest
     return Attributes(RequestContext(user), kind, "v1", operation, obj=obj, **rest)

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from kubeling.objects.clock import FakeClock
-from server.registry import index
 from server.registry.admission import AdmitAll
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.kind import Kind
+from server.registry.kinds import Kinds
 from server.registry.options import MERGE_PATCH, DeleteOptions, Patch
 from server.registry.registry import Registry
 from server.storage import Store
@@ -27,7 +27,7 @@ UID = "00000000-0000-4000-8000-000000000000"
 
 def kind_of(obj: dict[str, Any]) -> Kind:
     group, _, version = obj["apiVersion"].rpartition("/")
-    found = index.lookup_kind(group, version, obj["kind"])
+    found = Kinds().lookup_kind(group, version, obj["kind"])
     assert found is not None
     return found
 
@@ -58,7 +58,7 @@ def compare(name: str, found: Any) -> None:
 
 
 def test_there_is_a_sample_of_every_stored_kind() -> None:
-    assert {label(obj) for obj in SAMPLES} == {str(kind.resource) for kind in index.kinds() if kind.stored}
+    assert {label(obj) for obj in SAMPLES} == {str(kind.resource) for kind in Kinds().all() if kind.stored}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=label)

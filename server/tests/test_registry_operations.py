@@ -7,10 +7,10 @@ import pytest
 
 from kubeling.objects import errors
 from kubeling.objects.clock import FakeClock
-from server.registry import index
 from server.registry.admission import AdmitAll
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.kind import Kind
+from server.registry.kinds import Kinds
 from server.registry.options import (
     JSON_PATCH,
     MERGE_PATCH,
@@ -29,7 +29,7 @@ from server.storage import Store
 
 
 def kind(plural: str, group: str = "", version: str = "v1") -> Kind:
-    found = index.lookup(group, version, plural)
+    found = Kinds().lookup(group, version, plural)
     assert found is not None
     return found
 
@@ -324,7 +324,7 @@ async def test_a_watch_from_a_compacted_revision_is_expired(registry: Registry, 
         await batch(stream)
 
 
-@pytest.mark.parametrize("each", index.kinds(), ids=repr)
+@pytest.mark.parametrize("each", Kinds().all(), ids=repr)
 def test_every_kind_has_a_type_in_every_served_version(each: Kind) -> None:
     for version in each.versions:
         struct = struct_of(each.group, version, each.kind)

@@ -7,16 +7,16 @@ import pytest
 
 from kubeling.objects import errors
 from kubeling.objects.clock import FakeClock
-from server.registry import index
 from server.registry.admission import AdmitAll
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.groups.core.pod_printing import pod_cells
+from server.registry.kinds import Kinds
 from server.registry.options import MERGE_PATCH, STRATEGIC_MERGE_PATCH, DeleteOptions, Patch
 from server.registry.registry import Registry
 from server.storage import Record, Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-FOUND = index.lookup("", "v1", "pods")
+FOUND = Kinds().lookup("", "v1", "pods")
 assert FOUND is not None
 PODS = FOUND
 

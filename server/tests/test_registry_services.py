@@ -8,15 +8,15 @@ import pytest
 
 from kubeling.objects import errors
 from kubeling.objects.clock import FakeClock
-from server.registry import index
 from server.registry.admission import AdmitAll
 from server.registry.context import SYSTEM, RequestContext
+from server.registry.kinds import Kinds
 from server.registry.options import STRATEGIC_MERGE_PATCH, Patch
 from server.registry.registry import Registry
 from server.registry.settings import Settings
 from server.storage import Store
 
-FOUND = index.lookup("", "v1", "services")
+FOUND = Kinds().lookup("", "v1", "services")
 assert FOUND is not None
 SERVICES = FOUND
 

@@ -8,17 +8,17 @@ import pytest
 
 from kubeling.objects import errors
 from kubeling.objects.clock import FakeClock
-from server.registry import index
 from server.registry.admission import AdmitAll
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.kind import Kind
+from server.registry.kinds import Kinds
 from server.registry.options import JSON_PATCH, MERGE_PATCH, DeleteOptions, Patch
 from server.registry.registry import Registry
 from server.storage import Record, Store
 
 
 def kind(plural: str, group: str = "", version: str = "v1") -> Kind:
-    found = index.lookup(group, version, plural)
+    found = Kinds().lookup(group, version, plural)
     assert found is not None
     return found
 

@@ -1,0 +1,53 @@
+"""Which kinds are served: those that are built in, and those that CustomResourceDefinitions bring and take.
+
+Whoever keeps something that was made from the kinds, such as a discovery document, keeps `generation` with it
+and makes it anew when that has moved.
+"""
+
+from collections.abc import Iterable
+
+from server.registry.index import BUILT_IN
+from server.registry.kind import Kind
+
+
+class Kinds:
+    def __init__(self, kinds: Iterable[Kind] = BUILT_IN) -> None:
+        self.generation = 0
+        """Counts the changes."""
+        self._all = tuple(kinds)
+        self._index()
+
+    def lookup(self, group: str, version: str, plural: str) -> Kind | None:
+        """The kind that is served under /apis/GROUP/VERSION/PLURAL (/api/v1/PLURAL for group "")."""
+        return self._by_plural.get((group, version, plural))
+
+    def lookup_kind(self, group: str, version: str, kind: str) -> Kind | None:
+        """The kind of an object with that apiVersion and kind."""
+        return self._by_kind.get((group, version, kind))
+
+    def serves_version(self, group: str, version: str) -> bool:
+        """Whether any kind is served in that version of the group."""
+        return (group, version) in self._versions
+
+    def all(self) -> tuple[Kind, ...]:
+        """Every kind, in the order of discovery: core first, then group by group."""
+        return self._all
+
+    def add(self, kind: Kind) -> None:
+        """Serve a kind, in the place of the one that had the same group and plural, if any."""
+        self._change([*(each for each in self._all if each.resource != kind.resource), kind])
+
+    def remove(self, kind: Kind) -> None:
+        """Serve a kind no longer; nothing happens when it is not served."""
+        self._change([each for each in self._all if each is not kind])
+
+    def _change(self, kinds: Iterable[Kind]) -> None:
+        self._all = tuple(kinds)
+        self.generation += 1
+        self._index()
+
+    def _index(self) -> None:
+        served = [(kind, version) for kind in self._all for version in kind.versions]
+        self._by_plural = {(kind.group, version, kind.plural): kind for kind, version in served}
+        self._by_kind = {(kind.group, version, kind.kind): kind for kind, version in served}
+        self._versions = {(kind.group, version) for kind, version in served}
