@@ -25,8 +25,13 @@ def invalids(field: str, value: Any, details: Iterable[str]) -> list[Cause]:
     return [invalid(field, value, detail) for detail in details]
 
 
-def duplicate(field: str, value: Any) -> Cause:
-    return Cause(field, "FieldValueDuplicate", f"Duplicate value: {shown(value)}")
+def misfit(field: str, detail: str) -> Cause:
+    """An invalid value that is not shown, being too large or a combination of fields."""
+    return Cause(field, "FieldValueInvalid", f"Invalid value: {detail}")
+
+
+def duplicate(field: str, value: Any, detail: str = "") -> Cause:
+    return Cause(field, "FieldValueDuplicate", _with(f"Duplicate value: {shown(value)}", detail))
 
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> Cause:
@@ -36,16 +41,29 @@ def not_supported(field: str, value: Any, supported: Iterable[str]) -> Cause:
     )
 
 
+def unsupported(field: str, value: Any, supported: Iterable[str]) -> Cause:
+    """`not_supported` with the values in the order given: upstream sorts some lists and some not."""
+    listed = ", ".join(f'"{each}"' for each in supported)
+    return Cause(
+        field, "FieldValueNotSupported", f"Unsupported value: {shown(value)}: supported values: {listed}"
+    )
+
+
 def forbidden(field: str, detail: str) -> Cause:
     return Cause(field, "FieldValueForbidden", _with("Forbidden", detail))
 
 
-def not_found(field: str, value: Any) -> Cause:
-    return Cause(field, "FieldValueNotFound", f"Not found: {shown(value)}")
+def not_found(field: str, value: Any, detail: str = "") -> Cause:
+    return Cause(field, "FieldValueNotFound", _with(f"Not found: {shown(value)}", detail))
 
 
 def too_long(field: str, limit: int) -> Cause:
     return Cause(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
+
+
+def too_many(field: str, count: int, limit: int) -> Cause:
+    items = "item" if limit == 1 else "items"
+    return Cause(field, "FieldValueTooMany", f"Too many: {count}: must have at most {limit} {items}")
 
 
 def immutable(field: str, value: Any) -> Cause:
@@ -71,6 +89,14 @@ def in_range(field: str, value: int, low: int, high: int) -> list[Cause]:
     if low <= value <= high:
         return []
     return [invalid(field, value, f"must be between {low} and {high}, inclusive")]
+
+
+def choice(field: str, value: Any, supported: Iterable[str]) -> list[Cause]:
+    """`one_of` with the values in the order given."""
+    supported = tuple(supported)
+    if value in (None, ""):
+        return [required(field)]
+    return [] if value in supported else [unsupported(field, value, supported)]
 
 
 def _with(text: str, detail: str) -> str:

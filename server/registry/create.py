@@ -86,7 +86,11 @@ def _generate_name(env: Environment, kind: Kind, namespace: str, obj: Object) ->
 
 async def _stored(env: Environment, scope: Scope, namespace: str, obj: Object, *, version: str) -> Record:
     kind, name = scope.kind, name_of(obj)
-    causes = [*metadata.validate(kind, obj), *kind.strategy.validate(obj)]
+    causes = [
+        *metadata.validate(kind, obj),
+        *kind.strategy.validate(obj),
+        *kind.strategy.validate_create(obj),
+    ]
     if causes:
         raise errors.invalid(kind.kind, name, causes, group=kind.group)
     asked = attributes(scope, "CREATE", version=version, namespace=namespace, name=name, obj=obj)

@@ -116,9 +116,27 @@ class Strategy:
         """Instead of the other two, for subresources."""
         return []
 
+    def validate_create(self, obj: Object) -> list[Cause]:
+        """What may not be so at creation, though an update may make it so. `validate` runs as well."""
+        return []
+
+    def prepare_for_subresource_update(
+        self, scope: Scope, subresource: str, obj: Object, old: Object
+    ) -> None:
+        """Before `validate_subresource_update`; for kinds that have more than /status."""
+        self.prepare_for_status_update(scope, obj, old)
+
+    def validate_subresource_update(self, subresource: str, obj: Object, old: Object) -> list[Cause]:
+        """For kinds that have more than /status."""
+        return self.validate_status_update(obj, old)
+
     def warnings(self, obj: Object) -> list[str]:
         """Texts for `Warning` headers: deprecated or useless fields."""
         return []
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        """The same for an update of the object itself."""
+        return self.warnings(obj)
 
     def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractContextManager[None]:
         """Holds what the object takes from a shared pool (addresses, ports) while it is being stored."""

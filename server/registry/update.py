@@ -155,12 +155,12 @@ def _prepare(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
     metadata.of(obj)["resourceVersion"] = old["metadata"]["resourceVersion"]
     metadata.keep(obj, old)
     if subresource:
-        strategy.prepare_for_status_update(scope, obj, old)
+        strategy.prepare_for_subresource_update(scope, subresource, obj, old)
         return
     strategy.prepare_for_update(scope, obj, old)
     if strategy.has_generation:
         metadata.bump_generation(obj, old)
-    scope.context.warnings.extend(strategy.warnings(obj))
+    scope.context.warnings.extend(strategy.update_warnings(obj, old))
 
 
 def _validate(kind: Kind, obj: Object, old: Object, subresource: str) -> None:
@@ -169,7 +169,7 @@ def _validate(kind: Kind, obj: Object, old: Object, subresource: str) -> None:
     if obj["metadata"] != old["metadata"]:
         causes += metadata.validate(kind, obj)
     if subresource:
-        causes += strategy.validate_status_update(obj, old)
+        causes += strategy.validate_subresource_update(subresource, obj, old)
     else:
         causes += [*strategy.validate_update(obj, old), *strategy.validate(obj)]
     if causes:
