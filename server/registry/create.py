@@ -96,7 +96,7 @@ async def _stored(env: Environment, scope: Scope, namespace: str, obj: Object, *
     asked = attributes(scope, "CREATE", version=version, namespace=namespace, name=name, obj=obj)
     await env.admission.validate(asked)
     scope.context.warnings.extend(kind.strategy.warnings(obj))
-    with kind.strategy.reserve(scope, obj, None):
+    async with kind.strategy.reserve(scope, obj, None):
         return await _committed(env, scope, namespace, name, obj)
 
 

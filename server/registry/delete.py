@@ -150,9 +150,11 @@ async def _removed(env: Environment, scope: Scope, record: Record, final: Object
     if scope.context.dry_run:
         return unstored(scope.kind, final or record.obj)
     with translated(scope.kind, record.name):
-        return await env.store.delete(
+        removed = await env.store.delete(
             record.resource, record.namespace, record.name, expected=record.revision, obj=final
         )
+    await scope.kind.strategy.release(scope, record.obj)
+    return removed
 
 
 async def _marked(env: Environment, scope: Scope, record: Record, obj: Object) -> Record:

@@ -1,6 +1,6 @@
 """What the operations share: the store, the clock, admission, the settings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import orjson
 
@@ -22,11 +22,9 @@ class Environment:
     clock: Clock
     admission: Admission
     settings: Settings
-    reserved: set[str] = field(default_factory=set)
-    """What writes under way have taken from shared pools, until the store knows it."""
 
     def scope(self, context: RequestContext, kind: Kind) -> Scope:
-        return Scope(context, kind, self.clock.now(), self.store, self.settings, self.reserved)
+        return Scope(context, kind, self.clock.now(), self.store, self.settings)
 
     def find(self, kind: Kind, namespace: str, name: str) -> Record:
         """

@@ -5,7 +5,7 @@ storage version, decoded and pruned; hooks change them in place. Field paths and
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,8 +36,6 @@ class Scope:
     now: datetime
     store: Store
     settings: Settings
-    reserved: set[str]
-    """What other writes under way hold of shared pools; see `Strategy.reserve`."""
 
 
 Action = Callable[["Environment", RequestContext, Kind, str, str, Object], Awaitable[Object]]
@@ -138,9 +136,12 @@ class Strategy:
         """The same for an update of the object itself."""
         return self.warnings(obj)
 
-    def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractContextManager[None]:
+    def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractAsyncContextManager[None]:
         """Holds what the object takes from a shared pool (addresses, ports) while it is being stored."""
         return nullcontext()
+
+    async def release(self, scope: Scope, obj: Object) -> None:
+        """Gives back what an object that has just been removed held of a shared pool."""
 
     def grace_period(self, obj: Object, options: DeleteOptions) -> int:
         """The seconds between the deletion of `obj` and its removal; 0 removes it at once."""

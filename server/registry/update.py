@@ -134,7 +134,7 @@ async def _attempt(
     await env.admission.validate(asked)
     if obj == old:
         return UpdateResult(record)
-    with kind.strategy.reserve(scope, obj, old):
+    async with kind.strategy.reserve(scope, obj, old):
         return UpdateResult(await _committed(env, scope, record, obj))
 
 
@@ -182,9 +182,11 @@ async def _committed(env: Environment, scope: Scope, record: Record, obj: Object
         return unstored(kind, obj)
     place = (record.resource, record.namespace, record.name)
     with translated(kind, record.name):
-        if is_done(kind, obj):
-            return await env.store.delete(*place, expected=record.revision, obj=obj)
-        return await env.store.update(*place, obj, expected=record.revision)
+        if not is_done(kind, obj):
+            return await env.store.update(*place, obj, expected=record.revision)
+        removed = await env.store.delete(*place, expected=record.revision, obj=obj)
+    await kind.strategy.release(scope, obj)
+    return removed
 
 
 def is_done(kind: Kind, obj: Object) -> bool:

@@ -69,7 +69,8 @@ async def test_a_taken_or_foreign_address_is_refused(registry: Registry) -> None
         'spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is'
         " already allocated"
     )
-    assert "is not in the valid range" in await refused(registry, clusterIP="192.0.2.1")
+    assert "does not match the current range" in await refused(registry, clusterIP="192.0.2.1")
+    assert "is not in the valid range" in await refused(registry, clusterIP="10.96.0.0")
 
 
 async def test_a_refused_service_gives_back_what_it_held(registry: Registry) -> None:

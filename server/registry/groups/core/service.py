@@ -1,6 +1,6 @@
 """Services: defaults, what an update keeps, how they are shown. Addresses and ports are in `allocation`."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +9,9 @@ from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import label_1035_errors
 from server.registry.columns import AGE, Column, columns, object_age, wide
-from server.registry.groups.core.allocation import allocated, needs_health_port, needs_node_ports
+from server.registry.groups.core.allocation import allocated, release
 from server.registry.groups.core.ip_families import default_families
+from server.registry.groups.core.node_ports import needs_health_port, needs_node_ports
 from server.registry.groups.core.service_validation import service_causes, update_causes
 from server.registry.selectors import selector_text
 from server.registry.strategy import Scope, Strategy
@@ -66,8 +67,11 @@ class Services(Strategy):
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return update_causes(obj["spec"], old["spec"])
 
-    def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractContextManager[None]:
-        return allocated(scope, obj)
+    def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractAsyncContextManager[None]:
+        return allocated(scope, obj, old)
+
+    async def release(self, scope: Scope, obj: Object) -> None:
+        await release(scope, obj)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
