@@ -21,6 +21,7 @@ from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
 from server.auth.identities import CONTROLLER_MANAGER, SCHEDULER
+from server.auth.service_accounts import ServiceAccountTokens
 from server.auth.tokens import TokenFileError, Tokens
 from server.bootstrap import bootstrap
 from server.config import Config, ConfigError, load
@@ -33,6 +34,8 @@ from server.scheduler import start_scheduler
 from server.storage import Store
 from server.storage.errors import DatabaseError
 from server.storage.lane import SWITCH_SECONDS
+from server.tokens.issuer import Issuer
+from server.tokens.keys import SigningKey, SigningKeyError
 
 logger = logging.getLogger("server")
 
@@ -48,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         _run(load(options.config))
-    except (ConfigError, TokenFileError, ListenError, DatabaseError) as error:
+    except (ConfigError, TokenFileError, SigningKeyError, ListenError, DatabaseError) as error:
         logger.error("cannot start: %s", error)
         return 1
     return 0
@@ -65,7 +68,8 @@ async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        TokenFileError, ListenError, DatabaseError: something that the configuration names cannot be used.
+        TokenFileError, SigningKeyError, ListenError, DatabaseError: something that the configuration names
+            cannot be used.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,18 +86,19 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
 
     Without `loops` the controllers and the scheduler are somebody else's, over HTTP.
     """
-    authenticator = Authenticator(Tokens.read(config.token_file) if config.token_file else Tokens())
+    issuer = Issuer(SigningKey.read(config.service_account_key)) if config.service_account_key else None
     authorization = Authorization.standard()
     listening = parts.enter_context(bind(config.listen, config.port))
     port = int(listening.getsockname()[1])
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
     store = await Store.open(config.datastore, clock=clock)
     parts.push_async_callback(store.close)
+    authenticator = _authenticator(config, issuer, store, clock)
     registry = Registry(
         store,
         clock,
         standard(store),
-        settings=Settings(service_networks=(config.service_cidr,)),
+        settings=Settings(service_networks=(config.service_cidr,), issuer=issuer),
         reviews=Reviews(authenticator, authorization).by_resource(),
     )
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
@@ -104,6 +109,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
         authorization=authorization,
         address=f"{config.advertise_address}:{port}",
         nodes=nodes,
+        issuer=issuer,
     )
     listener = Listener(api.handler)
     await listener.start(listening, context)
@@ -114,6 +120,13 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
         await _start_controllers(config, parts, registry=registry, store=store, clock=clock)
     api.ready()
     return port
+
+
+def _authenticator(config: Config, issuer: Issuer | None, store: Store, clock: Clock) -> Authenticator:
+    tokens = Tokens.read(config.token_file) if config.token_file else Tokens()
+    if issuer is None:
+        return Authenticator(tokens)
+    return Authenticator(tokens, ServiceAccountTokens(issuer, store, clock), audiences=issuer.audiences)
 
 
 async def _start_controllers(

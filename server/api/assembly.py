@@ -3,6 +3,7 @@
 from server.api.discovery import Discovery
 from server.api.handler import Handler
 from server.api.health import Health
+from server.api.issuer_pages import IssuerPages
 from server.api.metrics import RequestMetrics
 from server.api.nodes import Nodes
 from server.api.object_proxy import ObjectProxy
@@ -16,6 +17,7 @@ from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
 from server.registry.kind import Kind
 from server.registry.registry import Registry
+from server.tokens.issuer import Issuer
 
 
 class Api:
@@ -29,6 +31,7 @@ class Api:
         authorization: Authorization,
         address: str,
         nodes: Nodes,
+        issuer: Issuer | None = None,
     ) -> None:
         def kinds() -> list[Kind]:
             return [kind for kind in registry.kinds.all() if registry.serves(kind)]
@@ -37,7 +40,13 @@ class Api:
         self._bootstrapped = self._stopping = False
         metrics = RequestMetrics()
         discovery = Discovery(kinds, address=address)
-        pages = Pages(health=self._health(), metrics=metrics, discovery=discovery, openapi=OpenAPI(kinds))
+        pages = Pages(
+            health=self._health(),
+            metrics=metrics,
+            discovery=discovery,
+            openapi=OpenAPI(kinds),
+            issuer=IssuerPages(issuer, address=address) if issuer is not None else None,
+        )
         self.handler = Handler(
             authenticator=authenticator,
             authorization=authorization,

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
 from kubeling.streams import connection
+from server.auth.authentication import Identity
 from server.auth.certificates import user_of
 from server.registry.context import UserInfo
 
@@ -31,7 +32,7 @@ class Connection(connection.Connection):
         super().__init__(*args, **kwargs)
         self._user: UserInfo | None = None
         self._user_known = False
-        self.authenticated: tuple[str, UserInfo | None] = ("", None)
+        self.authenticated: tuple[str, Identity | None] = ("", None)
         """The last Authorization header that was accepted, and whose it is."""
 
     @property

@@ -81,15 +81,16 @@ class Handler:
         return await self._pages.answer(Visit(http.method, info.path, query, _headers(http)))
 
     def _authenticate(self, http: web.BaseRequest) -> UserInfo:
-        """Who asks. Clients send the same header again and again: its user is remembered per connection."""
+        """Who asks. Clients send the same header again and again: its user is remembered per connection, for
+        as long as the token behind it holds."""
         connection = connection_of(http)
         authorization = http.headers.get("Authorization", "")
-        known, user = connection.authenticated
-        if user is None or known != authorization:
+        known, identity = connection.authenticated
+        if identity is None or known != authorization or not (identity.holds is None or identity.holds()):
             certificate = connection.certificate_user
-            user = self._authenticator.user(certificate=certificate, authorization=authorization)
-            connection.authenticated = (authorization, user)
-        return user
+            identity = self._authenticator.identity(certificate=certificate, authorization=authorization)
+            connection.authenticated = (authorization, identity)
+        return identity.user
 
     def _count(self, info: RequestInfo, answer: Answer, seconds: float) -> None:
         target = info.target

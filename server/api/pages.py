@@ -7,6 +7,7 @@ from kubeling.objects.errors import MethodNotAllowed, NotFound
 from server.api import version
 from server.api.discovery import Discovery
 from server.api.health import Health
+from server.api.issuer_pages import IssuerPages
 from server.api.metrics import RequestMetrics
 from server.api.negotiation import accepted
 from server.api.openapi import OpenAPI
@@ -40,11 +41,14 @@ class Pages:
         metrics: RequestMetrics,
         discovery: Discovery,
         openapi: OpenAPI,
+        issuer: IssuerPages | None = None,
     ) -> None:
+        """`issuer` is the issuer of service account tokens, where there is one."""
         self._health = health
         self._metrics = metrics
         self._discovery = discovery
         self._openapi = openapi
+        self._issuer = issuer
         self._pages: dict[str, Page] = {
             "": self._root,
             "version": self._version,
@@ -55,6 +59,8 @@ class Pages:
             "api": self._discover,
             "apis": self._discover,
             "openapi": self._describe,
+            ".well-known": self._introduce_issuer,
+            "openid": self._introduce_issuer,
         }
 
     async def answer(self, visit: Visit) -> Reply:
@@ -77,6 +83,7 @@ class Pages:
         for group in filter(None, groups):
             paths += [f"/apis/{group}", *(f"/apis/{group}/{name}" for name in groups[group])]
         paths += ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        paths += self._issuer.paths if self._issuer is not None else ()
         return document_reply({"paths": sorted(paths)})
 
     async def _version(self, visit: Visit) -> Reply | None:
@@ -94,6 +101,9 @@ class Pages:
 
     async def _describe(self, visit: Visit) -> Reply | None:
         return await self._openapi.answer(visit.path, accept=visit.accept)
+
+    async def _introduce_issuer(self, visit: Visit) -> Reply | None:
+        return self._issuer.answer(visit.path) if self._issuer is not None else None
 
 
 def _unless_known(reply: Reply, visit: Visit) -> Reply:

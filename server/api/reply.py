@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import cast
+from typing import ClassVar, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -20,6 +20,7 @@ Headers = tuple[tuple[str, str], ...]
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
+UNCACHED = "no-cache, private"
 PIECE = 1 << 20
 """Bytes of a large body that go to the transport before waiting for the client to keep up."""
 
@@ -34,12 +35,12 @@ def _date_header() -> str:
     return _date[1]
 
 
-def head(status: int, content_type: str, headers: Headers, *, framing: str) -> bytes:
+def head(status: int, content_type: str, headers: Headers, *, framing: str, caching: str = UNCACHED) -> bytes:
     """The status line and the headers, ended by an empty line."""
     line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
     extra = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers])
     kind = f"Content-Type: {content_type}\r\n" if content_type else ""
-    text = f"{line}{extra}Cache-Control: no-cache, private\r\n{kind}Date: {_date_header()}\r\n{framing}\r\n"
+    text = f"{line}{extra}Cache-Control: {caching}\r\n{kind}Date: {_date_header()}\r\n{framing}\r\n"
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -51,6 +52,7 @@ class Reply:
     """A complete answer."""
 
     __slots__ = ("body", "content_type", "headers", "keep_alive", "status")
+    caching: ClassVar[str] = UNCACHED
 
     def __init__(
         self,
@@ -71,7 +73,8 @@ class Reply:
         """Write head and body; a large body in pieces, so that a slow client holds nothing else up."""
         if self.keep_alive is None:
             self.keep_alive = request.keep_alive
-        start = head(self.status, self.content_type, self.headers, framing=self._framing())
+        framing = self._framing()
+        start = head(self.status, self.content_type, self.headers, framing=framing, caching=self.caching)
         writer = request.writer
         if request.method == "HEAD" or self.status in _NO_BODY:
             await writer.write(start)
@@ -97,6 +100,13 @@ class Reply:
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing: `prepare` has written all."""
+
+
+class Public(Reply):
+    """An answer that anybody may keep for an hour."""
+
+    __slots__ = ()
+    caching = "public, max-age=3600"
 
 
 class Joined(Reply):

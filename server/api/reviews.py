@@ -6,8 +6,9 @@ Answers come from the authenticator and the authorizers; nothing is stored.
 from collections.abc import Mapping
 from typing import Any
 
-from kubeling.objects.errors import BadRequest, GroupResource, Unauthorized
+from kubeling.objects.errors import BadRequest, GroupResource
 from kubeling.objects.meta import Object
+from server.api.identity_reviews import TokenReviews, who_am_i
 from server.auth.attributes import Attributes
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
@@ -25,26 +26,13 @@ class Reviews:
     def by_resource(self) -> Mapping[GroupResource, Review]:
         """What the registry asks for the kinds that can only be created."""
         return {
-            GroupResource(_AUTHENTICATION, "selfsubjectreviews"): self.who_am_i,
-            GroupResource(_AUTHENTICATION, "tokenreviews"): self.whose_token,
+            GroupResource(_AUTHENTICATION, "selfsubjectreviews"): who_am_i,
+            GroupResource(_AUTHENTICATION, "tokenreviews"): TokenReviews(self._authenticator),
             GroupResource(_AUTHORIZATION, "selfsubjectaccessreviews"): self.may_i,
             GroupResource(_AUTHORIZATION, "subjectaccessreviews"): self.may_they,
             GroupResource(_AUTHORIZATION, "localsubjectaccessreviews"): self.may_they,
             GroupResource(_AUTHORIZATION, "selfsubjectrulesreviews"): self.my_rules,
         }
-
-    async def who_am_i(self, context: RequestContext, review: Object) -> Object:
-        return review | {"status": {"userInfo": _user_document(context.user)}}
-
-    async def whose_token(self, context: RequestContext, review: Object) -> Object:
-        token = str((review.get("spec") or {}).get("token") or "")
-        if not token:
-            raise BadRequest("token is required for TokenReview in authentication")
-        try:
-            user = self._authenticator.bearer(token)
-        except Unauthorized:
-            return review | {"status": {"user": {}, "error": "invalid bearer token"}}
-        return review | {"status": {"authenticated": True, "user": _user_document(user)}}
 
     async def may_i(self, context: RequestContext, review: Object) -> Object:
         return self._judged(review, context.user)
@@ -89,13 +77,3 @@ def _question(spec: Mapping[str, Any], user: UserInfo) -> Attributes:
         subresource=resource.get("subresource") or "",
         name=resource.get("name") or "",
     )
-
-
-def _user_document(user: UserInfo) -> Object:
-    document: Object = {"username": user.name}
-    if user.uid:
-        document["uid"] = user.uid
-    document["groups"] = list(user.groups)
-    if user.extra:
-        document["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return document

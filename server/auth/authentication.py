@@ -1,35 +1,91 @@
 """Who sends a request: a client certificate, else a bearer token, else nobody in particular."""
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 from kubeling.objects.errors import Unauthorized
 from server.auth.identities import anonymous
+from server.auth.service_accounts import ServiceAccountTokens
 from server.auth.tokens import Tokens
 from server.registry.context import UserInfo
+from server.tokens.issuer import ISSUER, TokenError
+
+INVALID = "invalid bearer token"
+
+
+class Identity(NamedTuple):
+    """A user, and how it is known."""
+
+    user: UserInfo
+    audiences: tuple[str, ...] = ()
+    """Of a token: whom it is meant for, among those that were asked for."""
+    holds: Callable[[], bool] | None = None
+    """Whether the user may be taken for the same at the next request without being authenticated again; None:
+    always."""
+
+
+class InvalidToken(Unauthorized):
+    """A bearer token that nobody owns, or nobody any more; `why` is what a TokenReview says."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("Unauthorized")
+        self.why = why
+
+
+_ANONYMOUS = Identity(anonymous)
 
 
 class Authenticator:
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        accounts: ServiceAccountTokens | None = None,
+        *,
+        audiences: Sequence[str] = (ISSUER,),
+    ) -> None:
+        """`audiences` are the API server's own."""
         self._tokens = tokens
+        self._accounts = accounts
+        self._audiences = tuple(audiences)
 
-    def user(self, *, certificate: UserInfo | None, authorization: str) -> UserInfo:
-        """The user behind a request, from what the certificate proved and the Authorization header.
+    def identity(self, *, certificate: UserInfo | None, authorization: str) -> Identity:
+        """Who is behind a request, from what the certificate proved and the Authorization header.
 
         Raises:
-            Unauthorized: a bearer token was sent that nobody owns.
+            InvalidToken: a bearer token was sent that nobody owns.
         """
         if certificate is not None:
-            return certificate
+            return Identity(certificate)
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            return anonymous
+            return _ANONYMOUS
         return self.bearer(token.strip())
 
-    def bearer(self, token: str) -> UserInfo:
-        """The user who owns a token.
+    def user(self, *, certificate: UserInfo | None, authorization: str) -> UserInfo:
+        """The same, when only the user matters."""
+        return self.identity(certificate=certificate, authorization=authorization).user
+
+    def bearer(self, token: str, audiences: Sequence[str] = ()) -> Identity:
+        """Who owns a token that is meant for one of the audiences (the API server's own unless given).
 
         Raises:
-            Unauthorized: nobody does.
+            InvalidToken: nobody does.
         """
         user = self._tokens.user_of(token)
-        if user is None:
-            raise Unauthorized("Unauthorized")
-        return user
+        if user is not None:
+            asked = tuple(audiences) or self._audiences
+            meant = tuple(each for each in self._audiences if each in asked)
+            if not meant:
+                raise InvalidToken(INVALID)
+            return Identity(user, meant)
+        return self._of_account(token, audiences)
+
+    def _of_account(self, token: str, audiences: Sequence[str]) -> Identity:
+        try:
+            found = self._accounts.authenticate(token, audiences) if self._accounts else None
+        except TokenError as error:
+            raise InvalidToken(f"[{INVALID}, {error}]") from error
+        if found is None:
+            raise InvalidToken(INVALID)
+        session, meant = found
+        return Identity(session.user, meant, session.holds)

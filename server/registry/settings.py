@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from server.tokens.issuer import Issuer
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -10,3 +12,5 @@ class Settings:
     """Cluster addresses of Services come from here, the first network's family being the default."""
     node_ports: range = range(30000, 32768)
     page_size: int = 500
+    issuer: Issuer | None = None
+    """Signs service account tokens; without one, none can be requested."""

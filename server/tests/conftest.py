@@ -108,6 +108,7 @@ def config(keys: Pki, tmp_path: Path) -> Config:
             "servingCertificate": pair(keys.server),
             "clientCA": str(keys.authority.certificate),
             "tokenFile": str(keys.token_file),
+            "serviceAccountKey": str(keys.service_account_key),
             "kubeletClient": pair(keys.kubelet_client),
         }
     )

@@ -94,7 +94,16 @@ KINDS = (
         subresources=status("ResourceQuota"),
     ),
     Kind("", "Secret", "secrets", Secrets()),
-    Kind("", "ServiceAccount", "serviceaccounts", ServiceAccounts(), short_names=("sa",)),
+    Kind(
+        "",
+        "ServiceAccount",
+        "serviceaccounts",
+        ServiceAccounts(),
+        short_names=("sa",),
+        subresources={
+            "token": Subresource("TokenRequest", ("create",), group="authentication.k8s.io", version="v1")
+        },
+    ),
     Kind(
         "",
         "Service",

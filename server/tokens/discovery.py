@@ -1,0 +1,27 @@
+"""The issuer's discovery documents (OpenID Connect): who issues, and with which public keys tokens verify."""
+
+import orjson
+
+from server.tokens.issuer import Issuer
+
+CONFIGURATION = "/.well-known/openid-configuration"
+KEYS = "/openid/v1/jwks"
+MAX_AGE = 3600
+"""Seconds for which clients may keep the documents."""
+
+
+def configuration(issuer: Issuer, *, address: str) -> bytes:
+    """`address` is the host and port at which clients outside reach the server."""
+    return orjson.dumps(
+        {
+            "issuer": issuer.url,
+            "jwks_uri": f"https://{address}{KEYS}",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [issuer.key.algorithm],
+        }
+    )
+
+
+def key_set(issuer: Issuer) -> bytes:
+    return orjson.dumps({"keys": [issuer.key.jwk()]})
