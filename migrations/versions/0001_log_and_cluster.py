@@ -8,15 +8,17 @@ down_revision = None
 
 # On SQLite only INTEGER PRIMARY KEY is the row's own id; BIGINT would add an index.
 Revision = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# Lists are in the order of bytes, whatever the language of a PostgreSQL server.
+Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.create_table(
         "revisions",
         sa.Column("revision", Revision, primary_key=True, autoincrement=False),
-        sa.Column("resource", sa.Text, nullable=False),
-        sa.Column("namespace", sa.Text, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("resource", Name, nullable=False),
+        sa.Column("namespace", Name, nullable=False),
+        sa.Column("name", Name, nullable=False),
         sa.Column("uid", sa.Text, nullable=False),
         sa.Column("created_revision", Revision, nullable=False),
         sa.Column("deleted", sa.Boolean, nullable=False),

@@ -1,4 +1,4 @@
-"""Decides and commits one batch of writes: what runs inside the writer's transaction.
+"""Decides and commits one batch of writes, and catches up: what runs inside the writer's transactions.
 
 The compare-and-swaps are decided against the state in memory, brought up to what other processes wrote and
 to what the batch itself wrote before. Memory is not touched: the event loop applies the outcome after the
@@ -109,48 +109,104 @@ def _record(key: Key, obj: Object, *, revision: int, created: int) -> Record:
     return Record(*key, str(metadata.get("uid") or ""), revision, created, body)
 
 
+class Overtaken(Exception):
+    """The events between memory and the log have been compacted: memory must be read anew (`reload`)."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What one transaction did: the events to apply, and each caller's answer."""
 
     revision: int
     compacted: int
+    transaction: str = ""
+    """The transaction's name, for `Database.was_committed`."""
     events: list[Event] = field(default_factory=list)
     outcomes: list[tuple[Write, Record | StorageError]] = field(default_factory=list)
 
 
-def commit(connection: Connection, writes: Sequence[Write], *, database: Database, state: State) -> Batch:
-    """Decide the writes in order, giving gap-free revisions, and insert what they did."""
-    cluster = log.require_cluster(connection)
-    batch = Batch(cluster.revision, cluster.compacted)
-    if cluster.revision > state.revision:
-        batch.events += _of_others(connection, state, cluster)
-    changed = {event.record.key: _after(event) for event in batch.events}
-    caught_up = len(batch.events)
-    for write in writes:
-        current = changed[write.key] if write.key in changed else state.get(write.key)
-        try:
-            event = write.decide(current, revision=batch.revision + 1)
-        except StorageError as refusal:
-            batch.outcomes.append((write, refusal))
-            continue
-        batch.revision += 1
-        batch.events.append(event)
-        batch.outcomes.append((write, event.record))
-        changed[write.key] = _after(event)
-    if batch.revision > cluster.revision:
-        log.append(connection, database, batch.events[caught_up:], revision=batch.revision)
-    return batch
+@dataclass(slots=True)
+class Reload:
+    """The whole state, for a store that was out of touch for longer than history is kept."""
+
+    cluster: log.Cluster
+    records: Sequence[Record]
+
+
+class Committing:
+    """The writer's transactions on one database and the state in memory."""
+
+    def __init__(self, database: Database, state: State, *, identity: str) -> None:
+        self._database = database
+        self._state = state
+        self._identity = identity
+
+    def commit(self, connection: Connection, writes: Sequence[Write]) -> Batch:
+        """Decide the writes in order, giving gap-free revisions, and insert what they did.
+
+        Raises:
+            Overtaken: nothing was written.
+        """
+        batch = self._caught_up(connection, log.lock_cluster(connection))
+        reached, others = batch.revision, len(batch.events)
+        changed = {event.record.key: _after(event) for event in batch.events}
+        for write in writes:
+            current = changed[write.key] if write.key in changed else self._state.get(write.key)
+            try:
+                event = write.decide(current, revision=batch.revision + 1)
+            except StorageError as refusal:
+                batch.outcomes.append((write, refusal))
+                continue
+            batch.revision += 1
+            batch.events.append(event)
+            batch.outcomes.append((write, event.record))
+            changed[write.key] = _after(event)
+        if batch.revision > reached:
+            events = batch.events[others:]
+            batch.transaction = log.append(connection, self._database, events, revision=batch.revision)
+        return batch
+
+    def catch_up(self, connection: Connection) -> Batch:
+        """What others have done, without a lock; memory is applied in order all the same.
+
+        Raises:
+            Overtaken: history does not reach back so far.
+        """
+        return self._caught_up(connection, log.require_cluster(connection))
+
+    def reload(self, connection: Connection) -> Reload:
+        """Everything, in a transaction that sees one state."""
+        cluster = log.require_cluster(connection)
+        self._check(cluster)
+        return Reload(cluster, log.newest(connection))
+
+    def was_committed(self, connection: Connection, *, transaction: str) -> bool | None:
+        return self._database.was_committed(connection, transaction)
+
+    def _caught_up(self, connection: Connection, cluster: log.Cluster) -> Batch:
+        self._check(cluster)
+        batch = Batch(cluster.revision, cluster.compacted)
+        reached = self._state.revision
+        if cluster.revision == reached:
+            return batch
+        if reached < cluster.compacted:
+            raise Overtaken
+        missed = cluster.revision - reached
+        found, _ = log.events(connection, None, after=reached, through=cluster.revision, limit=missed)
+        batch.events += found
+        return batch
+
+    def _check(self, cluster: log.Cluster) -> None:
+        """
+        Raises:
+            DatabaseUnusable: this is not the database that memory was read from.
+        """
+        if cluster.identity != self._identity or cluster.revision < self._state.revision:
+            raise DatabaseUnusable(
+                "the database has been replaced by another, or by an older state of itself, while this server"
+                " was running: start it again"
+            )
 
 
 def _after(event: Event) -> Record | None:
     return None if event.type == "DELETED" else event.record
-
-
-def _of_others(connection: Connection, state: State, cluster: log.Cluster) -> Sequence[Event]:
-    """What other processes committed since this one last looked."""
-    if state.revision < cluster.compacted:
-        raise DatabaseUnusable("this server was out of touch with the database for too long: start it again")
-    missed = cluster.revision - state.revision
-    found, _ = log.events(connection, None, after=state.revision, through=cluster.revision, limit=missed)
-    return found

@@ -49,6 +49,10 @@ class Compaction:
             self._trimming = True
             self._tasks.start(self._trim(), name="trim")
 
+    def seen(self, compacted: int) -> None:
+        """Take note of how far the log has been compacted, by this server or another."""
+        self.compacted = max(self.compacted, compacted)
+
     async def compact(self, through: int) -> None:
         """Forget history up to a revision: what was overwritten or deleted by then.
 
@@ -59,7 +63,7 @@ class Compaction:
             through = min(through, self._newest)
             while self.compacted < through:
                 step = partial(log.compact, through=through, width=STEP)
-                self.compacted = await self._lane.transact(step)
+                self.compacted = await self._lane.write(step)
             while await self._lane.direct(self._database.reclaim):
                 pass
 

@@ -1,4 +1,4 @@
-"""What differs between databases, as one protocol; `sqlite` implements it. All other SQL is in `log`."""
+"""What differs between databases, as one protocol: `sqlite` and `postgres`. All other SQL is in `log`."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -9,26 +9,64 @@ from sqlalchemy.exc import ArgumentError
 
 from server.storage.errors import DatabaseUnusable
 
+Row = Sequence[object]
+"""A row of the log, in the order of the table's columns."""
+
+
+class Listener(Protocol):
+    """A connection on which other servers' commits are announced. Used on the event loop; never blocks."""
+
+    def fileno(self) -> int:
+        """Readable when `received` has something to say."""
+
+    def received(self) -> Sequence[int]:
+        """The revisions that other stores announced since the last call.
+
+        Raises:
+            ConnectionLost: announcements may have been missed from now on.
+        """
+
+    def close(self) -> None: ...
+
 
 class Database(Protocol):
     """Called from worker threads; a connection is used by one thread at a time."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may use it at the same time; if not, `prepare` keeps them away."""
+
     def prepare(self) -> None:
-        """Make sure that the database can be connected to; called once, first."""
+        """Make sure that the database can be used; called once, first."""
 
     def connect(self) -> Connection: ...
 
+    def listen(self) -> Listener:
+        """Begin to hear of other servers' commits; of a shared database only."""
+
+    def begin_migration(self, connection: Connection) -> None:
+        """Start a transaction that keeps other servers from migrating; there may be no tables yet."""
+
     def begin_write(self, connection: Connection) -> None:
-        """Start a transaction that holds the lock which orders all writers, those of other processes too."""
+        """Start a transaction; it, or `log.lock_cluster`, takes the lock that orders all writers."""
 
     def begin_read(self, connection: Connection) -> None:
         """Start a transaction that sees one state of the database throughout."""
 
-    def insert(self, connection: Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    def insert(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
         """Insert whole rows, in as few calls of the driver as can be.
 
         Each call gives up Python's interpreter lock and must get it back from a busy event loop.
         """
+
+    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> str:
+        """Add rows to the log, which is at `revision` then, and announce that to other servers.
+
+        The transaction's name is returned, for `was_committed`; "" where that question never arises.
+        """
+
+    def was_committed(self, connection: Connection, transaction: str) -> bool | None:
+        """What became of a transaction whose connection was lost; None: it is still under way."""
 
     def reclaim(self, connection: Connection) -> bool:
         """Return some space that deleted rows held, in a few milliseconds; whether there is more to do.
@@ -36,11 +74,17 @@ class Database(Protocol):
         Called outside transactions.
         """
 
+    def size(self, connection: Connection) -> int:
+        """The bytes that the database takes. Called outside transactions."""
+
     def errors(self) -> AbstractContextManager[None]:
         """Translates errors of driver, SQLAlchemy and system to subclasses of DatabaseError."""
 
     def release(self) -> None:
         """Give up what `prepare` took; called once, after all connections are closed."""
+
+
+_FORMS = "use sqlite:////path/to/file or postgresql://user@host/database"
 
 
 def database(url: str) -> Database:
@@ -51,19 +95,29 @@ def database(url: str) -> Database:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise DatabaseUnusable(
-            f"the datastore {url!r} is not a URL such as sqlite:////path/to/file"
-        ) from error
-    if parsed.get_backend_name() != "sqlite":
-        shown = parsed.render_as_string(hide_password=True)
-        raise DatabaseUnusable(f"the datastore {shown!r} is not supported: use sqlite:////path/to/file")
-    return _sqlite(parsed)
+    except (ArgumentError, ValueError) as error:
+        shown = url.partition("://")[0] + "://..." if "@" in url else url
+        raise DatabaseUnusable(f"the datastore {shown!r} is not a URL: {_FORMS}") from error
+    kind = parsed.drivername
+    if kind in ("sqlite", "sqlite+pysqlite"):
+        return _sqlite(parsed)
+    if kind in ("postgresql", "postgres", "postgresql+psycopg"):
+        return _postgres(parsed)
+    shown = parsed.render_as_string(hide_password=True)
+    raise DatabaseUnusable(f"the datastore {shown!r} is not supported: {_FORMS}")
 
 
 def _sqlite(url: URL) -> Database:
     from server.storage.sqlite import SQLite
 
     if not url.database or url.database == ":memory:":
-        raise DatabaseUnusable(f"the datastore {str(url)!r} names no file: use sqlite:////path/to/file")
+        raise DatabaseUnusable(f"the datastore {str(url)!r} names no file: {_FORMS}")
     return SQLite(url.database)
+
+
+def _postgres(url: URL) -> Database:
+    try:
+        from server.storage.postgres import Postgres
+    except ImportError as error:
+        raise DatabaseUnusable(f"PostgreSQL's driver cannot be loaded: {error}") from error
+    return Postgres(url)

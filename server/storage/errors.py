@@ -14,6 +14,8 @@
         ├── DatabaseUnusable     not a database, damaged, not ours to open, written by a newer kubeling
         ├── DatabaseLocked       another process holds it
         └── DatabaseUnavailable  the disk is full or fails; the store goes on, later writes may succeed
+            ├── ConnectionLost     the database's server went away, or does not answer
+            └── WriteInDoubt       it went away while committing; nobody can say whether it did
 
 SQLAlchemy's and the driver's errors never leave the package: each database translates its own.
 """
@@ -86,3 +88,11 @@ class DatabaseLocked(DatabaseError):
 
 class DatabaseUnavailable(DatabaseError):
     pass
+
+
+class ConnectionLost(DatabaseUnavailable):
+    pass
+
+
+class WriteInDoubt(DatabaseUnavailable):
+    """The write may have happened: the caller must look before it tries again."""

@@ -25,6 +25,9 @@ class Watcher(Protocol):
     def offer(self, events: Sequence[Event]) -> None:
         """Take committed events, in order. Must not await, and must not change the hub."""
 
+    def lose(self) -> None:
+        """Events were missed: what waits is dropped, and the watch fails when it is next asked."""
+
     def close(self) -> None:
         """End: no more events will come."""
 
@@ -76,7 +79,17 @@ class Hub:
         if not watchers:
             self._watchers.pop(scope, None)
 
+    def restart(self, *, revision: int) -> None:
+        """Go on from a revision to which no events lead: every watch fails, to be begun again."""
+        self.revision = self._opened_at = revision
+        self._histories.clear()
+        for watcher in self._all():
+            watcher.lose()
+
     def close(self) -> None:
         """End every watch."""
-        for watcher in [watcher for watchers in self._watchers.values() for watcher in watchers]:
+        for watcher in self._all():
             watcher.close()
+
+    def _all(self) -> list[Watcher]:
+        return [watcher for watchers in self._watchers.values() for watcher in watchers]

@@ -1,7 +1,8 @@
 """One thread with one connection: how the event loop gets synchronous database work done, one job at a time.
 
-After an error the connection is thrown away and the next job makes a new one, so that a full disk or a lock
-that passes leaves nothing behind.
+After an error the connection is thrown away and the next job makes a new one, so that a full disk, a lock or
+an outage that passes leaves nothing behind. A connection that turns out to be lost before anything was
+committed is replaced at once, and the job done again.
 """
 
 import asyncio
@@ -13,9 +14,10 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from server.storage.database import Database
-from server.storage.errors import DatabaseError, StoreClosed
+from server.storage.errors import ConnectionLost, DatabaseError, StoreClosed
 
 T = TypeVar("T")
+Begin = Callable[[Connection], None]
 
 SWITCH_SECONDS = 5e-5
 """For `sys.setswitchinterval`, the process's to set.
@@ -26,10 +28,17 @@ polls, is never asked, and writes starve.
 """
 
 
+class CommitInDoubt(ConnectionLost):
+    """The connection was lost while committing; `result` is what the work had returned."""
+
+    def __init__(self, text: str, result: object) -> None:
+        super().__init__(text)
+        self.result = result
+
+
 class Lane:
-    def __init__(self, database: Database, *, name: str, begin: Callable[[Connection], None]) -> None:
+    def __init__(self, database: Database, *, name: str) -> None:
         self._database = database
-        self._begin = begin
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: Connection | None = None
         self._closed = False
@@ -42,18 +51,35 @@ class Lane:
         """
         await self._in_thread(self._prepare)
 
-    async def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction, committed when it returns, rolled back when it raises.
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction, committed when it returns, rolled back when it raises.
 
-        A caller that is cancelled does not interrupt it: the transaction still ends one way or the other.
+        `work` may be run twice. A caller that is cancelled does not interrupt it: the transaction still ends
+        one way or the other.
 
         Raises:
+            CommitInDoubt: whether it was committed is not known.
             DatabaseError: nothing was committed.
         """
-        return await self._in_thread(partial(self._run, partial(self._transaction, work)))
+        return await self._in_thread(
+            partial(self._run, partial(self._write, self._database.begin_write, work))
+        )
+
+    async def migrate(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, and no other server migrates meanwhile."""
+        begin = self._database.begin_migration
+        return await self._in_thread(partial(self._run, partial(self._write, begin, work)))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, perhaps twice, in a transaction that sees one state.
+
+        Raises:
+            DatabaseError: it could not be read.
+        """
+        return await self._in_thread(partial(self._run, partial(self._read, work)))
 
     async def direct(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` outside a transaction."""
+        """Run `work` outside a transaction; it may be run twice."""
         return await self._in_thread(partial(self._run, work))
 
     async def close(self) -> None:
@@ -73,6 +99,17 @@ class Lane:
             self._database.prepare()
 
     def _run(self, work: Callable[[Connection], T]) -> T:
+        was_connected = self._connection is not None
+        try:
+            return self._attempt(work)
+        except CommitInDoubt:
+            raise
+        except ConnectionLost:
+            if not was_connected:
+                raise
+        return self._attempt(work)
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
         try:
             with self._database.errors():
                 if self._connection is None:
@@ -82,9 +119,20 @@ class Lane:
             self._disconnect()
             raise
 
-    def _transaction(self, work: Callable[[Connection], T], connection: Connection) -> T:
+    def _write(self, begin: Begin, work: Callable[[Connection], T], connection: Connection) -> T:
+        with connection.begin() as transaction:
+            begin(connection)
+            result = work(connection)
+            try:
+                with self._database.errors():
+                    transaction.commit()
+            except ConnectionLost as error:
+                raise CommitInDoubt(str(error), result) from error
+            return result
+
+    def _read(self, work: Callable[[Connection], T], connection: Connection) -> T:
         with connection.begin():
-            self._begin(connection)
+            self._database.begin_read(connection)
             return work(connection)
 
     def _disconnect(self) -> None:

@@ -9,6 +9,8 @@ class Limits:
     """Writes that wait for the writer; one more is refused with QueueFull."""
     batch: int = 256
     """Writes in one transaction; the rest wait for the next."""
+    doubt_seconds: float = 10
+    """How long is asked what became of a commit when the database went away; then it is WriteInDoubt."""
     watch_queue: int = 4096
     """Events that wait for one watcher; one more ends it with WatchOverflow."""
     recent_events: int = 1024

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Select,
     String,
     and_,
-    bindparam,
     column,
     delete,
     false,
@@ -31,7 +30,7 @@ from sqlalchemy import (
 )
 
 from server.storage.database import Database
-from server.storage.errors import Compacted
+from server.storage.errors import Compacted, DatabaseUnusable
 from server.storage.hub import Scope
 from server.storage.record import Event, EventType, Record
 
@@ -54,8 +53,8 @@ CLUSTER = table(
     column("compacted_revision", BigInteger),
 )
 
-_SET_REVISION = update(CLUSTER).values(revision=bindparam("reached"))
 _READ_CLUSTER = select(CLUSTER.c.identity, CLUSTER.c.revision, CLUSTER.c.compacted_revision)
+_LOCK_CLUSTER = _READ_CLUSTER.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +81,31 @@ def make_cluster(connection: Connection) -> Cluster:
 
 
 def require_cluster(connection: Connection) -> Cluster:
-    cluster = read_cluster(connection)
-    assert cluster is not None, "made when the store was opened"
+    return _found(read_cluster(connection))
+
+
+def _found(cluster: Cluster | None) -> Cluster:
+    if cluster is None:
+        raise DatabaseUnusable("the database has been emptied: restore a backup, or start with a new one")
     return cluster
 
 
-def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> None:
-    """Add the events, of consecutive revisions up to `revision`."""
-    database.insert(connection, REVISIONS.name, [_row(event) for event in events])
-    connection.execute(_SET_REVISION, {"reached": revision})
+def lock_cluster(connection: Connection) -> Cluster:
+    """The cluster's row, which no other writer changes before this transaction has ended."""
+    row = connection.execute(_LOCK_CLUSTER).one_or_none()
+    return _found(Cluster(*row) if row else None)
+
+
+def current_revision(connection: Connection) -> int:
+    """The newest revision; outside a transaction."""
+    revision = require_cluster(connection).revision
+    connection.commit()
+    return revision
+
+
+def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> str:
+    """Add the events, of consecutive revisions up to `revision`; the transaction's name."""
+    return database.append(connection, [_row(event) for event in events], revision=revision)
 
 
 def _row(event: Event) -> tuple[object, ...]:
@@ -221,7 +236,7 @@ def compact(connection: Connection, *, through: int, width: int) -> int:
     A revision supersedes the rows of its key before it, and a tombstone also itself. That the compacted
     revision moves in the same transaction makes an interrupted compaction resume where it stopped.
     """
-    low = require_cluster(connection).compacted
+    low = lock_cluster(connection).compacted
     high = min(low + width, through)
     if high <= low:
         return low

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, Select, String, column, inspect, select, table
 
 import migrations
+from server.storage import log
 from server.storage.errors import DatabaseUnusable
 
 _VERSION: Select[str] = select(column("version_num", String)).select_from(table("alembic_version"))
@@ -26,6 +27,7 @@ def at_head(connection: Connection) -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the schema to head, in the caller's write transaction; nothing when another process just did."""
+    """Bring the schema to head, and make the cluster's row; nothing when another process just did."""
     if not at_head(connection):
         migrations.upgrade(connection)
+    log.make_cluster(connection)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from server.storage.database import Listener, Row
 from server.storage.errors import DatabaseError, DatabaseLocked, DatabaseUnavailable, DatabaseUnusable
 
 BUSY_SECONDS = 5.0
@@ -46,6 +47,8 @@ class SQLite:
     Only one, because SQLite tells nobody of another process's writes: a second server would serve old state.
     """
 
+    shared = False
+
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._lock: int | None = None
@@ -79,13 +82,19 @@ class SQLite:
         connection.commit()
         return connection
 
+    def listen(self) -> Listener:
+        raise NotImplementedError("nobody else writes")
+
+    def begin_migration(self, connection: Connection) -> None:
+        self.begin_write(connection)
+
     def begin_write(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def begin_read(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    def insert(self, connection: Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    def insert(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
         # Some sizes only, so that the driver finds each statement prepared.
         start = 0
         while start < len(rows):
@@ -96,6 +105,18 @@ class SQLite:
                 f"INSERT INTO {table} VALUES {values}", tuple(chain.from_iterable(chunk))
             )
             start += size
+
+    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> str:
+        self.insert(connection, "revisions", rows)
+        connection.exec_driver_sql("UPDATE cluster SET revision = ?", (revision,))
+        return ""
+
+    def was_committed(self, connection: Connection, transaction: str) -> bool | None:
+        raise NotImplementedError("no connection to a file is ever lost")
+
+    def size(self, connection: Connection) -> int:
+        files = (self._path, self._beside("-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def reclaim(self, connection: Connection) -> bool:
         free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()

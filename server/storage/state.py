@@ -77,8 +77,13 @@ class _Resource:
 
 class State:
     def __init__(self, records: Iterable[Record] = (), *, revision: int = 0) -> None:
-        self.revision = revision
         self._resources: dict[str, _Resource] = {}
+        self.replace(records, revision=revision)
+
+    def replace(self, records: Iterable[Record], *, revision: int) -> None:
+        """Hold these objects and no others."""
+        self.revision = revision
+        self._resources = {}
         for record in records:
             self._put(record)
 

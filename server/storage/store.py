@@ -6,6 +6,7 @@ Higher meaning (kinds, validation, selectors, resourceVersion rules of the API) 
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
@@ -15,10 +16,12 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from server.storage import log
-from server.storage.commit import Batch, Create, Delete, Update, commit
+from server.storage.commit import Batch, Committing, Create, Delete, Reload, Update
 from server.storage.compaction import Compaction
 from server.storage.database import Database, database
 from server.storage.errors import Compacted, FutureRevision
+from server.storage.follow import Follower
+from server.storage.freshness import Freshness
 from server.storage.hub import Hub, Scope
 from server.storage.lane import Lane
 from server.storage.limits import DEFAULT_LIMITS, Limits
@@ -43,25 +46,39 @@ class Store:
         opened: "_Opened",
         *,
         database: Database,
-        writing: Lane,
-        reading: Lane,
+        lanes: "Lanes",
         clock: Clock,
         limits: Limits,
     ) -> None:
         cluster = opened.cluster
         self.cluster_id = cluster.identity
+        self.shared = database.shared
+        """Whether other servers write to the database, so that readers must ask for `fresh` state."""
+        self._lanes = lanes
         self._database = database
-        self._writing = writing
-        self._reading = reading
         self._limits = limits
         self._state = State(opened.records, revision=cluster.revision)
         self._hub = Hub(revision=cluster.revision, clock=clock, limits=limits)
-        self._compaction = Compaction(writing, database, clock, compacted=cluster.compacted, limits=limits)
+        self._compaction = Compaction(
+            lanes.writing, database, clock, compacted=cluster.compacted, limits=limits
+        )
         self._compaction.committed(cluster.revision, garbage=opened.garbage)
-        write = partial(commit, database=database, state=self._state)
-        self._writer = Writer(writing, write, self._applied, limits=limits)
+        self._writer = Writer(
+            lanes.writing,
+            Committing(database, self._state, identity=cluster.identity),
+            applied=self._applied,
+            reloaded=self._reloaded,
+            clock=clock,
+            limits=limits,
+            revision=cluster.revision,
+        )
         self._tasks = Tasks("storage")
         self._running = self._tasks.start(self._writer.run(self._tasks), name="writer")
+        self._freshness = Freshness(lanes.asking, self._writer.reach)
+        if self.shared:
+            follower = Follower(database, clock, reach=self._writer.reach, fresh=self._freshness.fresh)
+            self._tasks.start(self._freshness.run(), name="freshness")
+            self._tasks.start(follower.run(), name="follower")
 
     @classmethod
     async def open(cls, url: str, *, clock: Clock, limits: Limits = DEFAULT_LIMITS) -> Self:
@@ -72,13 +89,13 @@ class Store:
                 or written by a newer kubeling.
         """
         chosen = database(url)
-        writing = Lane(chosen, name="storage-writer", begin=chosen.begin_write)
-        reading = Lane(chosen, name="storage-reader", begin=chosen.begin_read)
+        lanes = Lanes.of(chosen)
         try:
-            opened = await _open(chosen, writing=writing, reading=reading)
-            return cls(opened, database=chosen, writing=writing, reading=reading, clock=clock, limits=limits)
+            opened = await _open(chosen, lanes)
+            return cls(opened, database=chosen, lanes=lanes, clock=clock, limits=limits)
         except BaseException:
-            await _disconnect(chosen, writing, reading)
+            await lanes.close()
+            chosen.release()
             raise
 
     @property
@@ -90,6 +107,18 @@ class Store:
     def compacted_revision(self) -> int:
         """The oldest revision whose state can be listed and after which events can be watched."""
         return self._compaction.compacted
+
+    async def fresh(self) -> None:
+        """Wait until reads show all that any server had acknowledged by now: for linearizable reads.
+
+        Needed only while the store is `shared`; otherwise they always do.
+
+        Raises:
+            DatabaseError: the database does not say.
+            StoreClosed: the store has been closed.
+        """
+        if self.shared:
+            await self._freshness.fresh()
 
     def get(self, resource: str, namespace: str, name: str) -> Record | None:
         return self._state.get(Key(resource, namespace, name))
@@ -120,7 +149,7 @@ class Store:
         history = self._hub.history(resource)
         if history.newest <= revision:
             return _chunk(self._state.list(resource, namespace), after=after, limit=limit)
-        return await self._reading.transact(
+        return await self._lanes.reading.read(
             partial(log.list_at, scope=scope, revision=revision, after=after, limit=limit)
         )
 
@@ -185,15 +214,24 @@ class Store:
         self._writer.close()
         await self._running
         await self._compaction.stop()
+        self._freshness.close()
         await self._tasks.stop()
         self._hub.close()
-        await _disconnect(self._database, self._writing, self._reading)
+        await self._lanes.close()
+        self._database.release()
 
     def _applied(self, batch: Batch) -> None:
         self._state.apply(batch.events, revision=batch.revision)
         self._hub.publish(batch.events, revision=batch.revision)
         garbage = any(event.type != "ADDED" for event in batch.events)
+        self._compaction.seen(batch.compacted)
         self._compaction.committed(batch.revision, garbage=garbage)
+
+    def _reloaded(self, found: Reload) -> None:
+        self._state.replace(found.records, revision=found.cluster.revision)
+        self._hub.restart(revision=found.cluster.revision)
+        self._compaction.seen(found.cluster.compacted)
+        self._compaction.committed(found.cluster.revision, garbage=True)
 
     def _check_known(self, revision: int) -> None:
         if revision > self.revision:
@@ -203,29 +241,43 @@ class Store:
 
     async def _read_log(self, scope: Scope, *, after: int, through: int) -> tuple[Sequence[Event], int]:
         read = partial(log.events, scope=scope, after=after, through=through, limit=REPLAY_CHUNK)
-        return await self._reading.transact(read)
+        return await self._lanes.reading.read(read)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The connections of one store."""
+
+    writing: Lane
+    reading: Lane
+    asking: Lane
+    """For short questions that must not wait for the others."""
+
+    @classmethod
+    def of(cls, chosen: Database) -> Self:
+        return cls(*(Lane(chosen, name=f"storage-{name}") for name in ("writer", "reader", "questions")))
+
+    async def close(self) -> None:
+        for lane in (self.writing, self.reading, self.asking):
+            await lane.close()
 
 
 class _Opened:
     """What is read at start-up, in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
-        self.cluster = log.make_cluster(connection)
+        self.cluster = log.require_cluster(connection)
         self.records = log.newest(connection)
         self.garbage = log.has_garbage(connection, live=len(self.records))
 
 
-async def _open(chosen: Database, *, writing: Lane, reading: Lane) -> _Opened:
-    await writing.prepare()
-    if not await reading.transact(at_head):
-        await writing.transact(migrate)
-    return await writing.transact(_Opened)
-
-
-async def _disconnect(chosen: Database, *lanes: Lane) -> None:
-    for lane in lanes:
-        await lane.close()
-    chosen.release()
+async def _open(chosen: Database, lanes: Lanes) -> _Opened:
+    await lanes.writing.prepare()
+    if not await lanes.reading.read(at_head):
+        await lanes.writing.migrate(migrate)
+    if chosen.shared:
+        return await lanes.reading.read(_Opened)
+    return await lanes.writing.write(_Opened)  # which shows whether it can be written at all
 
 
 def _chunk(

@@ -56,14 +56,15 @@ class Watch:
         if self._overflowed or not events:
             return
         if len(self._waiting) + len(events) > self._bound:
-            self._overflow()
+            self.lose()
         else:
             self._waiting.extend(events)
-        self._news.set()
+            self._news.set()
 
-    def _overflow(self) -> None:
+    def lose(self) -> None:
         self._overflowed = True
         self._waiting = []
+        self._news.set()
 
     def close(self) -> None:
         """End the iteration, now or when it is next asked for; may be called more than once."""

@@ -1,7 +1,7 @@
 """An API server over HTTPS, complete but for its control loops, with a client to speak to it; stores."""
 
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from kubeling.objects.clock import Clock, FakeClock, SystemClock
 from server.config import Config, parse
 from server.main import start
 from server.storage import Limits, Store
+from server.tests.private_postgres import Missing, PrivatePostgres, missing, private_postgres
 
 
 @dataclass
@@ -129,10 +130,25 @@ async def api(config: Config, keys: Pki) -> AsyncIterator[ApiServer]:
 OpenStore = Callable[..., Awaitable[Store]]
 
 
-@pytest.fixture(params=["sqlite"])
-def datastore(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL server of this session's own."""
+    try:
+        with private_postgres() as server:
+            yield server
+    except Missing as why:
+        missing(why)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def datastore(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database's URL. The storage suite runs over each kind that is a parameter here."""
-    return f"{request.param}:///{tmp_path}/database"
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/database"
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from kubeling.objects.clock import FakeClock
 from kubeling.objects.meta import Object
 from server.storage import Event, Limits, Store, Watch
 from server.storage.errors import Compacted, KeyExists, KeyNotFound, RevisionConflict, WatchOverflow
+from server.tests.private_postgres import PrivatePostgres
 
 LIMITS = Limits(recent_events=4, watch_queue=6, batch=3)
 
@@ -235,23 +236,39 @@ steps = st.one_of(
 )
 
 
+History = list[tuple[str, tuple[Any, ...]]]
+histories = st.lists(steps, min_size=5, max_size=40)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(steps, min_size=5, max_size=40))
-def test_any_history_looks_as_the_model_says(history: list[tuple[str, tuple[Any, ...]]]) -> None:
-    asyncio.run(_play(history))
-
-
-async def _play(history: list[tuple[str, tuple[Any, ...]]]) -> None:
+@given(histories)
+def test_any_history_looks_as_the_model_says(history: History) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        url = f"sqlite:///{directory}/database"
-        run = Run(url, await Store.open(url, clock=FakeClock(), limits=LIMITS))
-        try:
-            for step, drawn in history:
-                await getattr(run, step)(*drawn)
-                run.check_current()
-            for number in (0, 1):
-                await run.follow(number)
-        finally:
-            for follower in run.followers:
-                follower.rest()
-            await run.store.close()
+        asyncio.run(_play(history, f"sqlite:///{directory}/database"))
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(history=histories)
+def test_any_history_looks_as_the_model_says_on_postgresql(
+    postgres: PrivatePostgres, history: History
+) -> None:
+    with postgres.database() as url:
+        asyncio.run(_play(history, url))
+
+
+async def _play(history: History, url: str) -> None:
+    run = Run(url, await Store.open(url, clock=FakeClock(), limits=LIMITS))
+    try:
+        for step, drawn in history:
+            await getattr(run, step)(*drawn)
+            run.check_current()
+        for number in (0, 1):
+            await run.follow(number)
+    finally:
+        for follower in run.followers:
+            follower.rest()
+        await run.store.close()

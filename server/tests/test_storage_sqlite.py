@@ -28,6 +28,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "database"
 
 
+@pytest.fixture
+def datastore(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
 def pod(name: str, *, size: int = 0) -> Object:
     return {"metadata": {"name": name, "uid": f"uid-{name}"}, "value": "x" * size}
 
@@ -113,8 +118,8 @@ async def test_a_place_that_cannot_be_written_is_named(place: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://me:secret@db/kubeling", r"postgresql://me:\*\*\*@db/kubeling' is not supported"),
-        ("kubeling.db", "is not a URL such as"),
+        ("mysql://me:secret@db/kubeling", r"mysql://me:\*\*\*@db/kubeling' is not supported"),
+        ("kubeling.db", "is not a URL: use"),
         ("sqlite://", "names no file"),
     ],
 )

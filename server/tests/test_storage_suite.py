@@ -63,7 +63,7 @@ async def read_all(watch: Watch, *, until: int) -> list[Event]:
 
 
 def rows(datastore: str) -> int:
-    engine = create_engine(datastore)
+    engine = create_engine(datastore.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         count: int = connection.execute(text("SELECT count(*) FROM revisions")).scalar_one()
     engine.dispose()

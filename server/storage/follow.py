@@ -1,0 +1,92 @@
+"""Following other servers' commits while this one has nothing to write: by announcements, without polling.
+
+When the listening connection is lost a new one is made, and what may have been missed is asked for. Not here:
+reading the rows, which the writer does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from kubeling.objects.clock import Clock
+from server.storage.database import Database, Listener
+from server.storage.errors import DatabaseError
+
+logger = logging.getLogger(__name__)
+
+FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
+"""Seconds between two attempts to connect."""
+
+
+class Follower:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        reach: Callable[[int], Awaitable[None]],
+        fresh: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`reach` catches up to a revision, `fresh` to whatever there is."""
+        self._database = database
+        self._clock = clock
+        self._reach = reach
+        self._fresh = fresh
+        self._delay = FIRST_DELAY
+        self._away = False
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            try:
+                await self._connected()
+            except DatabaseError as error:
+                self._lost(error)
+            await self._clock.sleep(self._delay)
+            self._delay = min(self._delay * 2, LONGEST_DELAY)
+
+    async def _connected(self) -> None:
+        listener = await self._listen()
+        try:
+            await self._fresh()
+            self._back()
+            await self._follow(listener)
+        finally:
+            listener.close()
+
+    async def _listen(self) -> Listener:
+        making = asyncio.get_running_loop().run_in_executor(None, self._database.listen)
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_close_unused)
+            raise
+
+    async def _follow(self, listener: Listener) -> None:
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        descriptor = listener.fileno()
+        loop.add_reader(descriptor, readable.set)
+        try:
+            while True:
+                readable.clear()
+                announced = listener.received()
+                if announced:
+                    await self._reach(max(announced))
+                await readable.wait()
+        finally:
+            loop.remove_reader(descriptor)
+
+    def _lost(self, error: DatabaseError) -> None:
+        if not self._away:
+            logger.error("until the database is back, reads and writes are refused: %s", error)
+        self._away = True
+
+    def _back(self) -> None:
+        if self._away:
+            logger.info("the database is back")
+        self._away, self._delay = False, FIRST_DELAY
+
+
+def _close_unused(making: asyncio.Future[Listener]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        making.result().close()
