@@ -108,7 +108,7 @@ async def _committed(env: Environment, scope: Scope, namespace: str, name: str, 
     if scope.context.dry_run:
         return unstored(kind, obj)
     with translated(kind, name):
-        return await env.store.create(kind.stored_in, namespace, name, obj)
+        return await env.add(kind, namespace, name, obj)
 
 
 def _already_exists(kind: Kind, taken: Record) -> errors.AlreadyExists:

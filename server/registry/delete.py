@@ -38,7 +38,7 @@ async def delete(
 ) -> DeleteResult:
     _check_options(options)
     for _ in range(ATTEMPTS):
-        record = env.find(kind, namespace, name)
+        record = await env.find(kind, namespace, name)
         _check_preconditions(kind, record, options)
         scope = env.scope(context, kind)
         asked = attributes(
@@ -150,9 +150,7 @@ async def _removed(env: Environment, scope: Scope, record: Record, final: Object
     if scope.context.dry_run:
         return unstored(scope.kind, final or record.obj)
     with translated(scope.kind, record.name):
-        removed = await env.store.delete(
-            record.resource, record.namespace, record.name, expected=record.revision, obj=final
-        )
+        removed = await env.drop(scope.kind, record, final)
     await scope.kind.strategy.release(scope, record.obj)
     return removed
 
@@ -161,9 +159,7 @@ async def _marked(env: Environment, scope: Scope, record: Record, obj: Object) -
     if scope.context.dry_run:
         return unstored(scope.kind, obj)
     with translated(scope.kind, record.name):
-        return await env.store.update(
-            record.resource, record.namespace, record.name, obj, expected=record.revision
-        )
+        return await env.replace(scope.kind, record, obj)
 
 
 def _answer(kind: Kind, record: Record, *, removed: bool) -> DeleteResult:

@@ -1,5 +1,6 @@
 """What the operations share: the store, the clock, admission, the settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -10,7 +11,7 @@ from kubeling.objects.errors import not_found
 from kubeling.objects.meta import Object
 from server.registry.admission import Admission, Attributes
 from server.registry.context import RequestContext
-from server.registry.kind import Kind
+from server.registry.kind import Kind, StoredForm
 from server.registry.settings import Settings
 from server.registry.strategy import Scope
 from server.storage import Record, Store
@@ -26,15 +27,58 @@ class Environment:
     def scope(self, context: RequestContext, kind: Kind) -> Scope:
         return Scope(context, kind, self.clock.now(), self.store, self.settings)
 
-    def find(self, kind: Kind, namespace: str, name: str) -> Record:
+    async def find(self, kind: Kind, namespace: str, name: str) -> Record:
         """
         Raises:
             NotFound: there is none of that name.
+            ApiError: it cannot be converted.
         """
         record = self.store.get(kind.stored_in, namespace, name)
         if record is None:
             raise not_found(kind.resource, name)
-        return record
+        return record if kind.form is None else await self._converted(kind.form, record)
+
+    async def seen(self, kind: Kind, records: Sequence[Record]) -> Sequence[Record]:
+        """Stored records as the kind's operations see them.
+
+        Raises:
+            ApiError: they cannot be converted.
+        """
+        if kind.form is None:
+            return records
+        found = [kind.form.seen(record) for record in records]
+        if None in found:
+            missing = [record for record, seen in zip(records, found, strict=True) if seen is None]
+            await kind.form.convert(missing)
+            found = [kind.form.seen(record) for record in records]
+        return [record for record in found if record is not None]
+
+    async def add(self, kind: Kind, namespace: str, name: str, obj: Object) -> Record:
+        """Store a new object. Raises what storage raises, as do the other two."""
+        if kind.form is None:
+            return await self.store.create(kind.stored_in, namespace, name, obj)
+        record = await self.store.create(kind.stored_in, namespace, name, await kind.form.stored(obj))
+        return await self._converted(kind.form, record)
+
+    async def replace(self, kind: Kind, record: Record, obj: Object) -> Record:
+        """Store a new state of the object that the record is the current one of."""
+        stored = obj if kind.form is None else await kind.form.stored(obj)
+        written = await self.store.update(*record.key, stored, expected=record.revision)
+        return written if kind.form is None else await self._converted(kind.form, written)
+
+    async def drop(self, kind: Kind, record: Record, final: Object | None) -> Record:
+        """Remove the object that the record is the current one of; `final` is its last state, if it has one
+        of its own."""
+        stored = final if kind.form is None or final is None else await kind.form.stored(final)
+        removed = await self.store.delete(*record.key, expected=record.revision, obj=stored)
+        return removed if kind.form is None else await self._converted(kind.form, removed)
+
+    async def _converted(self, form: StoredForm, record: Record) -> Record:
+        found = form.seen(record)
+        if found is None:
+            await form.convert([record])
+            found = form.seen(record)
+        return found or record
 
 
 def attributes(

@@ -4,14 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kubeling.objects.errors import GroupResource
 from server.schema.nodes import Struct
 from server.schema.types import struct_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubeling.objects.meta import Object
     from server.registry.strategy import Strategy
+    from server.storage import Record
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -27,9 +31,34 @@ class Subresource:
     version: str = ""
 
 
+class StoredForm(Protocol):
+    """How objects are stored, where that is not how the registry's operations see them.
+
+    A custom resource is a kind of its own in each served version; its objects are stored in one version, and
+    what is stored may be older than the schema. A failed conversion is an ApiError.
+    """
+
+    @property
+    def version(self) -> str:
+        """The version that objects are written in."""
+        ...
+
+    def seen(self, record: "Record") -> "Record | None":
+        """What the operations see of a stored record, of what is at hand; None when it must be converted."""
+        ...
+
+    async def convert(self, records: "Sequence[Record]") -> None:
+        """See to it that `seen` has an answer for each of the records."""
+        ...
+
+    async def stored(self, obj: "Object") -> "Object":
+        """An object of the operations as it is to be stored. May change it in place."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """One resource of one API group. Compared by identity; found through `index`."""
+    """One resource of one API group. Compared by identity; found through `kinds`."""
 
     group: str
     kind: str
@@ -52,6 +81,10 @@ class Kind:
     """The kind of a list of the objects, when it is not the kind and "List"."""
     types: Callable[[str], Struct | None] | None = None
     """The type of the objects by version, for kinds that the definitions do not have: custom resources."""
+    form: StoredForm | None = None
+    """How objects are stored; None when as they are."""
+    deprecations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Served versions that are deprecated, with the text that a client is warned with."""
 
     @cached_property
     def resource(self) -> GroupResource:

@@ -4,10 +4,12 @@ Whoever keeps something that was made from the kinds, such as a discovery docume
 and makes it anew when that has moved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from server.registry.index import BUILT_IN
 from server.registry.kind import Kind
+
+Listener = Callable[[Sequence[Kind]], None]
 
 
 class Kinds:
@@ -15,6 +17,7 @@ class Kinds:
         self.generation = 0
         """Counts the changes."""
         self._all = tuple(kinds)
+        self._listeners: list[Listener] = []
         self._index()
 
     def lookup(self, group: str, version: str, plural: str) -> Kind | None:
@@ -33,18 +36,29 @@ class Kinds:
         """Every kind, in the order of discovery: core first, then group by group."""
         return self._all
 
-    def add(self, kind: Kind) -> None:
-        """Serve a kind, in the place of the one that had the same group and plural, if any."""
-        self._change([*(each for each in self._all if each.resource != kind.resource), kind])
+    def add(self, *kinds: Kind) -> None:
+        """Serve kinds, in the place of those that had the same group and plural, if any.
 
-    def remove(self, kind: Kind) -> None:
-        """Serve a kind no longer; nothing happens when it is not served."""
-        self._change([each for each in self._all if each is not kind])
+        A custom resource is a kind of its own in each of its versions, the preferred one first.
+        """
+        replaced = {kind.resource for kind in kinds}
+        self._change([*(each for each in self._all if each.resource not in replaced), *kinds])
+
+    def remove(self, *kinds: Kind) -> None:
+        """Serve kinds no longer; nothing happens to those that are not served."""
+        self._change([each for each in self._all if each not in kinds])
+
+    def on_removal(self, listener: "Listener") -> None:
+        """Have the listener called with the kinds that are served no longer, or anew as other kinds."""
+        self._listeners.append(listener)
 
     def _change(self, kinds: Iterable[Kind]) -> None:
-        self._all = tuple(kinds)
+        before, self._all = self._all, tuple(kinds)
         self.generation += 1
         self._index()
+        if gone := [each for each in before if each not in self._all]:
+            for listener in self._listeners:
+                listener(gone)
 
     def _index(self) -> None:
         served = [(kind, version) for kind in self._all for version in kind.versions]

@@ -30,7 +30,7 @@ async def list_records(env: Environment, kind: Kind, namespace: str, options: Li
     if exact is not None:
         with history_translated():
             return await _chunk(env, kind, namespace, options, matches, revision=exact, after=None)
-    return _current(env, kind, namespace, options, matches)
+    return await _current(env, kind, namespace, options, matches)
 
 
 def _check(options: ListOptions) -> None:
@@ -83,7 +83,7 @@ def _exact_revision(env: Environment, options: ListOptions) -> int | None:
     return None
 
 
-def _current(
+async def _current(
     env: Environment, kind: Kind, namespace: str, options: ListOptions, matches: Matches | None
 ) -> ListResult:
     revision = env.store.revision
@@ -95,10 +95,10 @@ def _current(
     else:
         found = env.store.list(kind.stored_in, namespace or None)
     if matches is not None:
-        found = [record for record in found if matches(record)]
+        found = [record for record in await env.seen(kind, found) if matches(record)]
     if not options.limit or len(found) <= options.limit:
-        return ListResult(found, revision)
-    chunk = found[: options.limit]
+        return ListResult(await env.seen(kind, found), revision)
+    chunk = await env.seen(kind, found[: options.limit])
     token = continuation.encode(revision, _place(chunk[-1]))
     remaining = len(found) - len(chunk) if matches is None else None
     return ListResult(chunk, revision, token, remaining)
@@ -133,6 +133,7 @@ async def _chunk(
         found, remaining = await env.store.list_at(
             kind.stored_in, namespace or None, revision=revision, after=after, limit=options.limit
         )
+        found = await env.seen(kind, found)
         for position, record in enumerate(found):
             if matches is None or matches(record):
                 chosen.append(record)

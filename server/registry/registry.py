@@ -61,7 +61,7 @@ class Registry:
         Raises:
             NotFound: there is none of that name.
         """
-        record = self._env.find(kind, namespace, name)
+        record = await self._env.find(kind, namespace, name)
         return scale_of(kind, record) if subresource == "scale" else record
 
     async def list(self, kind: Kind, namespace: str, options: ListOptions = LIST_ALL) -> ListResult:

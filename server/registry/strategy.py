@@ -45,9 +45,9 @@ Action = Callable[["Environment", RequestContext, Kind, str, str, Object], Await
 class Strategy:
     actions: ClassVar[Mapping[str, Action]] = {}
     """Subresources that are created rather than read and written: pods/binding, pods/eviction."""
-    selectable: ClassVar[tuple[str, ...]] = ()
+    selectable: tuple[str, ...] = ()
     """Fields for field selectors, beside metadata.name and metadata.namespace."""
-    columns: ClassVar[Sequence[Column]] = NAME_AND_CREATED
+    columns: Sequence[Column] = NAME_AND_CREATED
     has_generation: ClassVar[bool] = False
     """metadata.generation counts the changes of everything but metadata and status."""
     create_on_update: ClassVar[bool] = False

@@ -85,7 +85,7 @@ async def write(
         Conflict: all attempts lost, or what is wanted names another resourceVersion or uid.
     """
     for _ in range(attempts):
-        record = env.find(kind, namespace, name)
+        record = await env.find(kind, namespace, name)
         scope = env.scope(context, kind)
         try:
             return await _attempt(env, scope, record, wanted(record), version, subresource)
@@ -180,11 +180,10 @@ async def _committed(env: Environment, scope: Scope, record: Record, obj: Object
     kind = scope.kind
     if scope.context.dry_run:
         return unstored(kind, obj)
-    place = (record.resource, record.namespace, record.name)
     with translated(kind, record.name):
         if not is_done(kind, obj):
-            return await env.store.update(*place, obj, expected=record.revision)
-        removed = await env.store.delete(*place, expected=record.revision, obj=obj)
+            return await env.replace(kind, record, obj)
+        removed = await env.drop(kind, record, obj)
     await kind.strategy.release(scope, obj)
     return removed
 

@@ -61,7 +61,7 @@ class WatchStream:
         """
         while not self._closed:
             with history_translated():
-                batch = self._begin() if self._watch is None else await self._next(self._watch)
+                batch = await (self._begin() if self._watch is None else self._next(self._watch))
             if batch:
                 return batch
         raise StopAsyncIteration
@@ -71,7 +71,7 @@ class WatchStream:
         if self._watch is not None:
             self._watch.close()
 
-    def _begin(self) -> list[WatchEvent]:
+    async def _begin(self) -> list[WatchEvent]:
         store, initial = self._env.store, _wants_initial_events(self._options)
         since = store.revision if initial or not self._since else self._since
         if initial and self._since > store.revision:
@@ -79,7 +79,7 @@ class WatchStream:
         self._watch = store.watch(self._kind.stored_in, namespace=self._namespace, since=since)
         if not initial:
             return []
-        found = store.list(self._kind.stored_in, self._namespace)
+        found = await self._env.seen(self._kind, store.list(self._kind.stored_in, self._namespace))
         events = [WatchEvent("ADDED", record) for record in found if self._selected(record)]
         if self._options.send_initial_events and self._options.bookmarks:
             events.append(self._bookmark(since, initial_events_end=True))
@@ -95,7 +95,17 @@ class WatchStream:
         except StopAsyncIteration:
             self._closed = True
             return []
-        return self._seen(batch)
+        return self._seen(batch if self._kind.form is None else await self._converted(batch))
+
+    async def _converted(self, batch: Sequence[Event]) -> list[Event]:
+        """The events as the kind sees their objects."""
+        previous = [event.previous for event in batch if event.previous is not None]
+        records = await self._env.seen(self._kind, [event.record for event in batch])
+        before = iter(await self._env.seen(self._kind, previous))
+        return [
+            Event(event.type, record, next(before) if event.previous is not None else None)
+            for event, record in zip(batch, records, strict=True)
+        ]
 
     def _next_bookmark(self) -> float | None:
         """Once a period, and shortly before the end, so that the client resumes from as late as possible."""
