@@ -16,6 +16,7 @@ from server.registry.create import act, create
 from server.registry.decoding import decoded
 from server.registry.delete import delete, delete_collection
 from server.registry.environment import Environment, unstored
+from server.registry.freshness import caught_up
 from server.registry.kind import Kind
 from server.registry.kinds import Kinds
 from server.registry.listing import list_records
@@ -47,6 +48,7 @@ class Registry:
     ) -> None:
         """`reviews` answers create-only kinds by resource; the others of them are not served."""
         self._env = Environment(store, clock, admission, settings or Settings())
+        self._store = store
         self._reviews = reviews or {}
         self.kinds = Kinds()
         """Every kind that is served."""
@@ -61,6 +63,8 @@ class Registry:
         Raises:
             NotFound: there is none of that name.
         """
+        if self._store.shared:
+            await caught_up(self._store)
         record = await self._env.find(kind, namespace, name)
         return scale_of(kind, record) if subresource == "scale" else record
 
@@ -71,6 +75,8 @@ class Registry:
             BadRequest: a selector names a field that the kind does not offer, or the options contradict.
             Expired: the continue token's revision has been compacted.
         """
+        if self._store.shared:
+            await caught_up(self._store, options.resource_version)
         return await list_records(self._env, kind, namespace, options)
 
     def watch(self, kind: Kind, namespace: str, options: WatchOptions = WATCH_ALL) -> WatchStream:
@@ -93,6 +99,7 @@ class Registry:
 
         The record of a subresource, and of a review, holds the answer (a Status, a Scale, ...).
         """
+        await caught_up(self._store)
         if subresource:
             return await act(self._env, context, kind, namespace, name, obj, subresource)
         version = version or kind.versions[0]
@@ -123,6 +130,7 @@ class Registry:
         subresource: str = "",
     ) -> UpdateResult:
         """Replace the object, or one subresource of it. A resourceVersion in `obj` must be current."""
+        await caught_up(self._store)
         if subresource == "scale":
             return await update_scale(self._env, context, kind, namespace, name, obj)
         version = version or kind.versions[0]
@@ -142,6 +150,7 @@ class Registry:
         subresource: str = "",
     ) -> UpdateResult:
         """Apply a patch to the current object in the served version, then update; races are tried again."""
+        await caught_up(self._store)
         if subresource == "scale":
             return await patch_scale(self._env, context, kind, namespace, name, patch)
         version = version or kind.versions[0]
@@ -158,6 +167,7 @@ class Registry:
         options: DeleteOptions = DELETE_DEFAULT,
     ) -> DeleteResult:
         """Ask for deletion: at once, after the grace period, or when the finalizers are gone."""
+        await caught_up(self._store)
         return await delete(self._env, context, kind, namespace, name, options)
 
     async def delete_collection(
@@ -169,6 +179,7 @@ class Registry:
         options: DeleteOptions = DELETE_DEFAULT,
     ) -> ListResult:
         """Delete what is selected; gives back the objects as they were found."""
+        await caught_up(self._store)
         return await delete_collection(self._env, context, kind, namespace, list_options, options)
 
     def encode(self, record: Record, kind: Kind, version: str = "", *, subresource: str = "") -> bytes:

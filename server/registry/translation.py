@@ -23,10 +23,8 @@ def translated(kind: Kind, name: str) -> Iterator[None]:
     except storage_errors.QueueFull as error:
         details = {"retryAfterSeconds": 1}
         raise errors.TooManyRequests("Too many requests, please try again later.", details=details) from error
-    except storage_errors.StoreClosed as error:
-        raise errors.ServiceUnavailable("the server is shutting down") from error
-    except storage_errors.DatabaseError as error:
-        raise errors.InternalError(f"Internal error occurred: {error}") from error
+    except (storage_errors.StoreClosed, storage_errors.DatabaseError) as error:
+        raise _of_database(error) from error
 
 
 @contextmanager
@@ -41,10 +39,21 @@ def history_translated() -> Iterator[None]:
         raise too_large(error) from error
     except storage_errors.WatchOverflow as error:
         raise errors.expired(str(error)) from error
-    except storage_errors.StoreClosed as error:
-        raise errors.ServiceUnavailable("the server is shutting down") from error
-    except storage_errors.DatabaseError as error:
-        raise errors.InternalError(f"Internal error occurred: {error}") from error
+    except (storage_errors.StoreClosed, storage_errors.DatabaseError) as error:
+        raise _of_database(error) from error
+
+
+def _of_database(error: storage_errors.StorageError) -> errors.ApiError:
+    """What may pass is answered so that clients try again; a write that may have happened is not."""
+    if isinstance(error, storage_errors.StoreClosed):
+        return errors.ServiceUnavailable("the server is shutting down")
+    if isinstance(error, storage_errors.WriteInDoubt):
+        return errors.Timeout(f"the outcome of the write is unknown: {error}")
+    if isinstance(error, storage_errors.DatabaseUnavailable | storage_errors.DatabaseLocked):
+        details: Object = {"retryAfterSeconds": 1}
+        text = f"the server is currently unable to handle the request: {error}"
+        return errors.ServiceUnavailable(text, details=details)
+    return errors.InternalError(f"Internal error occurred: {error}")
 
 
 def too_large(error: storage_errors.FutureRevision) -> errors.Timeout:

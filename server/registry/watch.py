@@ -13,6 +13,7 @@ import orjson
 from kubeling.objects import errors
 from server.registry.causes import forbidden
 from server.registry.environment import Environment
+from server.registry.freshness import caught_up
 from server.registry.kind import Kind
 from server.registry.listing import revision_of
 from server.registry.options import WatchOptions
@@ -73,6 +74,7 @@ class WatchStream:
 
     async def _begin(self) -> list[WatchEvent]:
         store, initial = self._env.store, _wants_initial_events(self._options)
+        await caught_up(store, self._options.resource_version)
         since = store.revision if initial or not self._since else self._since
         if initial and self._since > store.revision:
             since = self._since
