@@ -8,8 +8,7 @@ import typer
 
 from kubeling.cli import console
 from kubeling.cli.options import HomeOption
-from kubeling.cluster import leftovers, lock, settings, stop
-from kubeling.cluster.decide import database_file
+from kubeling.cluster import datastore, leftovers, lock, settings, stop
 from kubeling.cluster.errors import ClusterError, HomeError
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.keys import Pki
@@ -40,10 +39,11 @@ def clean(
         with console.working(f"Removing {place.root}"):
             _remove_all(place)
     console.note(f"Removed {place.root}.")
-    database = database_file(kept.datastore)
-    if database.exists():  # not in the home: somebody chose its place
+    file = datastore.sqlite_file(kept.datastore)
+    if file is None or file.exists():  # not in the home: somebody chose its place
+        place_of_objects = file or datastore.shown(kept.datastore)
         console.note(
-            f"The objects are still in {database}: remove it, or start with it again by --datastore."
+            f"The objects are still in {place_of_objects}: remove it, or start with it again by --datastore."
         )
 
 

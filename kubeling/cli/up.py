@@ -47,7 +47,8 @@ DatastoreOption = Annotated[
     typer.Option(
         metavar="URL",
         show_default="a SQLite file in the home",
-        help="Where objects are kept. Kept for later starts.",
+        help="Where objects are kept: sqlite:////FILE or postgresql://USER@HOST/DATABASE. Kept for later"
+        " starts.",
     ),
 ]
 CriEndpointOption = Annotated[

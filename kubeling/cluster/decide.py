@@ -6,9 +6,8 @@ Not here: whether a wish can be fulfilled later, when the processes run.
 import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote, unquote
 
-from kubeling.cluster import machine, podcidr, ports, settings
+from kubeling.cluster import datastore, machine, podcidr, ports, settings
 from kubeling.cluster.errors import PortBusy, UsageError
 from kubeling.cluster.home import Home, states_directory
 from kubeling.cluster.settings import Settings
@@ -39,7 +38,7 @@ def decide(home: Home, wishes: Wishes) -> Settings:
         base,
         port=port,
         kubelet_port=_kubelet_port(base.kubelet_port, port),
-        datastore=_datastore(wishes.datastore) or base.datastore,
+        datastore=datastore.wished(wishes.datastore) or base.datastore,
         cri_endpoint=_cri_endpoint(wishes, base),
         node=wishes.node,
         user_kubeconfig=str(wishes.user_kubeconfig or base.user_kubeconfig),
@@ -54,7 +53,7 @@ def _first(home: Home) -> Settings:
         kubelet_port=KUBELET_PORT,
         pod_cidr=podcidr.choose(taken),
         service_cidr=SERVICE_CIDR,
-        datastore=_sqlite_url(home.database),
+        datastore=datastore.sqlite(home.database),
     )
 
 
@@ -74,36 +73,6 @@ def _kubelet_port(preferred: int, api_port: int) -> int:
     if preferred != api_port and ports.is_free(preferred):
         return preferred
     return ports.find_free(avoid={api_port})
-
-
-def database_file(datastore: str) -> Path:
-    """The file that a SQLite URL names."""
-    return Path(unquote(datastore.removeprefix(_SQLITE)))
-
-
-def _sqlite_url(file: Path) -> str:
-    return f"{_SQLITE}{quote(str(file))}"
-
-
-_SQLITE = "sqlite:///"
-
-
-def _datastore(wish: str | None) -> str:
-    """The URL with an absolute path: the server runs elsewhere."""
-    if not wish:
-        return ""
-    hint = "give a SQLite URL such as sqlite:////srv/cluster.db, or leave --datastore out"
-    if not wish.startswith(_SQLITE):
-        raise UsageError(f"datastore {_without_password(wish)!r} is not supported yet", hint=hint)
-    file = database_file(wish)
-    if "?" in wish or not file.name or file.is_dir():
-        raise UsageError(f"datastore {wish!r} does not name a file", hint=hint)
-    return _sqlite_url(file.expanduser().absolute())
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return scheme + separator + rest.rpartition("@")[2]
 
 
 def _cri_endpoint(wishes: Wishes, base: Settings) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from kubeling.cluster import datastore
 from kubeling.cluster.apiclient import ApiClient, node_obstacle
 from kubeling.cluster.errors import ApiFailed
 from kubeling.cluster.home import Home
@@ -76,7 +77,7 @@ def collect(home: Home, settings: Settings, state: RunState) -> ClusterReport:
         kubeconfig=settings.user_kubeconfig,
         pod_cidr=settings.pod_cidr,
         service_cidr=settings.service_cidr,
-        datastore=settings.datastore,
+        datastore=datastore.shown(settings.datastore),
         processes=_processes(home, state),
         nodes=nodes,
     )

@@ -290,7 +290,7 @@ def test_a_malformed_kubeconfig_stops_up_before_anything_runs(kubeling: Command)
         (["up", "--port", "70000"], "--port"),
         (["image", "load", "/nonexistent.tar"], "/nonexistent.tar"),
         (["logs", "scheduler"], "scheduler"),
-        (["up", "--no-node", "--port", "0", "--datastore", "mysql://x"], "not supported yet"),
+        (["up", "--no-node", "--port", "0", "--datastore", "mysql://x"], "is not supported"),
         (["up", "--no-node", "--port", "0", "--cri-endpoint", "/nonexistent.sock"], "no container runtime"),
     ],
 )

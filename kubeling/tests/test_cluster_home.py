@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeling.cluster import configuration, decide, home, podcidr, ports, settings
+from kubeling.cluster import configuration, datastore, decide, home, podcidr, ports, settings
 from kubeling.cluster.decide import Wishes
 from kubeling.cluster.errors import ClusterError, HomeError, PortBusy, UsageError
 from kubeling.cluster.home import Home
@@ -136,7 +136,7 @@ def test_a_relative_datastore_lies_where_the_user_is(place: Home, tmp_path: Path
 def test_every_home_has_its_database_inside_whatever_its_name(tmp_path: Path) -> None:
     place = home.locate(tmp_path / "100%41 #1 or 2? å")
     place.create()
-    assert decide.database_file(decided(place, Wishes(port=0)).datastore) == place.database
+    assert datastore.sqlite_file(decided(place, Wishes(port=0)).datastore) == place.database
 
 
 @pytest.mark.parametrize("rest", ["", "/", "/tmp", "/srv/x.db?mode=ro"])
@@ -147,9 +147,23 @@ def test_a_datastore_has_to_name_a_file(place: Home, rest: str) -> None:
 
 def test_another_datastore_is_refused_without_showing_its_password(place: Home) -> None:
     with pytest.raises(UsageError) as caught:
-        decide.decide(place, Wishes(port=0, datastore="postgresql://me:secret@db/x"))
+        decide.decide(place, Wishes(port=0, datastore="mysql://me:secret@db/x?password=secret"))
     assert "secret" not in caught.value.message
-    assert "SQLite" in caught.value.hint
+    assert "sqlite:////" in caught.value.hint
+
+
+def test_a_postgresql_datastore_is_kept_as_it_is(place: Home) -> None:
+    url = "postgresql://me:secret@db:5433/objects?sslmode=require"
+    assert decided(place, Wishes(port=0, datastore=url)).datastore == url
+    assert decided(place, Wishes()).datastore == url
+    assert datastore.shown(url) == "postgresql://me@db:5433/objects?sslmode=require"
+    assert datastore.sqlite_file(url) is None
+
+
+@pytest.mark.parametrize("url", ["postgresql://me@db", "postgresql:///", "postgresql://db:port/x"])
+def test_a_postgresql_datastore_has_to_name_a_database(place: Home, url: str) -> None:
+    with pytest.raises(UsageError, match="datastore 'postgresql://"):
+        decide.decide(place, Wishes(port=0, datastore=url))
 
 
 def test_a_cri_endpoint_has_to_be_a_socket(place: Home, tmp_path: Path) -> None:
