@@ -93,7 +93,7 @@ async def test_mistakes_in_the_spec(registry: Registry) -> None:
     twice = [{"name": "c", "image": "i"}] * 2
     assert await causes(registry, containers=twice) == ['spec.containers[1].name: Duplicate value: "c"']
     assert await causes(registry, restartPolicy="Sometimes") == [
-        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'
+        'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'
     ]
     volumes = [{"name": "v", "secret": {}}]
     assert await causes(registry, volumes=volumes) == ["spec.volumes[0].secret.secretName: Required value"]

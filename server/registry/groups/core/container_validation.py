@@ -1,133 +1,250 @@
-"""Validation of containers: names, images, ports, mounts, policies."""
+"""Validation of containers: names, images, ports, policies, and how the three lists differ."""
 
 from collections.abc import Set
+from dataclasses import dataclass
 
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import label_errors
 from server.registry.causes import (
+    choice,
     duplicate,
     forbidden,
     in_range,
     invalid,
     invalids,
     not_found,
-    one_of,
+    not_supported,
     required,
+    too_many,
+    unsupported,
 )
 from server.registry.groups.core.env_validation import env_causes, env_from_causes
+from server.registry.groups.core.mount_validation import mount_causes
 from server.registry.groups.core.port_names import port_name_errors
 from server.registry.groups.core.probe_validation import lifecycle_causes, probe_causes
 from server.registry.groups.core.resource_validation import resource_causes
+from server.registry.groups.core.security_validation import container_security_causes
+from server.registry.groups.core.volume_validation import Volumes
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
+_MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_MOST_RULES, _MOST_EXIT_CODES = 20, 255
+_IN_EPHEMERAL = frozenset(
+    (
+        *("name", "image", "command", "args", "workingDir", "envFrom", "env", "stdin", "stdinOnce", "tty"),
+        *("volumeMounts", "volumeDevices", "terminationMessagePath", "terminationMessagePolicy"),
+        *("imagePullPolicy", "securityContext", "targetContainerName"),
+    )
+)
 
 
-def list_causes(field: str, spec: Object, volumes: Set[str]) -> list[Cause]:
-    """All containers of a pod spec: at least one, names unique over init containers and containers."""
+@dataclass(frozen=True, slots=True)
+class PodContext:
+    """What containers must agree with in their pod."""
+
+    volumes: Volumes
+    claims: Set[str]
+    host_users: bool
+    restart_policy: str
+    grace: int
+    """Seconds."""
+    os: str
+    is_pod: bool
+    """False in templates, where some rules wait for the pod."""
+
+
+def list_causes(field: str, spec: Object, context: PodContext) -> list[Cause]:
+    """All containers of a pod spec: at least one, names unique over all lists."""
     containers = spec.get("containers") or []
-    host_network = bool(spec.get("hostNetwork"))
-    causes = [] if containers else [required(f"{field}.containers")]
     names: set[str] = set()
+    causes = [] if containers else [required(f"{field}.containers")]
     for position, each in enumerate(containers):
         where = f"{field}.containers[{position}]"
-        causes += _name_causes(where, each, names)
-        causes += _container_causes(where, each, volumes, host_network=host_network)
-        causes += _probe_causes(where, each)
+        causes += _container_causes(where, each, context) + _unique(where, each, names)
+        causes += _lifecycle_causes(where, each, context)
+        causes += _restart_causes(where, each)
+    causes += _host_port_causes(f"{field}.containers", containers)
     for position, each in enumerate(spec.get("initContainers") or ()):
         where = f"{field}.initContainers[{position}]"
-        causes += _name_causes(where, each, names)
-        causes += _container_causes(where, each, volumes, host_network=host_network)
-        causes += _init_causes(where, each)
-    return causes + _host_port_causes(field, containers)
-
-
-def ephemeral_causes(field: str, spec: Object) -> list[Cause]:
-    """Ephemeral containers come later, through their subresource."""
-    if not spec.get("ephemeralContainers"):
-        return []
-    return [forbidden(field, "cannot be set on create")]
-
-
-def _name_causes(field: str, each: Object, names: set[str]) -> list[Cause]:
-    name = each.get("name")
-    if not name:
-        return [required(f"{field}.name")]
-    if name in names:
-        return [duplicate(f"{field}.name", name)]
-    names.add(name)
-    return invalids(f"{field}.name", name, label_errors(name))
-
-
-def _container_causes(field: str, each: Object, volumes: Set[str], *, host_network: bool) -> list[Cause]:
-    causes = _image_causes(f"{field}.image", each.get("image", ""))
-    causes += one_of(
-        f"{field}.terminationMessagePolicy", each.get("terminationMessagePolicy"), _MESSAGE_POLICIES
-    )
-    causes += one_of(f"{field}.imagePullPolicy", each.get("imagePullPolicy"), _PULL_POLICIES)
-    causes += _port_causes(f"{field}.ports", each.get("ports") or [], host_network=host_network)
-    causes += env_causes(f"{field}.env", each.get("env") or [])
-    causes += env_from_causes(f"{field}.envFrom", each.get("envFrom") or [])
-    causes += _mount_causes(f"{field}.volumeMounts", each.get("volumeMounts") or [], volumes)
-    causes += resource_causes(f"{field}.resources", each.get("resources") or {})
-    return causes + _security_causes(f"{field}.securityContext", each.get("securityContext") or {})
-
-
-def _image_causes(field: str, image: str) -> list[Cause]:
-    if not image:
-        return [required(field)]
-    if image != image.strip():
-        return [invalid(field, image, "must not have leading or trailing whitespace")]
-    return []
-
-
-def _probe_causes(field: str, each: Object) -> list[Cause]:
-    causes = lifecycle_causes(f"{field}.lifecycle", each.get("lifecycle") or {})
-    for name in _PROBES:
-        if probe := each.get(name):
-            causes += probe_causes(f"{field}.{name}", probe, once=name != "readinessProbe")
-    if policy := each.get("restartPolicy"):
-        causes += one_of(f"{field}.restartPolicy", policy, ("Always", "Never", "OnFailure"))
+        causes += _container_causes(where, each, context) + _restart_causes(where, each)
+        causes += _unique(where, each, names)
+        causes += _host_port_causes(f"{field}.initContainers", [each])
+        causes += _init_causes(where, each, context)
+    if ephemeral := spec.get("ephemeralContainers"):
+        causes += _ephemeral_causes(f"{field}.ephemeralContainers", ephemeral, names, context)
     return causes
 
 
-def _init_causes(field: str, each: Object) -> list[Cause]:
+def _unique(field: str, each: Object, names: set[str]) -> list[Cause]:
+    name = each.get("name")
+    if not name:
+        return []
+    if name in names:
+        return [duplicate(f"{field}.name", name)]
+    names.add(name)
+    return []
+
+
+def _container_causes(field: str, each: Object, context: PodContext) -> list[Cause]:
+    name, image = each.get("name"), each.get("image", "")
+    causes = invalids(f"{field}.name", name, label_errors(name)) if name else [required(f"{field}.name")]
+    if not image:
+        causes.append(required(f"{field}.image"))
+    elif context.is_pod and image != image.strip():
+        causes.append(invalid(f"{field}.image", image, "must not have leading or trailing whitespace"))
+    policy = each.get("terminationMessagePolicy")
+    causes += choice(f"{field}.terminationMessagePolicy", policy, _MESSAGE_POLICIES)
+    if ports := each.get("ports"):
+        causes += _port_causes(f"{field}.ports", ports)
+    if env := each.get("env"):
+        causes += env_causes(f"{field}.env", env)
+    if sources := each.get("envFrom"):
+        causes += env_from_causes(f"{field}.envFrom", sources)
+    if each.get("volumeMounts") or each.get("volumeDevices"):
+        causes += mount_causes(field, each, context.volumes)
+    causes += choice(f"{field}.imagePullPolicy", each.get("imagePullPolicy"), _PULL_POLICIES)
+    causes += resource_causes(f"{field}.resources", each.get("resources") or {}, context.claims)
+    if policies := each.get("resizePolicy"):
+        causes += _resize_causes(f"{field}.resizePolicy", policies, context)
+    security = each.get("securityContext") or {}
+    where = f"{field}.securityContext"
+    return causes + container_security_causes(where, security, host_users=context.host_users)
+
+
+def _lifecycle_causes(field: str, each: Object, context: PodContext) -> list[Cause]:
+    lifecycle = each.get("lifecycle") or {}
+    causes = lifecycle_causes(f"{field}.lifecycle", lifecycle, grace=context.grace, os=context.os)
+    for name in _PROBES:
+        if (probe := each.get(name)) is not None:
+            causes += probe_causes(f"{field}.{name}", probe, once=name != "readinessProbe")
+    return causes
+
+
+def _init_causes(field: str, each: Object, context: PodContext) -> list[Cause]:
+    """Probes and hooks are for those that keep running."""
     if each.get("restartPolicy") == "Always":
-        return _probe_causes(field, each)
+        return _lifecycle_causes(field, each, context)
     why = "may not be set for init containers without restartPolicy=Always"
     return [forbidden(f"{field}.{name}", why) for name in ("lifecycle", *_PROBES) if each.get(name)]
 
 
-def _port_causes(field: str, ports: list[Object], *, host_network: bool) -> list[Cause]:
+def _restart_causes(field: str, each: Object) -> list[Cause]:
+    policy, rules = each.get("restartPolicy"), each.get("restartPolicyRules") or []
+    causes: list[Cause] = []
+    if policy is not None and policy not in _RESTART_POLICIES:
+        causes.append(not_supported(f"{field}.restartPolicy", policy, _RESTART_POLICIES))
+    if rules and policy is None:
+        why = "must specify restartPolicy when restart rules are used"
+        causes.append(required(f"{field}.restartPolicy", why))
+    if len(rules) > _MOST_RULES:
+        causes.append(too_many(f"{field}.restartPolicyRules", len(rules), _MOST_RULES))
+    for position, rule in enumerate(rules):
+        causes += _rule_causes(f"{field}.restartPolicyRules[{position}]", rule)
+    return causes
+
+
+def _rule_causes(field: str, rule: Object) -> list[Cause]:
+    causes: list[Cause] = []
+    actions = ("Restart", "RestartAllContainers")
+    if rule.get("action") not in actions:
+        causes.append(not_supported(f"{field}.action", rule.get("action", ""), actions))
+    codes, where = rule.get("exitCodes"), f"{field}.exitCodes"
+    if codes is None:
+        return [*causes, required(where, "must be specified")]
+    if codes.get("operator") not in ("In", "NotIn"):
+        causes.append(not_supported(f"{where}.operator", codes.get("operator", ""), ("In", "NotIn")))
+    values = codes.get("values") or []
+    if len(values) > _MOST_EXIT_CODES:
+        causes.append(too_many(f"{where}.values", len(values), _MOST_EXIT_CODES))
+    return causes
+
+
+def _ephemeral_causes(
+    field: str, containers: list[Object], names: set[str], context: PodContext
+) -> list[Cause]:
+    """Debugging containers: they share names with the others but may have few of their fields."""
+    causes: list[Cause] = []
+    targets = frozenset(names)
+    for position, each in enumerate(containers):
+        where = f"{field}[{position}]"
+        causes += _container_causes(where, each, context) + _unique(where, each, names)
+        target = each.get("targetContainerName")
+        if target and target not in targets:
+            causes.append(not_found(f"{where}.targetContainerName", target))
+        why = "cannot be set for an Ephemeral Container"
+        causes += [
+            forbidden(f"{where}.{name}", why)
+            for name, value in each.items()
+            if value and name not in _IN_EPHEMERAL
+        ]
+        for number, mount in enumerate(each.get("volumeMounts") or ()):
+            place = f"{where}.volumeMounts[{number}]"
+            causes += [
+                forbidden(f"{place}.{name}", why) for name in ("subPath", "subPathExpr") if mount.get(name)
+            ]
+    return causes
+
+
+def _resize_causes(field: str, policies: list[Object], context: PodContext) -> list[Cause]:
+    causes: list[Cause] = []
+    seen: set[str] = set()
+    for position, each in enumerate(policies):
+        resource, policy = each.get("resourceName", ""), each.get("restartPolicy", "")
+        if resource in seen:
+            causes.append(duplicate(f"{field}[{position}]", resource))
+        seen.add(resource)
+        causes += choice(field, resource, ("cpu", "memory"))
+        causes += choice(field, policy, ("NotRequired", "RestartContainer"))
+        if context.restart_policy == "Never" and policy != "NotRequired":
+            why = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            causes.append(invalid(field, policy, why))
+    return causes
+
+
+def _port_causes(field: str, ports: list[Object]) -> list[Cause]:
     causes: list[Cause] = []
     names: set[str] = set()
     for position, port in enumerate(ports):
-        where = f"{field}[{position}]"
+        where, protocol = f"{field}[{position}]", port.get("protocol")
         if name := port.get("name"):
-            causes += invalids(f"{where}.name", name, port_name_errors(name))
-            causes += [duplicate(f"{where}.name", name)] if name in names else []
-            names.add(name)
-        causes += _port_number_causes(where, port, host_network=host_network)
-        causes += one_of(f"{where}.protocol", port.get("protocol"), _PROTOCOLS)
+            causes += _port_name_causes(f"{where}.name", name, names)
+        if number := port.get("containerPort", 0):
+            causes += in_range(f"{where}.containerPort", number, 1, 65535)
+        else:
+            causes.append(required(f"{where}.containerPort"))
+        if host := port.get("hostPort", 0):
+            causes += in_range(f"{where}.hostPort", host, 1, 65535)
+        if not protocol:
+            causes.append(required(f"{where}.protocol"))
+        elif protocol not in _PROTOCOLS:
+            causes.append(unsupported(f"{where}.protocol", protocol, _PROTOCOLS))
     return causes
 
 
-def _port_number_causes(field: str, port: Object, *, host_network: bool) -> list[Cause]:
-    number, host = port.get("containerPort", 0), port.get("hostPort", 0)
-    if number:
-        causes = in_range(f"{field}.containerPort", number, 1, 65535)
-    else:
-        causes = [required(f"{field}.containerPort")]
-    if host:
-        causes += in_range(f"{field}.hostPort", host, 1, 65535)
-    if host_network and host != number:
-        causes.append(
-            invalid(f"{field}.containerPort", number, "must match `hostPort` when `hostNetwork` is true")
-        )
-    return causes
+def _port_name_causes(field: str, name: str, names: set[str]) -> list[Cause]:
+    if errors := port_name_errors(name):
+        return invalids(field, name, errors)
+    if name in names:
+        return [duplicate(field, name)]
+    names.add(name)
+    return []
+
+
+def host_network_causes(field: str, spec: Object, *, is_pod: bool) -> list[Cause]:
+    """On its node's network a port is the same inside and outside."""
+    if not spec.get("hostNetwork"):
+        return []
+    why = "must match `containerPort` when `hostNetwork` is true"
+    return [
+        invalid(f"{field}.containers[{position}].ports[{number}].hostPort", port.get("hostPort", 0), why)
+        for position, container in enumerate(spec.get("containers") or ())
+        for number, port in enumerate(container.get("ports") or ())
+        if (is_pod or port.get("hostPort")) and port.get("hostPort", 0) != port.get("containerPort")
+    ]
 
 
 def _host_port_causes(field: str, containers: list[Object]) -> list[Cause]:
@@ -138,62 +255,7 @@ def _host_port_causes(field: str, containers: list[Object]) -> list[Cause]:
             if not port.get("hostPort"):
                 continue
             used = f"{port.get('protocol')}/{port.get('hostIP', '')}/{port['hostPort']}"
-            where = f"{field}.containers[{position}].ports[{number}].hostPort"
+            where = f"{field}[{position}].ports[{number}].hostPort"
             causes += [duplicate(where, used)] if used in taken else []
             taken.add(used)
-    return causes
-
-
-def _mount_causes(field: str, mounts: list[Object], volumes: Set[str]) -> list[Cause]:
-    causes: list[Cause] = []
-    paths: set[str] = set()
-    for position, mount in enumerate(mounts):
-        where = f"{field}[{position}]"
-        name, path = mount.get("name", ""), mount.get("mountPath", "")
-        if not name:
-            causes.append(required(f"{where}.name"))
-        elif name not in volumes:
-            causes.append(not_found(f"{where}.name", name))
-        if not path:
-            causes.append(required(f"{where}.mountPath"))
-        elif path in paths:
-            causes.append(invalid(f"{where}.mountPath", path, "must be unique"))
-        paths.add(path)
-        causes += _sub_path_causes(where, mount)
-    return causes
-
-
-def _sub_path_causes(field: str, mount: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    if mount.get("subPath") and mount.get("subPathExpr"):
-        causes.append(
-            invalid(
-                f"{field}.subPathExpr", mount["subPathExpr"], "subPathExpr and subPath are mutually exclusive"
-            )
-        )
-    for name in ("subPath", "subPathExpr"):
-        if path := mount.get(name):
-            causes += descending_causes(f"{field}.{name}", path)
-    return causes
-
-
-def descending_causes(field: str, path: str) -> list[Cause]:
-    """A relative path that does not leave its directory."""
-    if path.startswith("/"):
-        return [invalid(field, path, "must be a relative path")]
-    return _backstep_causes(field, path)
-
-
-def _backstep_causes(field: str, path: str) -> list[Cause]:
-    return [invalid(field, path, "must not contain '..'")] if ".." in path.split("/") else []
-
-
-def _security_causes(field: str, context: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    for name in ("runAsUser", "runAsGroup"):
-        if (value := context.get(name)) is not None:
-            causes += in_range(f"{field}.{name}", value, 0, 2**31 - 1)
-    if context.get("allowPrivilegeEscalation") is False and context.get("privileged"):
-        why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-        causes.append(invalid(field, context, why))
     return causes

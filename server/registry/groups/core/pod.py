@@ -13,7 +13,7 @@ from server.registry.groups.core.pod_defaults import alias_service_account, defa
 from server.registry.groups.core.pod_printing import COLUMNS, pod_cells
 from server.registry.groups.core.pod_qos import qos_class
 from server.registry.groups.core.pod_update import update_causes
-from server.registry.groups.core.pod_validation import pod_causes
+from server.registry.groups.core.pod_validation import pod_causes, pod_create_causes
 from server.registry.options import DeleteOptions
 from server.registry.strategy import Action, Scope, Strategy, field_text
 
@@ -74,6 +74,9 @@ class Pods(Strategy):
 
     def validate(self, obj: Object) -> list[Cause]:
         return pod_causes(obj)
+
+    def validate_create(self, obj: Object) -> list[Cause]:
+        return pod_create_causes(obj)
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return update_causes(obj, old)

@@ -1,67 +1,142 @@
 """Validation of pods and pod templates: the spec as a whole."""
 
-from collections.abc import Mapping
-from ipaddress import ip_address
-from typing import Any
-
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import (
     label_errors,
-    label_value_errors,
     qualified_name_errors,
     subdomain_errors,
 )
-from server.registry.causes import at_least, forbidden, in_range, invalid, invalids, one_of, required
-from server.registry.groups.core.container_validation import ephemeral_causes, list_causes
-from server.registry.groups.core.scheduling_validation import affinity_causes, toleration_causes
+from server.registry.causes import (
+    choice,
+    duplicate,
+    forbidden,
+    in_range,
+    invalid,
+    invalids,
+)
+from server.registry.groups.core.claim_references import claim_reference_causes
+from server.registry.groups.core.container_validation import PodContext, host_network_causes, list_causes
+from server.registry.groups.core.dns_validation import dns_causes
+from server.registry.groups.core.pod_resources import pod_level_causes
+from server.registry.groups.core.resource_validation import amount_causes, container_name_causes
+from server.registry.groups.core.scheduling_validation import (
+    affinity_causes,
+    spread_causes,
+    toleration_causes,
+)
+from server.registry.groups.core.security_validation import (
+    annotation_match_causes,
+    host_users_causes,
+    pod_security_causes,
+)
 from server.registry.groups.core.volume_validation import volume_causes
+from server.registry.groups.core.windows_validation import host_process_causes, os_causes
+from server.registry.groups.ip_validation import ip_errors
 from server.registry.metadata import annotation_causes, label_causes
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
-_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _PREEMPTION = ("PreemptLowerPriority", "Never")
 _LONGEST = 2**31 - 1
+_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 def pod_causes(obj: Object) -> list[Cause]:
+    """Of a pod that is new or changed; what holds at creation only is in `pod_create_causes`."""
+    own, spec = obj.get("metadata") or {}, obj.get("spec") or {}
+    causes = _cost_causes("metadata.annotations", own)
+    causes += pod_spec_causes("spec", spec, pod=own.get("name", ""), is_pod=True)
+    if spec.get("serviceAccountName"):
+        return causes
+    for position, volume in enumerate(spec.get("volumes") or ()):
+        for number, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            if "serviceAccountToken" in source:
+                where = f"spec.volumes[{position}].projected.sources[{number}].serviceAccountToken"
+                causes.append(forbidden(where, "must not be specified when serviceAccountName is not set"))
+    return causes
+
+
+def pod_create_causes(obj: Object) -> list[Cause]:
     spec = obj.get("spec") or {}
-    return pod_spec_causes("spec", spec) + ephemeral_causes("spec.ephemeralContainers", spec)
+    causes: list[Cause] = []
+    if spec.get("ephemeralContainers"):
+        causes.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        why = "cannot be set until all schedulingGates have been cleared"
+        causes.append(forbidden("spec.nodeName", why))
+    return causes + annotation_match_causes(obj.get("metadata") or {}, spec, "spec")
 
 
 def template_causes(field: str, template: Object) -> list[Cause]:
     """A pod template's metadata and spec, for workloads."""
-    own = template.get("metadata") or {}
-    causes = label_causes(f"{field}.labels", own.get("labels") or {})
-    causes += annotation_causes(f"{field}.annotations", own.get("annotations") or {})
-    causes += pod_spec_causes(f"{field}.spec", template.get("spec") or {})
-    if (template.get("spec") or {}).get("ephemeralContainers"):
+    own, spec = template.get("metadata") or {}, template.get("spec") or {}
+    causes = template_metadata_causes(field, own)
+    causes += pod_spec_causes(f"{field}.spec", spec)
+    causes += annotation_match_causes(own, spec, f"{field}.spec")
+    if spec.get("ephemeralContainers"):
         why = "ephemeral containers not allowed in pod template"
         causes.append(forbidden(f"{field}.spec.ephemeralContainers", why))
     return causes
 
 
-def pod_spec_causes(field: str, spec: Object) -> list[Cause]:
-    volumes, causes = volume_causes(f"{field}.volumes", spec.get("volumes") or [])
-    causes += list_causes(field, spec, volumes)
-    causes += one_of(f"{field}.restartPolicy", spec.get("restartPolicy"), RESTART_POLICIES)
-    causes += one_of(f"{field}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)
-    causes += _number_causes(field, spec)
-    causes += _name_causes(field, spec)
-    causes += _node_selector_causes(f"{field}.nodeSelector", spec.get("nodeSelector") or {})
-    causes += toleration_causes(f"{field}.tolerations", spec.get("tolerations") or [])
+def template_metadata_causes(field: str, own: Object) -> list[Cause]:
+    causes = label_causes(f"{field}.labels", own.get("labels") or {})
+    causes += annotation_causes(f"{field}.annotations", own.get("annotations") or {})
+    return causes + _cost_causes(f"{field}.annotations", own)
+
+
+def _cost_causes(field: str, own: Object) -> list[Cause]:
+    cost = (own.get("annotations") or {}).get(_DELETION_COST)
+    if cost is None:
+        return []
+    digits = cost.removeprefix("-")
+    if digits.isdecimal() and cost != "-0" and (digits == "0" or not digits.startswith("0")):
+        return []
+    return [invalid(f"{field}[{_DELETION_COST}]", cost, "must be a 32bit integer")]
+
+
+def pod_spec_causes(field: str, spec: Object, *, pod: str = "", is_pod: bool = False) -> list[Cause]:
+    """`pod` is the pod's name; in a template there is none yet."""
+    volumes, causes = volume_causes(f"{field}.volumes", spec.get("volumes") or [], pod=pod, is_pod=is_pod)
+    claims = spec.get("resourceClaims") or []
+    causes += claim_reference_causes(f"{field}.resourceClaims", claims)
+    context = PodContext(
+        volumes,
+        frozenset(each["name"] for each in claims if each.get("name")),
+        spec.get("hostUsers") is not False,
+        spec.get("restartPolicy", ""),
+        spec.get("terminationGracePeriodSeconds", 0),
+        (spec.get("os") or {}).get("name", ""),
+        is_pod,
+    )
+    causes += list_causes(field, spec, context)
+    causes += pod_level_causes(f"{field}.resources", spec)
+    causes += host_network_causes(field, spec, is_pod=is_pod)
+    causes += choice(f"{field}.restartPolicy", spec.get("restartPolicy"), RESTART_POLICIES)
+    causes += choice(f"{field}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)
+    causes += label_causes(f"{field}.nodeSelector", spec.get("nodeSelector") or {})
+    causes += pod_security_causes(f"{field}.securityContext", spec.get("securityContext") or {}, spec)
     causes += affinity_causes(f"{field}.affinity", spec.get("affinity") or {})
-    causes += _dns_causes(field, spec)
-    causes += _alias_causes(f"{field}.hostAliases", spec.get("hostAliases") or [])
-    causes += _security_causes(f"{field}.securityContext", spec.get("securityContext") or {})
-    return causes + _choice_causes(field, spec)
+    causes += dns_causes(f"{field}.dnsConfig", spec)
+    causes += _gate_causes(field, spec)
+    causes += spread_causes(f"{field}.topologySpreadConstraints", spec.get("topologySpreadConstraints") or [])
+    return causes + host_process_causes(field, spec) + _rest_causes(field, spec)
 
 
-def _number_causes(field: str, spec: Object) -> list[Cause]:
-    causes = at_least(f"{field}.terminationGracePeriodSeconds", spec.get("terminationGracePeriodSeconds"))
+def _rest_causes(field: str, spec: Object) -> list[Cause]:
+    causes = host_users_causes(field, spec)
+    causes += _name_causes(field, spec)
     if (deadline := spec.get("activeDeadlineSeconds")) is not None:
         causes += in_range(f"{field}.activeDeadlineSeconds", deadline, 1, _LONGEST)
-    return causes
+    causes += toleration_causes(f"{field}.tolerations", spec.get("tolerations") or [])
+    causes += _alias_causes(f"{field}.hostAliases", spec.get("hostAliases") or [])
+    if (policy := spec.get("preemptionPolicy")) is not None:
+        causes += choice(f"{field}.preemptionPolicy", policy, _PREEMPTION)
+    for resource, amount in (spec.get("overhead") or {}).items():
+        where = f"{field}.overhead.limits[{resource}]"
+        causes += container_name_causes(where, resource) + amount_causes(where, resource, amount)
+    return causes + os_causes(field, spec)
 
 
 def _name_causes(field: str, spec: Object) -> list[Cause]:
@@ -69,79 +144,53 @@ def _name_causes(field: str, spec: Object) -> list[Cause]:
     for name, errors in (
         ("serviceAccountName", subdomain_errors),
         ("nodeName", subdomain_errors),
-        ("priorityClassName", subdomain_errors),
-        ("runtimeClassName", subdomain_errors),
         ("hostname", label_errors),
         ("subdomain", label_errors),
+        ("priorityClassName", subdomain_errors),
+        ("runtimeClassName", subdomain_errors),
     ):
         if value := spec.get(name):
             causes += invalids(f"{field}.{name}", value, errors(value))
-    for position, each in enumerate(spec.get("imagePullSecrets") or ()):
-        if not each.get("name"):
-            causes.append(required(f"{field}.imagePullSecrets[{position}].name"))
-    for position, each in enumerate(spec.get("schedulingGates") or ()):
-        name = each.get("name", "")
-        causes += invalids(f"{field}.schedulingGates[{position}].name", name, qualified_name_errors(name))
+    return causes + _hostname_override_causes(f"{field}.hostnameOverride", spec)
+
+
+def _hostname_override_causes(field: str, spec: Object) -> list[Cause]:
+    name = spec.get("hostnameOverride")
+    if name is None:
+        return []
+    causes: list[Cause] = []
+    if spec.get("setHostnameAsFQDN"):
+        causes.append(forbidden(field, "may not be set when setHostnameAsFQDN is true"))
+    if spec.get("hostNetwork"):
+        causes.append(forbidden(field, "may not be set when hostNetwork is true"))
+    errors = subdomain_errors(name)
+    if len(name) > 64:
+        errors.append("must be no more than 64 characters")
+    return causes + invalids(field, name, errors)
+
+
+def _gate_causes(field: str, spec: Object) -> list[Cause]:
+    causes: list[Cause] = []
     for position, each in enumerate(spec.get("readinessGates") or ()):
         kind = each.get("conditionType", "")
         where = f"{field}.readinessGates[{position}].conditionType"
         causes += invalids(where, kind, qualified_name_errors(kind))
+    seen: set[str] = set()
+    for position, each in enumerate(spec.get("schedulingGates") or ()):
+        name, where = each.get("name", ""), f"{field}.schedulingGates[{position}]"
+        causes += invalids(where, name, qualified_name_errors(name))
+        if name in seen:
+            causes.append(duplicate(where, name))
+        seen.add(name)
     return causes
-
-
-def _node_selector_causes(field: str, selector: Mapping[str, str]) -> list[Cause]:
-    causes: list[Cause] = []
-    for key, value in selector.items():
-        causes += invalids(field, key, qualified_name_errors(key))
-        causes += invalids(field, value, label_value_errors(value))
-    return causes
-
-
-def _dns_causes(field: str, spec: Object) -> list[Cause]:
-    config = spec.get("dnsConfig") or {}
-    servers = config.get("nameservers") or []
-    where = f"{field}.dnsConfig.nameservers"
-    if spec.get("dnsPolicy") == "None" and not servers:
-        why = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-        return [required(where, why)]
-    causes = [] if len(servers) <= 3 else [invalid(where, servers, "must not have more than 3 nameservers")]
-    return causes + [
-        cause for position, each in enumerate(servers) for cause in ip_causes(f"{where}[{position}]", each)
-    ]
-
-
-def ip_causes(field: str, value: Any) -> list[Cause]:
-    try:
-        ip_address(value)
-    except ValueError:
-        return [invalid(field, value, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
-    return []
 
 
 def _alias_causes(field: str, aliases: list[Object]) -> list[Cause]:
     causes: list[Cause] = []
     for position, each in enumerate(aliases):
-        causes += ip_causes(f"{field}[{position}].ip", each.get("ip", ""))
+        ip = each.get("ip", "")
+        causes += invalids(f"{field}[{position}].ip", ip, ip_errors(ip))
         for number, hostname in enumerate(each.get("hostnames") or ()):
             where = f"{field}[{position}].hostnames[{number}]"
             causes += invalids(where, hostname, subdomain_errors(hostname))
-    return causes
-
-
-def _security_causes(field: str, context: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    for name in ("runAsUser", "runAsGroup", "fsGroup"):
-        if (value := context.get(name)) is not None:
-            causes += in_range(f"{field}.{name}", value, 0, _LONGEST)
-    for position, group in enumerate(context.get("supplementalGroups") or ()):
-        causes += in_range(f"{field}.supplementalGroups[{position}]", group, 0, _LONGEST)
-    return causes
-
-
-def _choice_causes(field: str, spec: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    if policy := spec.get("preemptionPolicy"):
-        causes += one_of(f"{field}.preemptionPolicy", policy, _PREEMPTION)
-    if os := spec.get("os"):
-        causes += one_of(f"{field}.os.name", os.get("name"), ("linux", "windows"))
     return causes

@@ -1,15 +1,32 @@
-"""Validation of what steers scheduling in a pod spec: tolerations, affinity, node selector terms."""
+"""Validation of what steers scheduling in a pod spec: tolerations, affinity, spreading over topologies."""
+
+import re
 
 from kubeling.objects.errors import Cause
-from kubeling.objects.labels import SelectorError, from_label_selector
 from kubeling.objects.meta import Object
-from kubeling.objects.names import label_value_errors, qualified_name_errors
-from server.registry.causes import forbidden, in_range, invalid, invalids, not_supported, required
+from kubeling.objects.names import label_errors, label_value_errors, qualified_name_errors
+from server.registry.causes import (
+    duplicate,
+    forbidden,
+    invalid,
+    invalids,
+    not_supported,
+    required,
+    unsupported,
+)
+from server.registry.groups.core.label_selector_validation import label_selector_causes
+from server.registry.groups.core.node_selector_validation import (
+    node_selector_causes,
+    node_selector_term_causes,
+)
 
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_NODE_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_BOTH_KEYS = "exists in both matchLabelKeys and labelSelector"
+_NO_SELECTOR = "must not be specified when labelSelector is not set"
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+selector_causes = label_selector_causes
 
 
 def toleration_causes(field: str, tolerations: list[Object]) -> list[Cause]:
@@ -28,21 +45,22 @@ def _one_toleration(field: str, each: Object) -> list[Cause]:
     if each.get("tolerationSeconds") is not None and effect != "NoExecute":
         why = "effect must be 'NoExecute' when `tolerationSeconds` is set"
         causes.append(invalid(f"{field}.effect", effect, why))
+    value = each.get("value", "")
     match operator:
         case "" | "Equal":
-            causes += invalids(
-                f"{field}.operator", each.get("value", ""), label_value_errors(each.get("value", ""))
-            )
+            if errors := label_value_errors(value):
+                causes.append(invalid(f"{field}.operator", value, ";".join(errors)))
         case "Exists":
-            if each.get("value"):
+            if value:
                 why = "value must be empty when `operator` is 'Exists'"
-                causes.append(invalid(f"{field}.operator", each["value"], why))
+                causes.append(invalid(f"{field}.operator", value, why))
         case "Lt" | "Gt":
-            pass
+            if not _WHOLE.fullmatch(value):
+                causes.append(invalid(f"{field}.value", value, "must be a valid integer"))
         case _:
-            causes.append(not_supported(f"{field}.operator", operator, ("Equal", "Exists")))
-    if effect and effect not in _EFFECTS:
-        causes.append(not_supported(f"{field}.effect", effect, _EFFECTS))
+            causes.append(unsupported(f"{field}.operator", operator, ("Equal", "Exists", "Lt", "Gt")))
+    if effect and effect not in EFFECTS:
+        causes.append(unsupported(f"{field}.effect", effect, EFFECTS))
     return causes
 
 
@@ -56,49 +74,21 @@ def affinity_causes(field: str, affinity: Object) -> list[Cause]:
     return causes
 
 
+def _weight_causes(field: str, each: Object) -> list[Cause]:
+    weight = each.get("weight", 0)
+    return [] if 1 <= weight <= 100 else [invalid(field, weight, "must be in the range 1-100")]
+
+
 def _node_affinity_causes(field: str, affinity: Object) -> list[Cause]:
     causes: list[Cause] = []
     if (wanted := affinity.get(_REQUIRED)) is not None:
         causes += node_selector_causes(f"{field}.{_REQUIRED}", wanted)
     for position, each in enumerate(affinity.get(_PREFERRED) or ()):
         where = f"{field}.{_PREFERRED}[{position}]"
-        causes += in_range(f"{where}.weight", each.get("weight", 0), 1, 100)
-        causes += _term_causes(f"{where}.preference", each.get("preference") or {})
+        causes += _weight_causes(f"{where}.weight", each)
+        preference = each.get("preference") or {}
+        causes += node_selector_term_causes(f"{where}.preference", preference, any_values=True)
     return causes
-
-
-def node_selector_causes(field: str, selector: Object) -> list[Cause]:
-    terms = selector.get("nodeSelectorTerms") or []
-    if not terms:
-        return [required(f"{field}.nodeSelectorTerms", "must have at least one node selector term")]
-    causes: list[Cause] = []
-    for position, term in enumerate(terms):
-        causes += _term_causes(f"{field}.nodeSelectorTerms[{position}]", term)
-    return causes
-
-
-def _term_causes(field: str, term: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    for position, each in enumerate(term.get("matchExpressions") or ()):
-        causes += _expression_causes(f"{field}.matchExpressions[{position}]", each)
-    return causes
-
-
-def _expression_causes(field: str, each: Object) -> list[Cause]:
-    operator, values = each.get("operator", ""), each.get("values") or []
-    causes: list[Cause] = []
-    if operator in ("In", "NotIn") and not values:
-        causes.append(required(f"{field}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-    elif operator in ("Exists", "DoesNotExist") and values:
-        why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-        causes.append(forbidden(f"{field}.values", why))
-    elif operator in ("Gt", "Lt") and len(values) != 1:
-        why = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-        causes.append(required(f"{field}.values", why))
-    elif operator not in _NODE_OPERATORS:
-        causes.append(invalid(f"{field}.operator", operator, "not a valid selector operator"))
-    key = each.get("key", "")
-    return causes + invalids(f"{field}.key", key, qualified_name_errors(key))
 
 
 def _pod_affinity_causes(field: str, affinity: Object) -> list[Cause]:
@@ -107,25 +97,102 @@ def _pod_affinity_causes(field: str, affinity: Object) -> list[Cause]:
         causes += _pod_term_causes(f"{field}.{_REQUIRED}[{position}]", term)
     for position, each in enumerate(affinity.get(_PREFERRED) or ()):
         where = f"{field}.{_PREFERRED}[{position}]"
-        causes += in_range(f"{where}.weight", each.get("weight", 0), 1, 100)
+        causes += _weight_causes(f"{where}.weight", each)
         causes += _pod_term_causes(f"{where}.podAffinityTerm", each.get("podAffinityTerm") or {})
     return causes
 
 
 def _pod_term_causes(field: str, term: Object) -> list[Cause]:
-    causes = selector_causes(f"{field}.labelSelector", term.get("labelSelector"))
-    if not term.get("topologyKey"):
-        return [*causes, required(f"{field}.topologyKey", "can not be empty")]
-    key = term["topologyKey"]
+    causes = label_selector_causes(f"{field}.labelSelector", term.get("labelSelector"))
+    causes += label_selector_causes(f"{field}.namespaceSelector", term.get("namespaceSelector"))
+    for name in term.get("namespaces") or ():
+        causes += invalids(f"{field}.namespace", name, label_errors(name))
+    causes += _affinity_key_causes(field, term)
+    key = term.get("topologyKey", "")
+    if not key:
+        causes.append(required(f"{field}.topologyKey", "can not be empty"))
     return causes + invalids(f"{field}.topologyKey", key, qualified_name_errors(key))
 
 
-def selector_causes(field: str, selector: Object | None) -> list[Cause]:
-    """A LabelSelector that must be well formed; an absent one is."""
-    if selector is None:
+def _affinity_key_causes(field: str, term: Object) -> list[Cause]:
+    """matchLabelKeys has become part of the selector by now; a key that was there before is one too many."""
+    selector = term.get("labelSelector")
+    causes: list[Cause] = []
+    for name in ("matchLabelKeys", "mismatchLabelKeys"):
+        keys = term.get(name) or []
+        if keys and selector is None:
+            causes.append(forbidden(f"{field}.{name}", _NO_SELECTOR))
+            continue
+        for position, key in enumerate(keys):
+            causes += invalids(f"{field}.{name}[{position}]", key, qualified_name_errors(key))
+    matched, mismatched = term.get("matchLabelKeys") or [], term.get("mismatchLabelKeys") or []
+    seen = set((selector or {}).get("matchLabels") or ())
+    for each in (selector or {}).get("matchExpressions") or ():
+        if each.get("key") in matched and each["key"] in seen:
+            causes.append(invalid(f"{field}[{matched.index(each['key'])}]", each["key"], _BOTH_KEYS))
+        seen.add(each.get("key"))
+    for position, key in enumerate(matched):
+        if key in mismatched:
+            why = "exists in both matchLabelKeys and mismatchLabelKeys"
+            causes.append(invalid(f"{field}.matchLabelKeys[{position}]", key, why))
+    return causes
+
+
+def spread_causes(field: str, constraints: list[Object]) -> list[Cause]:
+    """topologySpreadConstraints."""
+    causes: list[Cause] = []
+    for position, each in enumerate(constraints):
+        where = f"{field}[{position}]"
+        causes += _spread_basics(where, each)
+        pair = _spread_pair(each)
+        if pair in [_spread_pair(other) for other in constraints[position + 1 :]]:
+            shown = f"{{{pair[0]}, {pair[1]}}}"
+            causes.append(duplicate(f"{where}.{{topologyKey, whenUnsatisfiable}}", shown))
+        causes += _min_domain_causes(f"{where}.minDomains", each)
+        for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
+            policy = each.get(name)
+            if policy is not None and policy not in ("Honor", "Ignore"):
+                causes.append(not_supported(f"{where}.{name}", policy, ("Honor", "Ignore")))
+        causes += _spread_key_causes(f"{where}.matchLabelKeys", each)
+        causes += label_selector_causes(f"{where}.labelSelector", each.get("labelSelector"))
+    return causes
+
+
+def _spread_pair(each: Object) -> tuple[str, str]:
+    """There is one constraint for each topology and action."""
+    return each.get("topologyKey", ""), each.get("whenUnsatisfiable", "")
+
+
+def _spread_basics(field: str, each: Object) -> list[Cause]:
+    skew, action = each.get("maxSkew", 0), each.get("whenUnsatisfiable", "")
+    causes = [] if skew > 0 else [invalid(f"{field}.maxSkew", skew, "must be greater than zero")]
+    if not each.get("topologyKey"):
+        causes.append(required(f"{field}.topologyKey", "can not be empty"))
+    actions = ("DoNotSchedule", "ScheduleAnyway")
+    if action not in actions:
+        causes.append(not_supported(f"{field}.whenUnsatisfiable", action, actions))
+    return causes
+
+
+def _min_domain_causes(field: str, each: Object) -> list[Cause]:
+    domains, action = each.get("minDomains"), each.get("whenUnsatisfiable", "")
+    if domains is None:
         return []
-    try:
-        from_label_selector(selector)
-    except SelectorError as error:
-        return [invalid(field, selector, str(error))]
-    return []
+    causes = [] if domains > 0 else [invalid(field, domains, "must be greater than zero")]
+    if action != "DoNotSchedule":
+        why = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
+        causes.append(invalid(field, domains, why))
+    return causes
+
+
+def _spread_key_causes(field: str, each: Object) -> list[Cause]:
+    keys, selector = each.get("matchLabelKeys") or [], each.get("labelSelector")
+    if not keys:
+        return []
+    causes = [] if selector is not None else [forbidden(field, _NO_SELECTOR)]
+    taken = set((selector or {}).get("matchLabels") or ())
+    for position, key in enumerate(keys):
+        causes += invalids(f"{field}[{position}]", key, qualified_name_errors(key))
+        if key in taken:
+            causes.append(invalid(f"{field}[{position}]", key, _BOTH_KEYS))
+    return causes

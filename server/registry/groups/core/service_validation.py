@@ -15,8 +15,8 @@ from server.registry.causes import (
     one_of,
     required,
 )
-from server.registry.groups.core.pod_validation import ip_causes
 from server.registry.groups.core.port_names import port_name_errors
+from server.registry.groups.ip_validation import ip_errors
 from server.registry.metadata import label_causes
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -30,7 +30,7 @@ def service_causes(spec: Object) -> list[Cause]:
     causes += one_of("spec.sessionAffinity", spec.get("sessionAffinity"), ("ClientIP", "None"))
     causes += label_causes("spec.selector", spec.get("selector") or {})
     for position, each in enumerate(spec.get("externalIPs") or ()):
-        causes += ip_causes(f"spec.externalIPs[{position}]", each)
+        causes += invalids(f"spec.externalIPs[{position}]", each, ip_errors(each))
     return causes + _policy_causes(spec)
 
 
@@ -56,7 +56,7 @@ def _cluster_ip_causes(spec: Object, ips: list[str]) -> list[Cause]:
     causes: list[Cause] = []
     for position, each in enumerate(ips):
         if each != "None":
-            causes += ip_causes(f"spec.clusterIPs[{position}]", each)
+            causes += invalids(f"spec.clusterIPs[{position}]", each, ip_errors(each))
         elif position:
             causes.append(invalid("spec.clusterIPs", ips, "'None' must be the first and only value"))
     return causes

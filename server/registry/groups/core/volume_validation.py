@@ -1,44 +1,75 @@
 """Validation of pods' volumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kubeling.objects import quantity
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from kubeling.objects.names import label_errors
-from server.registry.causes import duplicate, forbidden, invalid, invalids, not_supported, required
-from server.registry.groups.core.env_validation import VOLUME_FIELDS, field_ref_causes
+from kubeling.objects.names import label_errors, subdomain_errors
+from server.registry.causes import choice, duplicate, forbidden, invalid, invalids, required
+from server.registry.groups.core.claim_validation import claim_template_causes
+from server.registry.groups.core.projected_validation import (
+    config_map_causes,
+    downward_causes,
+    projected_causes,
+    secret_causes,
+)
+from server.registry.groups.core.volume_sources import SOURCES, driver_causes, more_than_one
 
-_HOST_PATH_TYPES = (
-    "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
-)  # fmt: skip
-_MODE = "must be a number between 0 and 0777 (octal), both inclusive"
+Volumes = Mapping[str, Object]
+"""The volumes that mounts may use, by name."""
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_LONGEST_ISCSI = 64
 
 
-def volume_causes(field: str, volumes: list[Object]) -> tuple[set[str], list[Cause]]:
-    """The names that mounts may use, and what is wrong."""
-    names: set[str] = set()
+def volume_causes(
+    field: str, volumes: list[Object], *, pod: str = "", is_pod: bool = False
+) -> tuple[Volumes, list[Cause]]:
+    """The well-formed volumes by name, and what is wrong with the others; `pod` is the pod's name or ""."""
+    found: dict[str, Object] = {}
     causes: list[Cause] = []
+    created = {f"{pod}-{each.get('name')}" for each in volumes if pod and each.get("ephemeral") is not None}
     for position, volume in enumerate(volumes):
         where, name = f"{field}[{position}]", volume.get("name", "")
-        if not name:
-            causes.append(required(f"{where}.name"))
-        else:
-            causes += invalids(f"{where}.name", name, label_errors(name))
-        if name in names:
-            causes.append(duplicate(f"{where}.name", name))
-        names.add(name)
-        causes += _source_causes(where, volume)
-    return names, causes
+        wrong = _source_causes(where, volume, pod=pod, is_pod=is_pod)
+        wrong += invalids(f"{where}.name", name, label_errors(name)) if name else [required(f"{where}.name")]
+        if name in found:
+            wrong.append(duplicate(f"{where}.name", name))
+        if not wrong:
+            found[name] = volume
+        causes += wrong
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim in created:
+            why = "must not reference a PVC that gets created for an ephemeral volume"
+            causes.append(invalid(f"{where}.persistentVolumeClaim.claimName", claim, why))
+    return found, causes
 
 
-def _source_causes(field: str, volume: Object) -> list[Cause]:
-    sources = [name for name, source in volume.items() if name != "name" and isinstance(source, dict)]
+def _source_causes(field: str, volume: Object, *, pod: str, is_pod: bool) -> list[Cause]:
+    sources = [name for name in _CHECKS if volume.get(name) is not None]
     if not sources:
         return [required(field, "must specify a volume type")]
-    causes = [forbidden(f"{field}.{name}", "may not specify more than 1 volume type") for name in sources[1:]]
-    check = _CHECKS.get(sources[0])
-    return causes + (check(f"{field}.{sources[0]}", volume[sources[0]]) if check else [])
+    first = sources[0]
+    causes = _CHECKS[first](f"{field}.{first}", volume[first])
+    causes += [more_than_one(f"{field}.{name}") for name in sources[1:]]
+    if "ephemeral" in volume and pod and (name := volume.get("name")):
+        claim = f"{pod}-{name}"
+        errors = [f'PVC name "{claim}": {error}' for error in subdomain_errors(claim)]
+        causes += invalids(f"{field}.name", name, errors)
+    if "image" in volume and is_pod and not volume["image"].get("reference"):
+        causes.append(required(f"{field}.image.reference"))
+    return causes + _iscsi_length_causes(field, volume)
+
+
+def _iscsi_length_causes(field: str, volume: Object) -> list[Cause]:
+    source, name = volume.get("iscsi") or {}, volume.get("name", "")
+    if "initiatorName" in source and len(f"{name}:{source.get('targetPortal', '')}") > _LONGEST_ISCSI:
+        why = (
+            "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if"
+            " iscsi.initiatorName is specified."
+        )
+        return [invalid(f"{field}.name", name, why)]
+    return []
 
 
 def _empty_dir(field: str, source: Object) -> list[Cause]:
@@ -48,98 +79,40 @@ def _empty_dir(field: str, source: Object) -> list[Cause]:
     return []
 
 
-def _host_path(field: str, source: Object) -> list[Cause]:
-    path, kind = source.get("path", ""), source.get("type", "")
-    if not path:
-        return [required(f"{field}.path")]
-    causes = [invalid(f"{field}.path", path, "must not contain '..'")] if ".." in path.split("/") else []
-    if kind not in _HOST_PATH_TYPES:
-        causes.append(not_supported(f"{field}.type", kind, _HOST_PATH_TYPES))
+def _claim(field: str, source: Object) -> list[Cause]:
+    return [] if source.get("claimName") else [required(f"{field}.claimName")]
+
+
+def _csi(field: str, source: Object) -> list[Cause]:
+    causes = driver_causes(f"{field}.driver", source.get("driver", ""))
+    if (reference := source.get("nodePublishSecretRef")) is not None:
+        name = reference.get("name", "")
+        if not name:
+            causes.append(required(f"{field}.nodePublishSecretRef.name"))
+        else:
+            causes += invalids(f"{field}.name", name, subdomain_errors(name))
     return causes
 
 
-def _named(name_field: str, *, keys: bool = False) -> Callable[[str, Object], list[Cause]]:
-    """A source that must name something, with modes and perhaps items."""
-
-    def check(field: str, source: Object) -> list[Cause]:
-        causes = [] if source.get(name_field) else [required(f"{field}.{name_field}")]
-        causes += _mode_causes(f"{field}.defaultMode", source.get("defaultMode"))
-        return causes + (_item_causes(f"{field}.items", source.get("items") or []) if keys else [])
-
-    return check
+def _ephemeral(field: str, source: Object) -> list[Cause]:
+    where = f"{field}.volumeClaimTemplate"
+    template = source.get("volumeClaimTemplate")
+    return [required(where)] if template is None else claim_template_causes(where, template)
 
 
-def _mode_causes(field: str, mode: int | None) -> list[Cause]:
-    return [] if mode is None or 0 <= mode <= 0o777 else [invalid(field, mode, _MODE)]
+def _image(field: str, source: Object) -> list[Cause]:
+    return choice(f"{field}.pullPolicy", source.get("pullPolicy"), _PULL_POLICIES)
 
 
-def _item_causes(field: str, items: list[Object]) -> list[Cause]:
-    causes: list[Cause] = []
-    for position, item in enumerate(items):
-        where = f"{field}[{position}]"
-        causes += [] if item.get("key") else [required(f"{where}.key")]
-        causes += _path_causes(f"{where}.path", item.get("path", ""))
-        causes += _mode_causes(f"{where}.mode", item.get("mode"))
-    return causes
-
-
-def _path_causes(field: str, path: str) -> list[Cause]:
-    """A relative path inside the volume that does not begin with `..`, which the kubelet uses itself."""
-    if not path:
-        return [required(field)]
-    if path.startswith("/"):
-        return [invalid(field, path, "must be a relative path")]
-    if ".." in path.split("/"):
-        return [invalid(field, path, "must not contain '..'")]
-    return [invalid(field, path, "must not start with '..'")] if path.startswith("..") else []
-
-
-def _downward(field: str, source: Object) -> list[Cause]:
-    causes = _mode_causes(f"{field}.defaultMode", source.get("defaultMode"))
-    for position, item in enumerate(source.get("items") or ()):
-        where = f"{field}.items[{position}]"
-        causes += _path_causes(f"{where}.path", item.get("path", ""))
-        causes += _mode_causes(f"{where}.mode", item.get("mode"))
-        if reference := item.get("fieldRef"):
-            causes += field_ref_causes(f"{where}.fieldRef", reference, VOLUME_FIELDS)
-        elif item.get("resourceFieldRef") is None:
-            causes.append(required(where, "one of fieldRef and resourceFieldRef is required"))
-    return causes
-
-
-def _projected(field: str, source: Object) -> list[Cause]:
-    causes = _mode_causes(f"{field}.defaultMode", source.get("defaultMode"))
-    for position, each in enumerate(source.get("sources") or ()):
-        where = f"{field}.sources[{position}]"
-        for kind, check in _PROJECTED.items():
-            if (found := each.get(kind)) is not None:
-                causes += check(f"{where}.{kind}", found)
-    return causes
-
-
-def _token(field: str, source: Object) -> list[Cause]:
-    causes = _path_causes(f"{field}.path", source.get("path", ""))
-    seconds = source.get("expirationSeconds")
-    if seconds is not None and seconds < 600:
-        why = "may not specify a duration less than 10 minutes"
-        causes.append(invalid(f"{field}.expirationSeconds", seconds, why))
-    return causes
-
-
-_Check = Callable[[str, Object], list[Cause]]
-_PROJECTED: dict[str, _Check] = {
-    "secret": _named("name", keys=True),
-    "configMap": _named("name", keys=True),
-    "downwardAPI": _downward,
-    "serviceAccountToken": _token,
-}
-_CHECKS: dict[str, _Check] = {
+_CHECKS: Mapping[str, Callable[[str, Object], list[Cause]]] = {
     "emptyDir": _empty_dir,
-    "hostPath": _host_path,
-    "secret": _named("secretName", keys=True),
-    "configMap": _named("name", keys=True),
-    "downwardAPI": _downward,
-    "projected": _projected,
-    "persistentVolumeClaim": _named("claimName"),
-    "csi": _named("driver"),
+    **SOURCES,
+    "secret": secret_causes,
+    "persistentVolumeClaim": _claim,
+    "downwardAPI": downward_causes,
+    "configMap": config_map_causes,
+    "projected": projected_causes,
+    "csi": _csi,
+    "ephemeral": _ephemeral,
+    "image": _image,
 }
