@@ -11,6 +11,7 @@ from kubeling.objects.meta import Object
 from server.api.request import Request
 from server.api.requestinfo import Query, first, flag
 from server.registry.context import RequestContext
+from server.registry.field_manager import field_manager_causes
 from server.registry.options import DeleteOptions, ListOptions, Selection, WatchOptions
 
 _OPTIONS_GROUP = "meta.k8s.io"
@@ -34,14 +35,14 @@ def context(request: Request, *, dry_run: list[str] | None = None) -> RequestCon
     if validation not in _FIELD_VALIDATION:
         raise _unsupported(kind, "fieldValidation", validation, _FIELD_VALIDATION)
     manager = first(query, "fieldManager")
-    if len(manager) > 128:
-        cause = Cause("fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes")
-        raise invalid(kind, "", [cause], group=_OPTIONS_GROUP)
+    if causes := field_manager_causes("fieldManager", manager):
+        raise invalid(kind, "", causes, group=_OPTIONS_GROUP)
     return RequestContext(
         user=request.user,
         dry_run=dry,
-        field_manager=manager or request.user_agent.partition("/")[0][:128],
+        field_manager=manager,
         field_validation=validation,
+        user_agent=request.user_agent,
     )
 
 

@@ -187,7 +187,7 @@ class LocalClient:
         return kind
 
     def _context(self) -> RequestContext:
-        return RequestContext(self._user, field_manager=self._user.name.removeprefix("system:"))
+        return RequestContext(self._user, field_manager=_manager(self._user.name))
 
     def _copy(self, record: Record, resource: Resource, kind: Kind) -> Object:
         if resource.api_version == kind.storage_api_version:
@@ -209,6 +209,12 @@ class LocalClient:
             matches=selection(None, field_selector=field_selector) if field_selector else None,
             decode=decode,
         )
+
+
+def _manager(user: str) -> str:
+    """The field manager: as upstream, one for all the controllers, whatever their identities."""
+    controller = user.startswith("system:serviceaccount:")
+    return "kube-controller-manager" if controller else user.removeprefix("system:")
 
 
 def _resource(kind: Kind) -> Resource:

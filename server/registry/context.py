@@ -25,8 +25,10 @@ class RequestContext:
     user: UserInfo
     dry_run: bool = False
     field_manager: str = ""
+    """As the request says; `user_agent` stands in for it where it may be left out."""
     field_validation: str = "Warn"
     """Strict, Warn or Ignore: what happens to fields that the schema does not know."""
     warnings: list[str] = field(default_factory=list)
     unread_duplicates: tuple[str, ...] = ()
     """Duplicate fields that the API layer found while reading the body (`schema.duplicates`)."""
+    user_agent: str = ""

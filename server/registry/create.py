@@ -9,6 +9,7 @@ from server.registry.context import RequestContext
 from server.registry.decoding import decoded, decoded_body
 from server.registry.environment import Environment, attributes, unstored
 from server.registry.kind import Kind
+from server.registry.ownership_writes import track_creation
 from server.registry.strategy import Scope
 from server.registry.translation import translated
 from server.storage import Record
@@ -33,6 +34,7 @@ async def create(
     metadata.place(kind, namespace, wanted)
     scope = env.scope(context, kind)
     kind.strategy.default(wanted)
+    track_creation(scope, wanted, version)
     asked = attributes(
         scope, "CREATE", version=version, namespace=namespace, name=name_of(wanted), obj=wanted
     )

@@ -15,7 +15,7 @@ ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 _STANDARD_FINALIZERS = (ORPHAN, FOREGROUND, "kubernetes")
 _ANNOTATIONS_LIMIT = 256 * 1024
 _LONGEST_GENERATED_PREFIX = 63 - 5
-_SERVER_FIELDS = ("selfLink", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds")
+_SERVER_FIELDS = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 def of(obj: Object) -> Object:
@@ -68,6 +68,12 @@ def keep(obj: Object, old: Object) -> None:
             own.pop(name, None)
     own.setdefault("uid", before["uid"])
     own.setdefault("name", before["name"])
+
+
+def differs(obj: Object, old: Object) -> bool:
+    """Whether anything of the metadata differs but managedFields, which change with everything."""
+    own, before = obj["metadata"], old["metadata"]
+    return any(own.get(name) != before.get(name) for name in own.keys() | before.keys() - {"managedFields"})
 
 
 def bump_generation(obj: Object, old: Object) -> None:

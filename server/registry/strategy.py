@@ -94,6 +94,13 @@ class Strategy:
             obj["status"] = old.get("status") or {}
         return obj
 
+    def reset_fields(self, kind: Kind, subresource: str) -> Sequence[str]:
+        """Paths, such as `metadata.labels`, of what an update through the subresource ("": of the object
+        itself) never takes from a client: nobody comes to own it that way."""
+        if subresource == "status":
+            return ("spec",)
+        return ("status",) if "status" in kind.subresources else ()
+
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
         """Keep what an update of the object itself may not change. `obj` is narrowed already."""
 

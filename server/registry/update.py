@@ -17,6 +17,7 @@ from server.registry.create import create
 from server.registry.decoding import decoded
 from server.registry.environment import Environment, attributes, unstored
 from server.registry.kind import Kind
+from server.registry.ownership_writes import is_same, track_update
 from server.registry.results import UpdateResult
 from server.registry.strategy import Scope
 from server.registry.translation import translated
@@ -117,6 +118,7 @@ async def _attempt(
 ) -> UpdateResult:
     kind, old = scope.kind, record.obj
     _check_preconditions(kind, wanted, record)
+    track_update(scope, record, wanted, version=version, subresource=subresource)
     obj = kind.strategy.narrowed(scope, subresource, wanted, old)
     asked = attributes(
         scope,
@@ -132,7 +134,7 @@ async def _attempt(
     _prepare(scope, obj, old, subresource)
     _validate(kind, obj, old, subresource)
     await env.admission.validate(asked)
-    if obj == old:
+    if is_same(obj, old):
         return UpdateResult(record)
     async with kind.strategy.reserve(scope, obj, old):
         return UpdateResult(await _committed(env, scope, record, obj))
@@ -166,7 +168,7 @@ def _prepare(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
 def _validate(kind: Kind, obj: Object, old: Object, subresource: str) -> None:
     strategy = kind.strategy
     causes = metadata.validate_update(obj, old)
-    if obj["metadata"] != old["metadata"]:
+    if metadata.differs(obj, old):
         causes += metadata.validate(kind, obj)
     if subresource:
         causes += strategy.validate_subresource_update(subresource, obj, old)
