@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class PrivatePostgres:
         command = [*self._as_user, str(self._programs / "postgres"), "-D", str(self._data), *options]
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
-        self._wait()
+        self.wait()
 
     def stop(self, *, kill: bool = False) -> None:
         """An immediate shutdown, or (`kill`) a kill -9 of the server and all its backends."""
@@ -91,13 +91,16 @@ class PrivatePostgres:
         finally:
             if self._process is None:
                 self.start()
+            self.wait()
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def kill_backends(self, database: str) -> int:
         """kill -9 of every process that serves the database (PostgreSQL then restarts them all)."""
+        self.wait()
         found = self.execute(f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}'")
         for (pid,) in found:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the first one's death ends the others
+                os.kill(pid, signal.SIGKILL)
         return len(found)
 
     @property
@@ -110,7 +113,8 @@ class PrivatePostgres:
         if done.returncode:
             raise Missing(f"{program} failed: {done.stderr.strip()}")
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Returns when it accepts connections."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -186,7 +190,5 @@ def _kill_family(pid: int) -> None:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     os.kill(pid, signal.SIGKILL)
     for child in children:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(int(child), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
