@@ -21,6 +21,8 @@ Headers = tuple[tuple[str, str], ...]
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
 UNCACHED = "no-cache, private"
+BACKLOG = 64 * 1024
+"""Bytes that may wait in a connection for a stream to be written to without awaiting."""
 PIECE = 1 << 20
 """Bytes of a large body that go to the transport before waiting for the client to keep up."""
 
@@ -162,6 +164,14 @@ class Stream:
         """
         if data:
             await self._writer.write(chunk(data) if self._chunked else data)
+
+    def send_now(self, data: bytes) -> bool:
+        """Write one chunk without waiting; False, and nothing is written, while the client is too slow."""
+        transport = self._writer.transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size() > BACKLOG:
+            return False
+        transport.write(chunk(data) if self._chunked else data)
+        return True
 
     async def end(self, request: web.BaseRequest) -> None:
         """End the stream as a complete one; without this the client sees it break off."""

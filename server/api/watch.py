@@ -22,6 +22,8 @@ from server.registry.watch import WatchStream
 
 BYTES_PER_WRITE = 64 * 1024
 """Lines are gathered until they are so long: a client that stops reading costs about as much memory."""
+MOST_AT_ONCE = 16
+"""Events that are written without going through the watch's own task, which yields to others."""
 
 
 class Watches:
@@ -55,7 +57,7 @@ class Watches:
             self._registry.watch(request.kind, request.namespace, wanted), request, seconds
         ) as events:
             await out.begin(request.http, content_type=JSON, headers=request.stream_headers)
-            await self._send(request, events, out)
+            await _Writing(self._lines, request, out).run(events)
             await out.end(request.http)
         return out
 
@@ -74,22 +76,43 @@ class Watches:
             self._open.discard(events)
             events.close()
 
-    async def _send(self, request: Request, events: WatchStream, out: Stream) -> None:
-        first = True
+
+class _Writing:
+    """One watch's way onto the wire."""
+
+    def __init__(self, lines: Lines, request: Request, out: Stream) -> None:
+        self._lines = lines
+        self._request = request
+        self._out = out
+        self._first = True
+
+    async def run(self, events: WatchStream) -> None:
+        """Write events until there are no more: on the spot while the client keeps up."""
+        events.direct = self._write_now
         try:
             async for batch in events:
-                for piece in self._written(request, batch, first=first):
-                    await out.send(piece)
-                first = False
+                for piece in self._pieces(batch):
+                    await self._out.send(piece)
         except ApiError as error:
-            await out.send(encode("ERROR", orjson.dumps(error.status())))
+            await self._out.send(encode("ERROR", orjson.dumps(error.status())))
 
-    def _written(self, request: Request, batch: Sequence[WatchEvent], *, first: bool) -> Iterator[bytes]:
-        """The events of a batch as lines, several at a time; `first` is whether the watch begins with it."""
+    def _write_now(self, batch: Sequence[WatchEvent]) -> bool:
+        if len(batch) > MOST_AT_ONCE:
+            return False
+        first = self._first
+        try:
+            written = self._out.send_now(b"".join([self._line(event) for event in batch]))
+        except ApiError:  # an event that cannot be encoded: `run` says so to the client
+            written = False
+        if not written:
+            self._first = first
+        return written
+
+    def _pieces(self, batch: Sequence[WatchEvent]) -> Iterator[bytes]:
+        """The events of a batch as lines, several at a time."""
         lines, size = [], 0
         for event in batch:
-            line = self._lines.line(request, event, first=first)
-            first = False
+            line = self._line(event)
             lines.append(line)
             size += len(line)
             if size >= BYTES_PER_WRITE:
@@ -97,3 +120,7 @@ class Watches:
                 lines, size = [], 0
         if lines:
             yield b"".join(lines)
+
+    def _line(self, event: WatchEvent) -> bytes:
+        first, self._first = self._first, False
+        return self._lines.line(self._request, event, first=first)

@@ -5,7 +5,7 @@ happened to it in the store.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import orjson
@@ -48,6 +48,9 @@ class WatchStream:
         self._since = revision_of(options.resource_version)
         self._watch: Watch | None = None
         self._closed = False
+        self.direct: Callable[[list[WatchEvent]], bool] | None = None
+        """If set, takes events on the spot while the consumer waits for the next batch, which saves waking it.
+        False when it cannot: then the batch comes."""
         self._ends_at = asyncio.get_running_loop().time() + options.lasts_seconds
         self._bookmark_at = self._next_bookmark()
 
@@ -88,6 +91,8 @@ class WatchStream:
         return events
 
     async def _next(self, watch: Watch) -> list[WatchEvent]:
+        if self.direct is not None:
+            watch.divert(self._pass_on)
         try:
             async with asyncio.timeout_at(self._bookmark_at):
                 batch = await anext(watch)
@@ -108,6 +113,10 @@ class WatchStream:
             Event(event.type, record, next(before) if event.previous is not None else None)
             for event, record in zip(batch, records, strict=True)
         ]
+
+    def _pass_on(self, events: Sequence[Event]) -> bool:
+        seen = self._seen(events)
+        return not seen or (self.direct is not None and self.direct(seen))
 
     def _next_bookmark(self) -> float | None:
         """Once a period, and shortly before the end, so that the client resumes from as late as possible."""

@@ -6,9 +6,10 @@ awaiting, so that a batch reaches history, revision and watchers in one step.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from kubeling.objects.clock import Clock
+from server.storage.fan import Fan, Watcher
 from server.storage.history import History
 from server.storage.limits import Limits
 from server.storage.record import Event
@@ -21,17 +22,6 @@ class Scope(NamedTuple):
     namespace: str | None
 
 
-class Watcher(Protocol):
-    def offer(self, events: Sequence[Event]) -> None:
-        """Take committed events, in order. Must not await, and must not change the hub."""
-
-    def lose(self) -> None:
-        """Events were missed: what waits is dropped, and the watch fails when it is next asked."""
-
-    def close(self) -> None:
-        """End: no more events will come."""
-
-
 class Hub:
     def __init__(self, *, revision: int, clock: Clock, limits: Limits) -> None:
         self.revision = revision
@@ -39,7 +29,7 @@ class Hub:
         self._clock = clock
         self._limits = limits
         self._histories: dict[str, History] = {}
-        self._watchers: dict[Scope, dict[Watcher, None]] = defaultdict(dict)
+        self._fans: dict[Scope, Fan] = {}
 
     def publish(self, events: Sequence[Event], *, revision: int) -> None:
         """Deliver one committed batch; `revision` is the newest after it."""
@@ -52,8 +42,8 @@ class Hub:
         for scope, group in groups.items():
             if scope.namespace is None:
                 self.history(scope.resource).extend(group, now=now)
-            for watcher in self._watchers.get(scope, ()):
-                watcher.offer(group)
+            if fan := self._fans.get(scope):
+                fan.offer(group)
 
     def history(self, resource: str) -> History:
         history = self._histories.get(resource)
@@ -66,18 +56,27 @@ class Hub:
         history = self.history(scope.resource)
         if after < history.floor:
             return False
+        fan = self._fans.get(scope) or self._fans.setdefault(scope, Fan())
+        fan.flush()
         missed = history.after(after)
         if scope.namespace is not None:
             missed = [event for event in missed if event.record.namespace == scope.namespace]
         watcher.offer(missed)
-        self._watchers[scope][watcher] = None
+        fan.watchers[watcher] = None
         return True
 
+    def reached(self, scope: Scope) -> int:
+        """The revision up to which the scope's watchers have been offered all there is."""
+        fan = self._fans.get(scope)
+        return fan.gathered[0].revision - 1 if fan and fan.gathered else self.revision
+
     def detach(self, watcher: Watcher, scope: Scope) -> None:
-        watchers = self._watchers.get(scope, {})
-        watchers.pop(watcher, None)
-        if not watchers:
-            self._watchers.pop(scope, None)
+        fan = self._fans.get(scope)
+        if fan is not None:
+            fan.watchers.pop(watcher, None)
+            if not fan.watchers:
+                fan.flush()
+                del self._fans[scope]
 
     def restart(self, *, revision: int) -> None:
         """Go on from a revision to which no events lead: every watch fails, to be begun again."""
@@ -92,4 +91,7 @@ class Hub:
             watcher.close()
 
     def _all(self) -> list[Watcher]:
-        return [watcher for watchers in self._watchers.values() for watcher in watchers]
+        """Every watcher, once they all have been told what has gathered."""
+        for fan in self._fans.values():
+            fan.flush()
+        return [watcher for fan in self._fans.values() for watcher in fan.watchers]

@@ -5,7 +5,7 @@ attaches to the hub, without a gap because both steps name the revision reached.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,6 +21,10 @@ class ReadLog(Protocol):
         Raises:
             Compacted: events after `after` have been deleted.
         """
+
+
+Sink = Callable[[Sequence[Event]], bool]
+"""Takes events on the spot, without awaiting; False if it has taken none of them."""
 
 
 class Watch:
@@ -44,17 +48,31 @@ class Watch:
         self._news = asyncio.Event()
         self._overflowed = False
         self._closed = False
+        self._sink: Sink | None = None
         self._attached = hub.attach(self, scope, after=since)
 
     @property
     def revision(self) -> int:
         """The revision up to which all has been returned; other resources' writes move it on too."""
         idle = self._attached and not self._waiting and not self._overflowed and not self._closed
-        return self._hub.revision if idle else self._delivered
+        return self._hub.reached(self._scope) if idle else self._delivered
+
+    def divert(self, sink: Sink) -> None:
+        """Hand events to `sink` as they happen rather than to the iteration, until it takes some no more.
+
+        Without effect while events wait for the iteration: they come first. It is for the iterating task to
+        divert again, whenever it is about to wait.
+        """
+        if self._attached and not self._waiting:
+            self._sink = sink
 
     def offer(self, events: Sequence[Event]) -> None:
         if self._overflowed or not events:
             return
+        if self._sink is not None:
+            if self._sink(events):
+                return
+            self._sink = None
         if len(self._waiting) + len(events) > self._bound:
             self.lose()
         else:
@@ -72,6 +90,7 @@ class Watch:
             self._delivered = self.revision
             self._closed = True
             self._waiting = []
+            self._sink = None
             self._hub.detach(self, self._scope)
             self._news.set()
 
@@ -92,7 +111,7 @@ class Watch:
     def _take(self) -> Sequence[Event]:
         batch, self._waiting = self._waiting, []
         self._news.clear()
-        self._delivered = self._hub.revision
+        self._delivered = self._hub.reached(self._scope)
         return batch
 
     async def _replay(self) -> Sequence[Event]:
