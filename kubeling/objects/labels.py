@@ -1,7 +1,7 @@
 """Label selectors: from text (`a=b,c in (d,e),!f`), from a LabelSelector object, from a plain map."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,10 @@ class SelectorError(ValueError):
     """The text or object is not a label selector; the message says where."""
 
 
+Predicate = Callable[[Mapping[str, str]], bool]
+"""Says whether labels match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """One condition on one label; `operator` is in, notin, exists, !, gt or lt."""
@@ -20,19 +24,26 @@ class Requirement:
     operator: str
     values: frozenset[str] = frozenset()
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        value = labels.get(self.key)
+    def predicate(self) -> "Predicate":
+        """The condition as a function, which is quicker than `matches` for many labels."""
+        key, values = self.key, self.values
         match self.operator:
+            case "in" if len(values) == 1:
+                (only,) = values
+                return lambda labels: labels.get(key) == only
             case "in":
-                return value is not None and value in self.values
+                return lambda labels: labels.get(key) in values
             case "notin":
-                return value is None or value not in self.values
+                return lambda labels: labels.get(key) not in values
             case "exists":
-                return value is not None
+                return lambda labels: key in labels
             case "!":
-                return value is None
+                return lambda labels: key not in labels
             case _:
-                return value is not None and self._compares(value)
+                return lambda labels: key in labels and self._compares(labels[key])
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return self.predicate()(labels)
 
     def _compares(self, value: str) -> bool:
         (bound,) = self.values
@@ -55,8 +66,17 @@ class Selector:
         """Whether everything matches."""
         return not self.requirements and not self.nothing
 
+    def predicate(self) -> "Predicate":
+        """The selector as a function, which is quicker than `matches` for many labels."""
+        if self.nothing:
+            return lambda labels: False
+        tests = [requirement.predicate() for requirement in self.requirements]
+        if len(tests) == 1:
+            return tests[0]
+        return lambda labels: all(test(labels) for test in tests)
+
     def matches(self, labels: Mapping[str, str]) -> bool:
-        return not self.nothing and all(requirement.matches(labels) for requirement in self.requirements)
+        return self.predicate()(labels)
 
 
 EVERYTHING = Selector()

@@ -18,15 +18,15 @@ def matcher(kind: Kind, selection: Selection) -> Matches | None:
         BadRequest: the field selector names a field that the kind does not offer.
     """
     _check_fields(kind, selection)
-    labels, fields = selection.labels, selection.fields
+    labelled, fields = selection.labels.predicate(), selection.fields
     if selection.everything:
         return None
     if fields.empty:
-        return lambda record: labels.matches(record.labels)
-    if labels.empty:
+        return lambda record: labelled(record.labels)
+    if selection.labels.empty:
         return lambda record: fields.matches(lambda path: _field(kind, record, path))
     return lambda record: (
-        labels.matches(record.labels) and fields.matches(lambda path: _field(kind, record, path))
+        labelled(record.labels) and fields.matches(lambda path: _field(kind, record, path))
     )
 
 

@@ -49,7 +49,7 @@ class WatchStream:
         self._watch: Watch | None = None
         self._closed = False
         self.direct: Callable[[list[WatchEvent]], bool] | None = None
-        """If set, takes events on the spot while the consumer waits for the next batch, which saves waking it.
+        """If set, takes events on the spot while the consumer waits for a batch, which saves waking it.
         False when it cannot: then the batch comes."""
         self._ends_at = asyncio.get_running_loop().time() + options.lasts_seconds
         self._bookmark_at = self._next_bookmark()
