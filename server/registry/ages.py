@@ -1,5 +1,10 @@
-"""How long ago something was, as `kubectl get` prints it: `5s`, `3m2s`, `4h`, `2d1h`, `1y30d`."""
+"""How long ago something was, as `kubectl get` prints it: `5s`, `3m2s`, `4h`, `2d1h`, `1y30d`.
 
+Ages are all that changes in a row of a Table while the object does not. So cells can be made for ANYTIME:
+their ages are then marks, and `Ages` says what to put there at a moment.
+"""
+
+import secrets
 from datetime import datetime
 
 from kubeling.objects.meta import parse_timestamp
@@ -7,11 +12,30 @@ from kubeling.objects.meta import parse_timestamp
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _YEAR = 365 * _DAY
 
+ANYTIME = datetime.max
+"""As the present moment: leaves it open. Has no time zone, so that nobody can calculate with it unnoticed."""
+MARK = f"@{secrets.token_hex(16)}@"
+"""Stands on both sides of the timestamp of an age that is left open; nobody's text can hold it by chance."""
+
+
+class Ages(dict[bytes, bytes]):
+    """From an encoded timestamp to its age at one moment."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__()
+        self._now = now
+
+    def __missing__(self, timestamp: bytes) -> bytes:
+        self[timestamp] = found = age(timestamp.decode(), self._now).encode()
+        return found
+
 
 def age(timestamp: str | None, now: datetime) -> str:
     """The time since the timestamp, `<unknown>` when there is none."""
     if not timestamp:
         return "<unknown>"
+    if now is ANYTIME:
+        return f"{MARK}{timestamp}{MARK}"
     return human_duration((now - parse_timestamp(timestamp)).total_seconds())
 
 

@@ -203,8 +203,10 @@ class Registry:
         list_meta: Object | None = None,
         table_version: str = "v1",
     ) -> Object:
-        """A meta.k8s.io Table of the records. `include_object` is None, Metadata or Object; without `headers`
-        the column definitions are left out (all events of a watch but the first)."""
+        """A meta.k8s.io Table of the records, to be encoded with orjson: its rows are JSON already.
+
+        `include_object` is None, Metadata or Object; without `headers` the column definitions are left out
+        (all events of a watch but the first)."""
         return table(
             kind,
             records,

@@ -25,9 +25,7 @@ def matcher(kind: Kind, selection: Selection) -> Matches | None:
         return lambda record: labelled(record.labels)
     if selection.labels.empty:
         return lambda record: fields.matches(lambda path: _field(kind, record, path))
-    return lambda record: (
-        labelled(record.labels) and fields.matches(lambda path: _field(kind, record, path))
-    )
+    return lambda record: labelled(record.labels) and fields.matches(lambda path: _field(kind, record, path))
 
 
 def _check_fields(kind: Kind, selection: Selection) -> None:

@@ -53,12 +53,15 @@ class Record:
             self._obj = self.copy()
         return self._obj
 
+    def parsed(self) -> Object:
+        """The object for a look at it: `obj` if that is there already, else a parse that is not kept."""
+        return self._obj if self._obj is not None else self.copy()
+
     @property
     def labels(self) -> Mapping[str, str]:
         """The labels; the parsed object is not kept on their account."""
         if self._labels is None:
-            obj = self._obj if self._obj is not None else self.copy()
-            self._labels = obj.get("metadata", {}).get("labels") or {}
+            self._labels = self.parsed().get("metadata", {}).get("labels") or {}
         return self._labels
 
     def copy(self) -> Object:

@@ -6,7 +6,7 @@ from typing import Any
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.ages import human_duration
+from server.registry.ages import age, human_duration
 from server.registry.causes import at_least, immutable, one_of, required
 from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.core.pod_defaults import default_template
@@ -151,7 +151,9 @@ def _completions(obj: Object, spec: Object) -> str:
 
 def _duration(obj: Object, now: datetime) -> str:
     status = obj.get("status") or {}
-    if not status.get("startTime"):
+    started, completed = status.get("startTime"), status.get("completionTime")
+    if not started:
         return ""
-    end = meta.parse_timestamp(status["completionTime"]) if status.get("completionTime") else now
-    return human_duration((end - meta.parse_timestamp(status["startTime"])).total_seconds())
+    if not completed:
+        return age(started, now)
+    return human_duration((meta.parse_timestamp(completed) - meta.parse_timestamp(started)).total_seconds())
