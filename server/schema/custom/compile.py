@@ -1,14 +1,29 @@
 """One version's schema, compiled: its struct, its defaults, its validators, its rules, each on first use."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
+from server.schema import causes
+from server.schema.custom import defaulting
+from server.schema.custom.embedded import embedded_check
+from server.schema.custom.lists import list_check
+from server.schema.custom.problems import as_causes
+from server.schema.custom.pruning import root_struct
+from server.schema.custom.values import ABSENT, Check, value_check
 from server.schema.nodes import Struct
+
+if TYPE_CHECKING:
+    from server.schema.custom.rules import RuleSet
 
 Schema = dict[str, Any]
 """A JSONSchemaProps as JSON, as it is stored in a CustomResourceDefinition."""
+
+_UNCHECKED = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to"
+    " complete validation"
+)
 
 
 class CustomSchema:
@@ -26,32 +41,70 @@ class CustomSchema:
     @cached_property
     def struct(self) -> Struct:
         """The type for decoding, patches and server-side apply: Struct, ListOf, MapOf, Anything, Scalar."""
-        raise NotImplementedError
+        return root_struct(self.schema, preserve=self.preserve_unknown_fields)
 
     @cached_property
     def has_defaults(self) -> bool:
-        """Whether `default` can ever change an object: a reader may skip it otherwise."""
-        raise NotImplementedError
+        """Whether `default` can set anything: a reader may skip it otherwise."""
+        return defaulting.has_defaults(self.schema)
 
     def default(self, obj: Object) -> bool:
-        """Sets defaults in place and drops nulls that the schema does not allow; True if it changed anything.
+        """Sets defaults in place and drops nulls that the schema does not allow; True if anything changed.
 
         Idempotent. The default values that are put in are copies.
         """
-        raise NotImplementedError
+        return self._default(obj)
 
     def validate(self, obj: Object, old: Object | None = None) -> list[Cause]:
-        """What is wrong with an object, in upstream's order: schema, list types, embedded objects, rules.
+        """What is wrong with an object, in upstream's order: schema, embedded objects, list types, rules.
 
         With the old object (of the same version, defaulted) errors of unchanged parts are left out
         (ratcheting) and transition rules are checked. Metadata of the object itself is not looked at, except
         where the schema restricts metadata.name and generateName. Never raises.
         """
-        raise NotImplementedError
+        problems = self._check(obj, ABSENT if old is None else old)
+        found = as_causes(problems) if problems else []
+        if self._embedded is not None:
+            self._embedded(obj, "", found)
+        if self._lists is not None:
+            found += self._list_causes(obj, old)
+        if self.rules is None:
+            return found
+        if any(each.reason in causes.BLOCKING for each in found):
+            return [*found, causes.invalid(causes.NOWHERE, None, _UNCHECKED)]
+        return found + self.rules.causes(obj, old)
 
-    def validate_status(self, obj: Object, old: Object) -> list[Cause]:
-        """The same for an update of the status subresource."""
-        return self.validate(obj, old)
+    @cached_property
+    def rules(self) -> "RuleSet | None":
+        """The rules (x-kubernetes-validations) of the schema, compiled; None when it has none."""
+        return None
+
+    def _list_causes(self, obj: Object, old: Object | None) -> list[Cause]:
+        """Items that stand twice; none when the old object had such, too."""
+        assert self._lists is not None
+        found: list[Cause] = []
+        self._lists(obj, "", found)
+        if found and old is not None:
+            before: list[Cause] = []
+            self._lists(old, "", before)
+            return [] if before else found
+        return found
+
+    @cached_property
+    def _default(self) -> defaulting.Defaulter:
+        return defaulting.defaulter(self.schema)
+
+    @cached_property
+    def _check(self) -> Check:
+        return value_check(self.schema)
+
+    @cached_property
+    def _lists(self) -> Any:
+        return list_check(self.schema)
+
+    @cached_property
+    def _embedded(self) -> Any:
+        return embedded_check(self.schema)
 
 
 def compiled(schema: Schema | None, *, preserve_unknown_fields: bool = False) -> CustomSchema:
