@@ -197,7 +197,7 @@ def _scalar(kind: int) -> str:
 def roots() -> dict[str, str]:
     """`group/version/kind` → the Go type that is sent for it."""
     found = {}
-    for kind in index.kinds():
+    for kind in index.BUILT_IN:
         for version in kind.versions:
             found[f"{kind.group}/{version}/{kind.kind}"] = _go_name(kind.group, version, kind.kind)
             for each in kind.subresources.values():

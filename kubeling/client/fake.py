@@ -56,6 +56,7 @@ class FakeClient:
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._revisions = itertools.count(1)
         self._revision = 0
+        self._tokens = 0
         self._hub = FakeHub()
         self._informers = Informers("fake-client", self._make_informer)
         for obj in objects:
@@ -120,6 +121,8 @@ class FakeClient:
         self._note(Request("create", resource, namespace, name, subresource, copy.deepcopy(obj)))
         if subresource == "binding":
             return self._bind(obj)
+        if subresource == "token":
+            return self._issue(resource, obj)
         if subresource:
             raise errors.MethodNotAllowed(f"the fake does not know {resource}/{subresource}")
         fresh = copy.deepcopy(obj)
@@ -296,6 +299,15 @@ class FakeClient:
         pod["spec"]["nodeName"] = binding["target"]["name"]
         self._store((str(PODS), namespace, name), pod)
         return {"apiVersion": "v1", "kind": "Status", "status": "Success"}
+
+    def _issue(self, resource: Resource, request: Object) -> Object:
+        """A token that tells what was asked for, and how many were made before it."""
+        self._find(resource, meta.namespace(request), meta.name(request))
+        spec = request["spec"]
+        self._tokens += 1
+        expires = meta.timestamp(self.clock.now() + timedelta(seconds=spec["expirationSeconds"]))
+        token = f"{meta.name(request)}-{','.join(spec['audiences'])}-{self._tokens}"
+        return {**request, "status": {"token": token, "expirationTimestamp": expires}}
 
     def _delete(self, resource: Resource, old: Object, grace: int | None) -> Object:
         key = (str(resource), meta.namespace(old), meta.name(old))

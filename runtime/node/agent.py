@@ -34,6 +34,7 @@ from runtime.pods import dns
 from runtime.pods.agent import PodAgent
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
+from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.volumes import Volumes
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ class NodeAgent:
             sources=sources,
             services=self._client.informer(SERVICES),
             volumes=Volumes(clock),
+            tokens=AccountTokens(self._client, clock),
             alarms=alarms,
             root=config.root,
             node_name=config.node_name,

@@ -17,6 +17,7 @@ from runtime.pods.dns import ResolvConf
 from runtime.pods.downward import PodFacts
 from runtime.pods.object_sources import ObjectSources
 from runtime.pods.service_environment import service_environment
+from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.volumes import Volumes
 
 SANDBOX_STARTS = 8
@@ -33,6 +34,7 @@ class NodeContext:
     sources: ObjectSources
     services: Informer
     volumes: Volumes
+    tokens: AccountTokens
     alarms: Alarms[tuple[str, str]]
     """Keys are (pod uid, what for); ringing wakes the pod's worker."""
     root: Path

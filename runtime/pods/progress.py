@@ -17,6 +17,7 @@ from runtime.pods.observed import ObservedContainer
 from runtime.pods.references import volume_references
 from runtime.pods.sandbox_start import start_sandbox
 from runtime.pods.work import PodWork
+from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volume
 from runtime.volumes.errors import VolumeError
 
 FIRST_VOLUME_DELAY, LONGEST_VOLUME_DELAY = 0.5, 122.0
@@ -31,13 +32,11 @@ def advance(work: PodWork) -> None:
         begin_stop(work, container, why, grace=_grace(work, container.name))
     for sandbox_id in actions.stop_sandboxes:
         work.activities.begin(f"stop-sandbox/{sandbox_id}", partial(_stop_sandbox, work, sandbox_id))
-    if not (actions.create_sandbox or actions.start):
-        return
     if not work.volumes_ready:
         work.activities.begin("volumes", partial(set_up_volumes, work))
-    elif actions.create_sandbox:
+    if actions.create_sandbox and (work.volumes_ready or work.sources_ready):
         work.activities.begin("sandbox", partial(start_sandbox, work, actions.attempt))
-    else:
+    elif actions.start and work.volumes_ready:
         _start_containers(work, actions)
 
 
@@ -105,12 +104,8 @@ async def set_up_volumes(work: PodWork) -> None:
     """
     volumes = work.spec.get("volumes") or []
     if volumes:
-        with work.activities.interruptible("volumes"):
-            sources = await work.context.sources.get(volume_references(work.pod))
         try:
-            await work.context.volumes.set_up(
-                work.pod, work.paths, sources, work.context.facts(_pod_ips(work))
-            )
+            await _write_volumes(work)
         except VolumeError as error:
             work.events.warning("FailedMount", str(error))
             delay = min(FIRST_VOLUME_DELAY * 2**work.volume_failures, LONGEST_VOLUME_DELAY)
@@ -118,6 +113,29 @@ async def set_up_volumes(work: PodWork) -> None:
             raise RetryLater(delay) from error
     work.volume_failures = 0
     work.volumes_ready = True
+    renewal = work.context.tokens.renewal(work.identity.uid)
+    if renewal is not None:
+        work.context.alarms.set((work.identity.uid, "tokens"), renewal)
+
+
+async def _write_volumes(work: PodWork) -> None:
+    """The sandbox may be made as soon as the volumes' objects are there, beside the rest."""
+    facts = work.context.facts(_pod_ips(work))
+    with work.activities.interruptible("volumes"):
+        sources = await work.context.sources.get(volume_references(work.pod))
+        if sources.keys() >= set(volume_references(work.pod, optional=False)):
+            work.sources_ready = True
+            work.wake()
+        tokens = await _tokens(work)
+    await work.context.volumes.set_up(work.pod, work.paths, sources, facts, tokens)
+
+
+async def _tokens(work: PodWork) -> Tokens:
+    try:
+        return await work.context.tokens.get(work.pod)
+    except TokenUnavailable as error:
+        kind = token_volume(work.pod)
+        raise VolumeError.set_up(kind, error) from error
 
 
 def _pod_ips(work: PodWork) -> tuple[str, ...]:

@@ -45,19 +45,31 @@ def environment_references(container: Object, space: str) -> Iterator[Reference]
         yield from _named(value_from, space, {"configMapKeyRef": CONFIG_MAP, "secretKeyRef": SECRET})
 
 
-def volume_references(pod: Object) -> Iterator[Reference]:
+def volume_references(pod: Object, *, optional: bool = True) -> Iterator[Reference]:
+    """Without `optional` only what the volumes cannot be set up without."""
     space = namespace(pod)
     for volume in (pod.get("spec") or {}).get("volumes") or []:
-        yield from of_volume(volume, space)
+        for reference, may_be_absent in _of_volume(volume, space):
+            if optional or not may_be_absent:
+                yield reference
 
 
 def of_volume(volume: Object, space: str) -> Iterator[Reference]:
-    if volume.get("configMap"):
-        yield Reference(CONFIG_MAP, space, volume["configMap"].get("name", ""))
-    if volume.get("secret"):
-        yield Reference(SECRET, space, volume["secret"].get("secretName", ""))
-    for source in (volume.get("projected") or {}).get("sources") or []:
-        yield from _named(source, space, {"configMap": CONFIG_MAP, "secret": SECRET})
+    yield from (reference for reference, _ in _of_volume(volume, space))
+
+
+def _of_volume(volume: Object, space: str) -> Iterator[tuple[Reference, bool]]:
+    """Each object, and whether it may be absent."""
+    named = [(volume, "secretName"), *((each, "name") for each in _projections(volume))]
+    for source, secret_name in named:
+        for field, kind, name in (("configMap", CONFIG_MAP, "name"), ("secret", SECRET, secret_name)):
+            given = source.get(field)
+            if given:
+                yield Reference(kind, space, given.get(name, "")), bool(given.get("optional"))
+
+
+def _projections(volume: Object) -> list[Object]:
+    return (volume.get("projected") or {}).get("sources") or []
 
 
 def _named(source: Object, space: str, kinds: Mapping[str, str]) -> Iterable[Reference]:

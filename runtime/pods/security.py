@@ -79,6 +79,13 @@ def container_context(pod: Object, container: Object, image: cri.Image) -> cri.L
     return made
 
 
+def common_user(pod: Object) -> int | None:
+    """The user as which every container runs; None when one does not say, or two say otherwise."""
+    users = {{**_pod_context(pod), **_context(container)}.get("runAsUser") for container in _containers(pod)}
+    user = users.pop() if len(users) == 1 else None
+    return None if user is None else int(user)
+
+
 def _set_user(made: cri.LinuxContainerSecurityContext, given: Object, image: cri.Image) -> None:
     if given.get("runAsUser") is not None:
         made.run_as_user.value = given["runAsUser"]

@@ -127,6 +127,7 @@ async def _forget(work: PodWork) -> None:
     )
     await asyncio.to_thread(remove_directories, work.paths)
     work.context.sources.release(work.identity.uid)
+    work.context.tokens.forget(work.identity.uid)
     work.context.puller.forget(work.identity.uid)
     work.context.crashes.forget(f"{work.identity.uid}/")
     work.finished = True

@@ -28,6 +28,8 @@ class PodWork:
     writer: StatusWriter
     gone: bool = False
     """Whether the API has the pod no more."""
+    sources_ready: bool = False
+    """Whether every object that the volumes need has been seen: only tokens and files are missing then."""
     volumes_ready: bool = False
     volume_failures: int = 0
     volumes_stale: bool = False

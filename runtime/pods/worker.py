@@ -156,7 +156,8 @@ class PodWorker:
 
     def _refresh_volumes(self) -> None:
         work = self.work
-        if work.volumes_stale and work.volumes_ready and "volumes" not in work.activities:
+        stale = work.volumes_stale or work.context.tokens.due(work.identity.uid)
+        if stale and work.volumes_ready and "volumes" not in work.activities:
             work.volumes_stale = False
             work.activities.begin("volumes", partial(set_up_volumes, work))
 

@@ -19,6 +19,7 @@ from runtime.pods.agent import PodAgent
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
 from runtime.tests.fake_runtime import FakeRuntime
+from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.volumes import Volumes
 
 
@@ -89,6 +90,7 @@ async def pod_node(
         sources=ObjectSources(client, clock, tasks, lambda uid: agent.sources_changed(uid)),
         services=client.informer(SERVICES),
         volumes=Volumes(clock),
+        tokens=AccountTokens(client, clock),
         alarms=Alarms(clock, tasks, lambda key: agent.wake(key)),
         root=root,
         node_name="node-1",

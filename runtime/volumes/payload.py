@@ -8,15 +8,20 @@ from kubeling.objects.meta import Object, namespace
 from runtime.pods.downward import DownwardError, PodFacts, field_value, resource_value
 from runtime.pods.environment import named_container
 from runtime.pods.references import CONFIG_MAP, SECRET, Reference, Sources
+from runtime.pods.security import common_user
+from runtime.volumes.account_tokens import Tokens, token_kind
 from runtime.volumes.atomic_writer import File
 from runtime.volumes.errors import VolumeError
 
 DEFAULT_MODE = 0o644
+NO_TOKENS: Tokens = {}
 Payload = dict[str, File]
 
 
-def volume_payload(pod: Object, volume: Object, sources: Sources, facts: PodFacts) -> Payload | None:
-    """The files of the volume; None when it is of another type.
+def volume_payload(
+    pod: Object, volume: Object, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
+) -> Payload | None:
+    """The files of the volume; None when it is of another type. `tokens` are those of `AccountTokens`.
 
     Raises:
         VolumeError: a source is missing, or names a key or field that is not there.
@@ -29,11 +34,11 @@ def volume_payload(pod: Object, volume: Object, sources: Sources, facts: PodFact
         source = volume["downwardAPI"]
         return _downward_payload(pod, source, facts, volume["name"], default=_mode(source))
     if "projected" in volume:
-        return _projected(pod, volume, sources, facts)
+        return _projected(pod, volume, sources, facts, tokens)
     return None
 
 
-def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts) -> Payload:
+def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts, tokens: Tokens) -> Payload:
     mode = _mode(volume["projected"])
     files: Payload = {}
     for source in volume["projected"].get("sources") or []:
@@ -44,8 +49,19 @@ def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts) -
         if "downwardAPI" in source:
             files |= _downward_payload(pod, source["downwardAPI"], facts, volume["name"], default=mode)
         if "serviceAccountToken" in source:
-            raise VolumeError.set_up(volume["name"], "serviceAccountToken sources are not supported yet")
+            files |= _token_payload(pod, source["serviceAccountToken"], tokens, volume["name"], default=mode)
     return files
+
+
+def _token_payload(pod: Object, source: Object, tokens: Tokens, volume_name: str, *, default: int) -> Payload:
+    """Only the pod's user or group may read a token, where there is a single one."""
+    token = tokens.get(token_kind(source))
+    if token is None:
+        raise VolumeError.set_up(volume_name, "failed to fetch token: there is none")
+    user = common_user(pod)
+    grouped = ((pod.get("spec") or {}).get("securityContext") or {}).get("fsGroup") is not None
+    mode = 0o600 if grouped or user is not None else default
+    return {_safe(source.get("path") or "token", volume_name): File(token.encode(), mode, user)}
 
 
 def _object_payload(

@@ -17,8 +17,9 @@ from runtime.pods.downward import PodFacts
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Sources
 from runtime.volumes import atomic_writer, host_path, mount
+from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.errors import VolumeError
-from runtime.volumes.payload import volume_payload
+from runtime.volumes.payload import NO_TOKENS, volume_payload
 from runtime.volumes.subpath import resolve_subpath
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ class Volumes:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def set_up(self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts) -> None:
+    async def set_up(
+        self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
+    ) -> None:
         """All of the pod's volumes.
 
         Raises:
@@ -44,7 +47,7 @@ class Volumes:
         """
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             try:
-                await asyncio.to_thread(self._set_up, pod, volume, paths, sources, facts)
+                await asyncio.to_thread(self._set_up, pod, volume, paths, sources, facts, tokens)
             except OSError as error:
                 raise VolumeError.set_up(volume["name"], error) from error
 
@@ -67,7 +70,13 @@ class Volumes:
         await asyncio.to_thread(_tear_down, paths)
 
     def _set_up(
-        self, pod: Object, volume: Object, paths: PodPaths, sources: Sources, facts: PodFacts
+        self,
+        pod: Object,
+        volume: Object,
+        paths: PodPaths,
+        sources: Sources,
+        facts: PodFacts,
+        tokens: Tokens,
     ) -> None:
         if "hostPath" in volume:
             host_path.prepare(volume)
@@ -78,7 +87,7 @@ class Volumes:
         if "emptyDir" in volume:
             _empty_dir(directory, volume["emptyDir"] or {}, group)
             return
-        payload = volume_payload(pod, volume, sources, facts)
+        payload = volume_payload(pod, volume, sources, facts, tokens)
         _as_tmpfs(directory, volume)
         atomic_writer.write(directory, payload or {}, now=self._clock.now(), group=group)
 

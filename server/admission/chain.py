@@ -4,7 +4,7 @@ A plug-in says which writes it cares about and changes or refuses them; it reads
 store and writes none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from server.registry.admission import Attributes
@@ -20,8 +20,9 @@ class Objects(Protocol):
 class Plugin:
     """One check or defaulting step. Both hooks do nothing unless overridden."""
 
-    def mutate(self, attributes: Attributes) -> None:
-        """Change `attributes.obj` in place, or refuse with an ApiError."""
+    def mutate(self, attributes: Attributes) -> Awaitable[None] | None:
+        """Change `attributes.obj` in place, or refuse with an ApiError: at once, or in what is given back."""
+        return None
 
     def validate(self, attributes: Attributes) -> None:
         """Refuse with an ApiError, or do nothing."""
@@ -34,7 +35,9 @@ class Chain:
 
     async def mutate(self, attributes: Attributes) -> None:
         for plugin in self._mutating:
-            plugin.mutate(attributes)
+            rest = plugin.mutate(attributes)
+            if rest is not None:
+                await rest
 
     async def validate(self, attributes: Attributes) -> None:
         for plugin in self._validating:
