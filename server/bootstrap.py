@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kubeling.objects.errors import AlreadyExists, NotFound
 from kubeling.objects.meta import Object
 from server.config import Config
+from server.initial import ensure
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.kind import Kind
 from server.registry.registry import Registry
@@ -31,7 +32,10 @@ async def bootstrap(registry: Registry, config: Config, *, port: int) -> None:
         await _create_missing(
             registry, _kind(registry, "", "v1", "namespaces"), "", _object("v1", "Namespace", name)
         )
+    await ensure(registry, service_networks=(config.service_cidr,))
     await _create_missing(registry, _kind(registry, "", "v1", "services"), "default", _service(config))
+    if config.advertise_address.is_loopback:
+        return  # endpoints cannot have such an address
     address = str(config.advertise_address)
     await _keep(registry, _kind(registry, "", "v1", "endpoints"), _endpoints(address, port))
     slice_kind = _kind(registry, "discovery.k8s.io", "v1", "endpointslices")

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ from server.storage.errors import DatabaseError
 from server.storage.lane import SWITCH_SECONDS
 from server.tokens.issuer import Issuer
 from server.tokens.keys import SigningKey, SigningKeyError
+from server.upkeep import Upkeep
 
 logger = logging.getLogger("server")
 
@@ -94,11 +96,12 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     store = await Store.open(config.datastore, clock=clock)
     parts.push_async_callback(store.close)
     authenticator = _authenticator(config, issuer, store, clock)
+    settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
     registry = Registry(
         store,
         clock,
         standard(store),
-        settings=Settings(service_networks=(config.service_cidr,), issuer=issuer),
+        settings=settings,
         reviews=Reviews(authenticator, authorization).by_resource(),
     )
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
@@ -116,6 +119,9 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
     parts.push_async_callback(api.stop)
     await bootstrap(registry, config, port=port)
+    upkeep = Upkeep(registry, store, clock, settings, name=f"{socket.gethostname()}:{port}")
+    parts.push_async_callback(upkeep.stop)
+    await upkeep.start()
     if loops:
         await _start_controllers(config, parts, registry=registry, store=store, clock=clock)
     api.ready()

@@ -15,7 +15,6 @@ from server.registry.groups import (
     discovery,
     events,
     flowcontrol,
-    networking,
     node,
     policy,
     rbac,
@@ -27,6 +26,7 @@ from server.registry.groups import (
 from server.registry.groups.apps import kinds as apps
 from server.registry.groups.batch import kinds as batch
 from server.registry.groups.core import kinds as core
+from server.registry.groups.networking import kinds as networking
 from server.registry.kind import Kind
 
 BUILT_IN: tuple[Kind, ...] = (

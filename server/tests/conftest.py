@@ -104,7 +104,7 @@ def config(keys: Pki, tmp_path: Path) -> Config:
             "home": str(tmp_path),
             "listen": "127.0.0.1",
             "port": 0,
-            "advertiseAddress": "127.0.0.1",
+            "advertiseAddress": "192.0.2.1",
             "datastore": f"sqlite:///{tmp_path}/test.db",
             "servingCertificate": pair(keys.server),
             "clientCA": str(keys.authority.certificate),

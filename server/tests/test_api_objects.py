@@ -142,7 +142,7 @@ async def test_what_the_cluster_needs_is_there(api: Any) -> None:
     service = (await api.get("/api/v1/namespaces/default/services/kubernetes")).json
     assert service["spec"]["clusterIP"] == "10.96.0.1"
     slices = (await api.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")).json
-    assert slices["endpoints"][0]["addresses"] == ["127.0.0.1"]
+    assert slices["endpoints"][0]["addresses"] == ["192.0.2.1"]
     namespaces = (await api.get("/api/v1/namespaces")).json["items"]
     assert [item["metadata"]["name"] for item in namespaces] == [
         "default",

@@ -10,8 +10,8 @@ Address = IPv4Address | IPv6Address
 _NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _NOT_A_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _WILDCARD = (
-    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist"
-    " of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must"
+    " consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
     " (e.g. '*.example.com', regex used for validation is"
     " '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
