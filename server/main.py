@@ -12,8 +12,10 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from kubeling.objects import meta
 from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.logs import log_to_stderr
+from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.api.assembly import Api
 from server.api.listener import Listener, ListenError, bind, tls
@@ -22,12 +24,14 @@ from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
 from server.auth.identities import CONTROLLER_MANAGER, SCHEDULER
+from server.auth.legacy_use import LegacyUse
 from server.auth.service_accounts import ServiceAccountTokens
 from server.auth.tokens import TokenFileError, Tokens
 from server.bootstrap import bootstrap
 from server.config import Config, ConfigError, load
 from server.controllers import Settings as ControllerSettings
 from server.controllers import start_controllers
+from server.controllers.context import SignToken
 from server.inprocess import LocalClient, user
 from server.registry.registry import Registry
 from server.registry.settings import Settings
@@ -35,6 +39,7 @@ from server.scheduler import start_scheduler
 from server.storage import Store
 from server.storage.errors import DatabaseError
 from server.storage.lane import SWITCH_SECONDS
+from server.tokens.claims import Reference
 from server.tokens.issuer import Issuer
 from server.tokens.keys import SigningKey, SigningKeyError
 from server.upkeep import Upkeep
@@ -95,7 +100,9 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
     store = await Store.open(config.datastore, clock=clock)
     parts.push_async_callback(store.close)
-    authenticator = _authenticator(config, issuer, store, clock)
+    legacy_use = LegacyUse(clock)
+    parts.push_async_callback(legacy_use.stop)
+    authenticator = _authenticator(config, issuer, store, clock, legacy_use)
     settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
     registry = Registry(
         store,
@@ -104,6 +111,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
         settings=settings,
         reviews=Reviews(authenticator, authorization).by_resource(),
     )
+    legacy_use.begin(registry)
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
     parts.push_async_callback(nodes.close)
     api = Api(
@@ -123,26 +131,45 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(upkeep.stop)
     await upkeep.start()
     if loops:
-        await _start_controllers(config, parts, registry=registry, store=store, clock=clock)
+        await _start_controllers(config, parts, registry=registry, store=store, clock=clock, issuer=issuer)
     api.ready()
     return port
 
 
-def _authenticator(config: Config, issuer: Issuer | None, store: Store, clock: Clock) -> Authenticator:
+def _authenticator(
+    config: Config, issuer: Issuer | None, store: Store, clock: Clock, used: LegacyUse
+) -> Authenticator:
     tokens = Tokens.read(config.token_file) if config.token_file else Tokens()
     if issuer is None:
         return Authenticator(tokens)
-    return Authenticator(tokens, ServiceAccountTokens(issuer, store, clock), audiences=issuer.audiences)
+    accounts = ServiceAccountTokens(issuer, store, clock, used=used)
+    return Authenticator(tokens, accounts, audiences=issuer.audiences)
+
+
+def _sign_token(issuer: Issuer) -> SignToken:
+    def sign(account: Object, secret: str) -> str:
+        reference = Reference(meta.name(account), meta.uid(account))
+        return issuer.legacy(namespace=meta.namespace(account), account=reference, secret=secret)
+
+    return sign
 
 
 async def _start_controllers(
-    config: Config, parts: AsyncExitStack, *, registry: Registry, store: Store, clock: Clock
+    config: Config,
+    parts: AsyncExitStack,
+    *,
+    registry: Registry,
+    store: Store,
+    clock: Clock,
+    issuer: Issuer | None,
 ) -> None:
     """The controllers and the scheduler, each as the user that it is in Kubernetes."""
     manager = LocalClient(registry, store, user=user(CONTROLLER_MANAGER))
     parts.push_async_callback(manager.close)
     settings = ControllerSettings(
-        certificate_authority=config.client_ca.read_text(), pod_network=config.pod_cidr
+        certificate_authority=config.client_ca.read_text(),
+        pod_network=config.pod_cidr,
+        sign_token=_sign_token(issuer) if issuer is not None else None,
     )
     parts.push_async_callback(start_controllers(manager, clock=clock, settings=settings).stop)
     scheduler = LocalClient(registry, store, user=user(SCHEDULER))

@@ -1,13 +1,19 @@
 """What every controller is made from, and what it is to whoever starts it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from kubeling.client import Client, EventRecorder
 from kubeling.objects.clock import Clock
+from kubeling.objects.meta import Object
 
 POD_NETWORK = IPv4Network("10.244.0.0/16")
+
+
+SignToken = Callable[[Object, str], str]
+"""From a ServiceAccount and the name of a Secret, the token to be kept in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Settings:
     node_startup_grace: float = 60.0
     event_lifetime: float = 3600.0
     orphan_quarantine: float = 40.0
+    sign_token: SignToken | None = None
+    """Signs the tokens of Secrets of type service-account-token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from kubeling.client import Client, EventRecorder
 from kubeling.objects.clock import Clock, SystemClock
 from server.controllers import (
+    account_tokens,
     event_expiry,
     namespace,
     node_ipam,
@@ -18,6 +19,7 @@ from server.controllers.context import Context, Controller, Settings
 CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     serviceaccount.make,
     root_certificate.make,
+    account_tokens.make,
     namespace.make,
     node_ipam.make,
     node_lifecycle.make,
