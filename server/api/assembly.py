@@ -39,12 +39,12 @@ class Api:
         self._watches = Watches(registry)
         self._bootstrapped = self._stopping = False
         metrics = RequestMetrics()
-        discovery = Discovery(kinds, address=address)
+        discovery = Discovery(kinds, address=address, generation=lambda: registry.kinds.generation)
         pages = Pages(
             health=self._health(),
             metrics=metrics,
             discovery=discovery,
-            openapi=OpenAPI(kinds),
+            openapi=OpenAPI(kinds, generation=lambda: registry.kinds.generation),
             issuer=IssuerPages(issuer, address=address) if issuer is not None else None,
         )
         self.handler = Handler(

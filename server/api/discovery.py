@@ -1,11 +1,11 @@
 """Which groups, versions and resources there are: /api, /apis and below, legacy and aggregated.
 
-Documents are made from the registry's kinds when first asked for, and kept.
+Documents are made from the registry's kinds when first asked for, and kept until the kinds change.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache
 
 import orjson
 
@@ -32,14 +32,27 @@ def _group_order(group: str) -> tuple[int, str]:
 class Discovery:
     """The discovery documents for a set of kinds."""
 
-    def __init__(self, kinds: Callable[[], Iterable[Kind]], *, address: str) -> None:
+    def __init__(
+        self, kinds: Callable[[], Iterable[Kind]], *, address: str, generation: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`generation` counts the changes of the kinds."""
         self._read_kinds = kinds
         self._address = address
+        self._generation = generation
+        self._made_at = -1
+        self._made: Mapping[str, Mapping[str, Sequence[Kind]]] = {}
         self._pages: dict[tuple[str, ...], bytes] = {}
 
-    @cached_property
+    @property
     def groups(self) -> Mapping[str, Mapping[str, Sequence[Kind]]]:
         """Group → version → kinds, groups in their order, each group's preferred version first."""
+        if self._made_at != self._generation():
+            self._made_at = self._generation()
+            self._made = self._grouped()
+            self._pages = {}
+        return self._made
+
+    def _grouped(self) -> Mapping[str, Mapping[str, Sequence[Kind]]]:
         kinds = sorted(self._read_kinds(), key=lambda kind: (_group_order(kind.group), kind.plural))
         groups: dict[str, dict[str, list[Kind]]] = {}
         for kind in kinds:
@@ -89,7 +102,8 @@ class Discovery:
         return document
 
     def _aggregated(self, prefix: str, version: str) -> Reply:
-        body = self._pages.get((prefix, version)) or self._aggregate(prefix, version)
+        groups = self.groups
+        body = self._pages.get((prefix, version)) or self._aggregate(groups, prefix, version)
         kind = "APIGroupDiscoveryList"
         etag = hashlib.sha512(body).hexdigest().upper()
         return Reply(
@@ -98,13 +112,15 @@ class Discovery:
             headers=(("ETag", f'"{etag}"'), ("Vary", "Accept")),
         )
 
-    def _aggregate(self, prefix: str, version: str) -> bytes:
-        names = [name for name in self.groups if bool(name) == (prefix == "apis")]
+    def _aggregate(
+        self, groups: Mapping[str, Mapping[str, Sequence[Kind]]], prefix: str, version: str
+    ) -> bytes:
+        names = [name for name in groups if bool(name) == (prefix == "apis")]
         document = {
             "kind": "APIGroupDiscoveryList",
             "apiVersion": f"{_AGGREGATED}/{version}",
             "metadata": {},
-            "items": [_aggregated_group(name, self.groups[name]) for name in names],
+            "items": [_aggregated_group(name, groups[name]) for name in names],
         }
         body = self._pages[prefix, version] = orjson.dumps(document)
         return body
@@ -150,7 +166,7 @@ def _legacy_resources(kind: Kind, version: str) -> Iterable[Object]:
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": list(kind.verbs),
+        "verbs": list(kind.listed_verbs),
     }
     if kind.short_names:
         resource["shortNames"] = list(kind.short_names)
@@ -174,7 +190,8 @@ def _storage_version_hash(kind: Kind) -> str:
     """Changes when the storage version does; clients only compare it."""
     import base64
 
-    text = f"{kind.group}/{kind.version}/{kind.kind}"
+    version = kind.form.version if kind.form is not None else kind.version
+    text = f"{kind.group}/{version}/{kind.kind}"
     return base64.b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
 
 
@@ -198,7 +215,7 @@ def _aggregated_resource(kind: Kind, version: str) -> Object:
         "responseKind": {"group": kind.group, "version": version, "kind": kind.kind},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": list(kind.verbs),
+        "verbs": list(kind.listed_verbs),
     }
     if kind.short_names:
         resource["shortNames"] = list(kind.short_names)

@@ -1,18 +1,20 @@
 """/openapi/v3 (an index, and a document per group and version) and /openapi/v2 (one document).
 
-Documents are built when somebody asks, in a thread since that takes a while, and kept. They are large:
-clients ask for those that they need, by the index's hashes, and keep them.
+Documents are built when somebody asks, in a thread since that takes a while, and kept until the kinds that
+they describe change. They are large: clients ask for those that they need, by the index's hashes, and keep
+them.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from server.api import openapi_protobuf, openapi_schemas, version
 from server.api.negotiation import JSON, not_acceptable, parse_accept
+from server.api.openapi_custom import definitions_of
 from server.api.openapi_paths import Paths, Writer
 from server.api.openapi_schemas import Schema
 from server.api.reply import Reply
@@ -31,10 +33,27 @@ _SECURITY = {
 }
 
 
+GroupVersions = Mapping[str, list[tuple[Kind, str]]]
+"""`api/v1`, `apis/apps/v1` → the kinds served there, each with the version."""
+
+
+class _Document(NamedTuple):
+    made_of: object
+    """The kinds that it describes."""
+    body: bytes
+    etag: str
+
+
 class OpenAPI:
-    def __init__(self, kinds: Callable[[], Iterable[Kind]]) -> None:
+    def __init__(
+        self, kinds: Callable[[], Iterable[Kind]], *, generation: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`generation` counts the changes of the kinds."""
         self._kinds = kinds
-        self._documents: dict[str, bytes] = {}
+        self._generation = generation
+        self._grouped_at = -1
+        self._grouped: GroupVersions = {}
+        self._documents: dict[str, _Document] = {}
         self._building = asyncio.Lock()
 
     async def answer(self, path: str, *, accept: str) -> Reply | None:
@@ -53,37 +72,50 @@ class OpenAPI:
                 return None
         media = _media(name, accept)
         key = f"{name} protobuf" if media == openapi_protobuf.MEDIA else name
-        body = self._documents.get(key) or await self._build(key)
-        etag = hashlib.sha256(body).hexdigest().upper()
+        document = await self._document(key, name)
         return Reply(
-            body,
+            document.body,
             content_type=_CONTENT_TYPES.get(media, media),
-            headers=(("ETag", f'"{etag}"'), ("Vary", "Accept")),
+            headers=(("ETag", f'"{document.etag}"'), ("Vary", "Accept")),
         )
 
-    async def _build(self, name: str) -> bytes:
+    async def _document(self, key: str, name: str) -> _Document:
+        groups = self._group_versions()
+        made_of = groups.get(name, groups)
+        known = self._documents.get(key)
+        if known is not None and known.made_of == made_of:
+            return known
         async with self._building:
-            if name not in self._documents:
-                self._documents[name] = await asyncio.to_thread(self._encoded, name)
-        return self._documents[name]
+            known = self._documents.get(key)
+            if known is None or known.made_of != made_of:
+                body = await asyncio.to_thread(_encoded, key, groups)
+                known = _Document(made_of, body, hashlib.sha256(body).hexdigest().upper())
+                self._documents[key] = known
+        return known
 
-    def _encoded(self, name: str) -> bytes:
-        if name == "v2 protobuf":
-            return openapi_protobuf.document(document_v2(self._group_versions().values()))
-        if name == "v2":
-            return orjson.dumps(document_v2(self._group_versions().values()))
-        if name == "v3":
-            return orjson.dumps(index(self._group_versions()))
-        return orjson.dumps(document_v3(self._group_versions()[name]))
+    def _group_versions(self) -> GroupVersions:
+        if self._grouped_at != self._generation():
+            self._grouped_at = self._generation()
+            self._grouped = self._read()
+        return self._grouped
 
-    def _group_versions(self) -> Mapping[str, list[tuple[Kind, str]]]:
-        """`api/v1`, `apis/apps/v1` → the kinds served there, each with the version."""
+    def _read(self) -> GroupVersions:
         found: dict[str, list[tuple[Kind, str]]] = {}
         for kind in self._kinds():
             for served in kind.versions:
                 name = f"apis/{kind.group}/{served}" if kind.group else f"api/{served}"
                 found.setdefault(name, []).append((kind, served))
         return found
+
+
+def _encoded(key: str, groups: GroupVersions) -> bytes:
+    if key == "v2 protobuf":
+        return openapi_protobuf.document(document_v2(groups.values()))
+    if key == "v2":
+        return orjson.dumps(document_v2(groups.values()))
+    if key == "v3":
+        return orjson.dumps(index(groups))
+    return orjson.dumps(document_v3(groups[key]))
 
 
 def _media(name: str, accept: str) -> str:
@@ -95,19 +127,25 @@ def _media(name: str, accept: str) -> str:
     raise not_acceptable(JSON)
 
 
-def index(group_versions: Mapping[str, list[tuple[Kind, str]]]) -> dict[str, Any]:
-    """Where each document is. Its hash changes, as it does itself, with the version and the set of kinds."""
+def index(group_versions: GroupVersions) -> dict[str, Any]:
+    """Where each document is. Its hash changes, as it does itself, with version, kinds and schemas."""
     paths = {}
     for name, kinds in group_versions.items():
         text = f"{version.information()['gitVersion']} {name} {sorted(kind.plural for kind, _ in kinds)}"
-        digest = hashlib.sha512(text.encode()).hexdigest().upper()
+        custom = orjson.dumps([_shape(kind) for kind, _ in kinds if kind.custom_schema is not None])
+        digest = hashlib.sha512(text.encode() + custom).hexdigest().upper()
         paths[name] = {"serverRelativeURL": f"/openapi/v3/{name}?hash={digest}"}
     return {"paths": paths}
 
 
+def _shape(kind: Kind) -> list[Any]:
+    """What a custom kind's part of the document depends on."""
+    return [kind.kind, kind.list_kind, kind.namespaced, list(kind.subresources), kind.custom_schema]
+
+
 def document_v3(kinds: list[tuple[Kind, str]]) -> dict[str, Any]:
     """One group and version, with every schema that it mentions."""
-    known = described_definitions()
+    known = described_definitions() | definitions_of(kinds, swagger=False)
     find = finder(known)
     writer = Writer(swagger=False, find=find)
     paths = _paths(writer, kinds)
@@ -123,10 +161,13 @@ def document_v3(kinds: list[tuple[Kind, str]]) -> dict[str, Any]:
 
 def document_v2(group_versions: Iterable[list[tuple[Kind, str]]]) -> dict[str, Any]:
     """Everything in one document."""
+    listed = list(group_versions)
     known = described_definitions()
+    for kinds in listed:
+        known |= definitions_of(kinds, swagger=True)
     writer = Writer(swagger=True, find=finder(known))
     paths: Paths = {}
-    for kinds in group_versions:
+    for kinds in listed:
         paths |= _paths(writer, kinds)
     converter = openapi_schemas.version_2()
     return {

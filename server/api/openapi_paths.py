@@ -23,11 +23,14 @@ _METHODS = {
 }
 _ACTIONS = _METHODS | {"get": "get", "list": "list", "deletecollection": "deletecollection", "create": "post"}
 _COLLECTION = ("list", "create", "deletecollection")
+_STRATEGIC = "application/strategic-merge-patch+json"
 _PATCHES = (
     "application/json-patch+json",
     "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
+    _STRATEGIC,
+    "application/apply-patch+yaml",
 )
+_BODIES = ("application/json", "application/yaml")
 _WRITE = ("dryRun", "fieldManager", "fieldValidation")
 _SELECT = (
     "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
@@ -117,7 +120,7 @@ class Writer:
         self, verb: str, subject: tuple[str, str, str], kind: Kind, version: str, *, suffix: str
     ) -> Operation:
         group, own, name = subject
-        answer = self._find(group, own, f"{name}List") if verb == "list" else self._find(*subject)
+        answer = self._find(group, own, kind.list_kind) if verb == "list" else self._find(*subject)
         title = api_version(kind.group.partition(".")[0] or "core", version).title().replace("/", "")
         operation: Operation = {
             "description": f"{_ACTIONS[verb]} {name}",
@@ -129,7 +132,10 @@ class Writer:
         }
         parameters = [self._query_parameter(each) for each in _PARAMETERS.get(verb, ())]
         if verb in ("create", "update", "patch"):
-            self._add_body(operation, parameters, verb, self._find(*subject))
+            media: tuple[str, ...] = _PATCHES if verb == "patch" else _BODIES
+            if kind.custom:
+                media = tuple(each for each in media if each != _STRATEGIC)
+            self._add_body(operation, parameters, media, self._find(*subject) if verb != "patch" else "")
         if parameters:
             operation["parameters"] = parameters
         return operation
@@ -143,9 +149,10 @@ class Writer:
         code = "201" if verb == "create" else "200"
         return {code: answer, "401": {"description": "Unauthorized"}}
 
-    def _add_body(self, operation: Operation, parameters: list[Any], verb: str, schema: str) -> None:
-        reference = self._reference(schema) if schema and verb != "patch" else {"type": "object"}
-        media = _PATCHES if verb == "patch" else ("application/json", "application/yaml")
+    def _add_body(
+        self, operation: Operation, parameters: list[Any], media: tuple[str, ...], schema: str
+    ) -> None:
+        reference = self._reference(schema) if schema else {"type": "object"}
         if self._swagger:
             parameters.append({"name": "body", "in": "body", "required": True, "schema": reference})
             operation["consumes"] = list(media)

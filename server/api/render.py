@@ -184,6 +184,12 @@ def warning_headers(warnings: Sequence[str]) -> Headers:
     return tuple(("Warning", f"299 - {_quoted(text)}") for text in dict.fromkeys(warnings))
 
 
+def deprecation_headers(kind: Kind, version: str) -> Headers:
+    """The warning that goes with every answer in a deprecated version."""
+    text = kind.deprecations.get(version)
+    return warning_headers((text,)) if text else ()
+
+
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(char if char.isprintable() else " " for char in escaped) + '"'

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from kubeling.objects.errors import MethodNotAllowed
+from kubeling.objects.meta import Object
 from server.api.create import create
 from server.api.delete import delete, delete_collection
 from server.api.get import get
@@ -11,7 +13,8 @@ from server.api.list import list_
 from server.api.negotiation import accepted, resource_representation
 from server.api.pages import method_not_allowed, not_found_page, unknown_resource
 from server.api.patch import patch
-from server.api.reply import Answer
+from server.api.render import deprecation_headers
+from server.api.reply import Answer, Reply
 from server.api.request import Request
 from server.api.requestinfo import Query, RequestInfo
 from server.api.update import update
@@ -68,7 +71,10 @@ class Resources:
         request.representation = resource_representation(accept)
         if info.verb == "watch":
             return await self._watches.watch(request)
-        return await _VERBS[info.verb](self._registry, request)
+        answer = await _VERBS[info.verb](self._registry, request)
+        if kind.deprecations and isinstance(answer, Reply):
+            answer.headers += deprecation_headers(kind, info.version)
+        return answer
 
 
 def _check_scope(kind: Kind, info: RequestInfo) -> None:
@@ -81,6 +87,10 @@ def _check_scope(kind: Kind, info: RequestInfo) -> None:
 
 
 def _check_verb(kind: Kind, info: RequestInfo) -> None:
+    if kind.terminating and info.verb == "create" and not info.subresource:
+        message = "create not allowed while custom resource definition is terminating"
+        details: Object = {"group": kind.group, "kind": kind.plural}
+        raise MethodNotAllowed(message, details=details)
     verbs = kind.verbs
     if info.subresource:
         subresource = kind.subresources.get(info.subresource)

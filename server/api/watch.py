@@ -13,9 +13,11 @@ from kubeling.objects.errors import ApiError
 from server.api import options
 from server.api.connection import connection_of
 from server.api.negotiation import JSON, not_acceptable
+from server.api.render import deprecation_headers
 from server.api.reply import Stream
 from server.api.request import Request
 from server.api.watch_lines import Lines, encode
+from server.registry.kind import Kind
 from server.registry.registry import Registry
 from server.registry.results import WatchEvent
 from server.registry.watch import WatchStream
@@ -32,14 +34,22 @@ class Watches:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._lines = Lines(registry)
-        self._open: set[WatchStream] = set()
+        self._open: dict[WatchStream, Kind] = {}
         self._stopped = False
+        registry.kinds.on_removal(self._end_removed)
 
     def stop(self) -> None:
         """End every watch cleanly, and each that comes later at once."""
         self._stopped = True
         for events in list(self._open):
             events.close()
+
+    def _end_removed(self, gone: Sequence[Kind]) -> None:
+        """End the watches of kinds that are served no longer, or in another form from now on."""
+        forms = {id(kind.form) for kind in self._registry.kinds.all() if kind.form is not None}
+        for events, kind in list(self._open.items()):
+            if kind in gone and id(kind.form) not in forms:
+                events.close()
 
     async def watch(self, request: Request) -> Stream:
         """Answer a watch request; returns when it has ended.
@@ -56,7 +66,11 @@ class Watches:
         with self._ending(
             self._registry.watch(request.kind, request.namespace, wanted), request, seconds
         ) as events:
-            await out.begin(request.http, content_type=JSON, headers=request.stream_headers)
+            await out.begin(
+                request.http,
+                content_type=JSON,
+                headers=(*request.stream_headers, *deprecation_headers(request.kind, request.version)),
+            )
             await _Writing(self._lines, request, out).run(events)
             await out.end(request.http)
         return out
@@ -65,7 +79,7 @@ class Watches:
     def _ending(self, events: WatchStream, request: Request, seconds: float) -> Iterator[WatchStream]:
         """Close the stream of events after so many seconds, when the client goes or when the server stops."""
         timer = asyncio.get_running_loop().call_later(seconds, events.close)
-        self._open.add(events)
+        self._open[events] = request.kind
         if self._stopped:
             events.close()
         try:
@@ -73,7 +87,7 @@ class Watches:
                 yield events
         finally:
             timer.cancel()
-            self._open.discard(events)
+            self._open.pop(events, None)
             events.close()
 
 

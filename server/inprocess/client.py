@@ -170,7 +170,9 @@ class LocalClient:
             stream.close()
 
     async def discover(self) -> Sequence[Resource]:
-        return [_resource(kind) for kind in self._registry.kinds.all() if self._registry.serves(kind)]
+        kinds = (kind for kind in reversed(self._registry.kinds.all()) if self._registry.serves(kind))
+        preferred = {kind.resource: kind for kind in kinds}  # a custom resource is a kind for each version
+        return [_resource(kind) for kind in reversed(preferred.values())]
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
@@ -198,6 +200,10 @@ class LocalClient:
         kind = self._kind(resource)
 
         def decode(record: Record) -> Object:
+            if kind.form is not None:
+                current = self._registry.kinds.lookup(resource.group, resource.version, resource.plural)
+                form = (current or kind).form
+                return ((form.seen(record) if form is not None else None) or record).obj
             if resource.api_version == kind.storage_api_version:
                 return record.obj
             return self._registry.decoded(record, kind, resource.version)

@@ -33,7 +33,7 @@ def _check_fields(kind: Kind, selection: Selection) -> None:
     for path, _, _ in selection.fields.requirements:
         if path in _GENERIC or path in offered:
             continue
-        if offered:
+        if offered or kind.custom:
             raise BadRequest(f"field label not supported: {path}")
         raise BadRequest(
             f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'

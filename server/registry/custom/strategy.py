@@ -53,7 +53,7 @@ class CustomStrategy(Strategy):
         return self._schema.validate(obj, old)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
-        return self._schema.validate_status(obj, old)
+        return self._schema.validate(obj, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return self._printer.cells(obj, now)

@@ -1,0 +1,1 @@
+"""Calls that go out to webhooks: conversion of custom resources, and admission."""
