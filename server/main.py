@@ -33,7 +33,9 @@ from server.controllers import Settings as ControllerSettings
 from server.controllers import start_controllers
 from server.controllers.context import SignToken
 from server.inprocess import LocalClient, user
+from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
+from server.registry.service_endpoints import ServiceEndpoints
 from server.registry.settings import Settings
 from server.scheduler import start_scheduler
 from server.storage import Store
@@ -43,6 +45,7 @@ from server.tokens.claims import Reference
 from server.tokens.issuer import Issuer
 from server.tokens.keys import SigningKey, SigningKeyError
 from server.upkeep import Upkeep
+from server.webhooks.client import WebhookClient
 
 logger = logging.getLogger("server")
 
@@ -112,6 +115,11 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
         reviews=Reviews(authenticator, authorization).by_resource(),
     )
     legacy_use.begin(registry)
+    webhooks = WebhookClient(ServiceEndpoints(store))
+    parts.push_async_callback(webhooks.close)
+    custom_resources = CustomResources(registry, store, clock, webhooks.post)
+    parts.push_async_callback(custom_resources.stop)
+    custom_resources.start()
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
     parts.push_async_callback(nodes.close)
     api = Api(

@@ -36,7 +36,9 @@ class Environment:
         record = self.store.get(kind.stored_in, namespace, name)
         if record is None:
             raise not_found(kind.resource, name)
-        return record if kind.form is None else await self._converted(kind.form, record)
+        if kind.form is None:
+            return record
+        return await self._converted(kind.form, record, kind.form.seen(record))
 
     async def seen(self, kind: Kind, records: Sequence[Record]) -> Sequence[Record]:
         """Stored records as the kind's operations see them.
@@ -58,23 +60,26 @@ class Environment:
         if kind.form is None:
             return await self.store.create(kind.stored_in, namespace, name, obj)
         record = await self.store.create(kind.stored_in, namespace, name, await kind.form.stored(obj))
-        return await self._converted(kind.form, record)
+        return await self._converted(kind.form, record, kind.form.written(record))
 
     async def replace(self, kind: Kind, record: Record, obj: Object) -> Record:
         """Store a new state of the object that the record is the current one of."""
         stored = obj if kind.form is None else await kind.form.stored(obj)
         written = await self.store.update(*record.key, stored, expected=record.revision)
-        return written if kind.form is None else await self._converted(kind.form, written)
+        if kind.form is None:
+            return written
+        return await self._converted(kind.form, written, kind.form.written(written))
 
     async def drop(self, kind: Kind, record: Record, final: Object | None) -> Record:
         """Remove the object that the record is the current one of; `final` is its last state, if it has one
         of its own."""
         stored = final if kind.form is None or final is None else await kind.form.stored(final)
         removed = await self.store.delete(*record.key, expected=record.revision, obj=stored)
-        return removed if kind.form is None else await self._converted(kind.form, removed)
+        if kind.form is None:
+            return removed
+        return await self._converted(kind.form, removed, kind.form.written(removed))
 
-    async def _converted(self, form: StoredForm, record: Record) -> Record:
-        found = form.seen(record)
+    async def _converted(self, form: StoredForm, record: Record, found: Record | None) -> Record:
         if found is None:
             await form.convert([record])
             found = form.seen(record)

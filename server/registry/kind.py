@@ -31,6 +31,17 @@ class Subresource:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where the scale subresource finds what it shows and sets."""
+
+    spec: tuple[str, ...] = ("spec", "replicas")
+    status: tuple[str, ...] = ("status", "replicas")
+    selector: tuple[str, ...] = ("spec", "selector")
+    required: bool = False
+    """An object without replicas in its spec has no scale."""
+
+
 class StoredForm(Protocol):
     """How objects are stored, where that is not how the registry's operations see them.
 
@@ -45,6 +56,10 @@ class StoredForm(Protocol):
 
     def seen(self, record: "Record") -> "Record | None":
         """What the operations see of a stored record, of what is at hand; None when it must be converted."""
+        ...
+
+    def written(self, record: "Record") -> "Record | None":
+        """The same for a record that has just been stored."""
         ...
 
     async def convert(self, records: "Sequence[Record]") -> None:
@@ -85,6 +100,11 @@ class Kind:
     """How objects are stored; None when as they are."""
     deprecations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Served versions that are deprecated, with the text that a client is warned with."""
+    scale_paths: ScalePaths = ScalePaths()
+    custom_schema: "Object | None" = None
+    """The OpenAPI schema to publish, for a custom resource; empty when nothing is known."""
+    terminating: bool = False
+    """The kind is going: its objects can be read, changed and deleted, but no new ones come."""
 
     @cached_property
     def resource(self) -> GroupResource:
@@ -103,6 +123,17 @@ class Kind:
     @cached_property
     def storage_api_version(self) -> str:
         return api_version((self.stored_as or self).group, self.version)
+
+    @property
+    def custom(self) -> bool:
+        """Whether a CustomResourceDefinition has made the kind."""
+        return self.custom_schema is not None or self.form is not None
+
+    @property
+    def listed_verbs(self) -> tuple[str, ...]:
+        """The verbs that discovery tells of."""
+        going = ("delete", "deletecollection", "get", "list", "watch")
+        return going if self.terminating else self.verbs
 
     @property
     def singular(self) -> str:

@@ -1,6 +1,7 @@
 """The scale subresource: a Scale made from an object's replicas and selector, and written back to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from kubeling.objects import errors
 from kubeling.objects.errors import BadRequest
@@ -23,21 +24,41 @@ _COPIED = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 def scale_of(kind: Kind, record: Record) -> Record:
     """The Scale of an object, as a record of its own."""
-    return unstored(kind, _scale(record.obj))
+    return unstored(kind, _scale(kind, record.obj))
 
 
-def _scale(obj: Object) -> Object:
-    own, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+def _scale(kind: Kind, obj: Object) -> Object:
+    own, paths = obj["metadata"], kind.scale_paths
+    replicas = _at(obj, paths.spec)
+    if replicas is None and paths.required:
+        field = f".{'.'.join(paths.spec)}"
+        raise errors.InternalError(
+            f'Internal error occurred: the spec replicas field "{field}" does not exist'
+        )
     scale: Object = {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: own[name] for name in _COPIED if name in own},
-        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
-        "status": {"replicas": status.get("replicas", 0)},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": {"replicas": _at(obj, paths.status) or 0},
     }
-    if text := selector_text(spec.get("selector")):
+    selector = _at(obj, paths.selector)
+    if text := selector if isinstance(selector, str) else selector_text(selector):
         scale["status"]["selector"] = text
     return scale
+
+
+def _at(obj: Object, path: Sequence[str]) -> Any:
+    found: Any = obj if path else None
+    for part in path:
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _put(obj: Object, path: Sequence[str], value: int) -> None:
+    for part in path[:-1]:
+        obj = obj.setdefault(part, {})
+    obj[path[-1]] = value
 
 
 async def update_scale(
@@ -56,7 +77,7 @@ async def patch_scale(
     body = kind.subresources["scale"]
 
     def patched(record: Record) -> Object:
-        return decoded_body(context, kind, body, applied(struct, _scale(record.obj), patch))
+        return decoded_body(context, kind, body, applied(struct, _scale(kind, record.obj), patch))
 
     return await _write(env, context, kind, namespace, name, scale=patched, attempts=ATTEMPTS)
 
@@ -76,7 +97,7 @@ async def _write(
         replicas = (given.get("spec") or {}).get("replicas", 0)
         if causes := at_least("spec.replicas", replicas):
             raise errors.invalid("Scale", name, causes, group="autoscaling")
-        obj["spec"]["replicas"] = replicas
+        _put(obj, kind.scale_paths.spec, replicas)
         if version := (given.get("metadata") or {}).get("resourceVersion"):
             obj["metadata"]["resourceVersion"] = version
         return obj
