@@ -6,6 +6,6 @@ arguments: nothing here knows of HTTP, of the registry or of what is stored.
 """
 
 from server.schema.custom.compile import CustomSchema, compiled
-from server.schema.custom.structural import schema_errors
+from server.schema.custom.validation import schema_errors
 
 __all__ = ["CustomSchema", "compiled", "schema_errors"]

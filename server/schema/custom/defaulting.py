@@ -99,13 +99,14 @@ def _without_nulls(value: dict[str, Any], not_null: frozenset[str], sources: dic
 
 def _map_defaulter(values: Schema) -> Defaulter:
     default, nullable = _defaulter(values), bool(values.get("nullable"))
+    source = _source(values)
 
     def default_map(value: Any) -> bool:
         if type(value) is not dict:
             return False
         changed = False
         if not nullable and None in value.values():
-            changed = _without_nulls(value, frozenset(value), {})
+            changed = _without_nulls(value, frozenset(value), dict.fromkeys(value, source) if source else {})
         if default is not None:
             for item in value.values():
                 changed = default(item) or changed

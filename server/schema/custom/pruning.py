@@ -139,6 +139,15 @@ def root_struct(schema: Schema, *, preserve: bool = False) -> Struct:
     return _struct(schema, resource=True, open_=bool(schema.get("x-kubernetes-preserve-unknown-fields")))
 
 
+def pruned(schema: Schema, value: Any) -> Any:
+    """A value without the fields that its schema does not know.
+
+    Raises:
+        DecodeError: it has metadata of a wrong type.
+    """
+    return _node(schema).decode(value, [])
+
+
 def _node(schema: Schema | None, *, open_: bool = False) -> Node:
     """The node of a schema below the root; `open_` when what surrounds it keeps unknown fields of lists."""
     if schema is None:
