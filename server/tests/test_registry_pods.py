@@ -243,3 +243,83 @@ def test_a_pod_under_deletion_is_terminating() -> None:
     }
     cells = pod_cells(pod, NOW)
     assert (cells[2], cells[5]) == ("Terminating", "10.0.0.1")
+
+
+async def patched(registry: Registry, subresource: str, **spec: Any) -> Record:
+    patch = Patch(STRATEGIC_MERGE_PATCH, {"spec": spec})
+    result = await registry.patch(context(), PODS, "default", "p", patch, subresource=subresource)
+    return result.record
+
+
+async def test_debugging_containers_are_added_and_stay(registry: Registry) -> None:
+    await make(registry)
+    debugger = {"name": "d", "image": "busybox", "targetContainerName": "c"}
+    obj = (await patched(registry, "ephemeralcontainers", ephemeralContainers=[debugger])).obj
+    assert obj["spec"]["ephemeralContainers"][0]["imagePullPolicy"] == "Always"
+    assert obj["metadata"]["generation"] == 2
+    other = {"name": "e", "image": "busybox"}
+    both = (await patched(registry, "ephemeralcontainers", ephemeralContainers=[other])).obj
+    assert {each["name"] for each in both["spec"]["ephemeralContainers"]} == {"d", "e"}
+    with pytest.raises(errors.Invalid, match='existing ephemeral containers "d" may not be changed'):
+        await patched(registry, "ephemeralcontainers", ephemeralContainers=[{"name": "d", "image": "x"}])
+    wrong = {"name": "f", "image": "x", "targetContainerName": "nobody"}
+    with pytest.raises(errors.Invalid, match="targetContainerName: Not found"):
+        await patched(registry, "ephemeralcontainers", ephemeralContainers=[wrong])
+
+
+async def test_debugging_containers_have_a_door_of_their_own(registry: Registry) -> None:
+    debugger = [{"name": "d", "image": "busybox"}]
+    assert "spec.ephemeralContainers: Forbidden: cannot be set on create" in await causes(
+        registry, ephemeralContainers=debugger
+    )
+    await make(registry)
+    with pytest.raises(errors.Invalid, match="pod updates may not change fields other than"):
+        await patched(registry, "", ephemeralContainers=debugger)
+    changed = await patched(registry, "ephemeralcontainers", activeDeadlineSeconds=5)
+    assert "activeDeadlineSeconds" not in changed.obj["spec"]
+
+
+async def test_cpu_and_memory_are_resized_in_place(registry: Registry) -> None:
+    resources = {"requests": {"cpu": "100m"}, "limits": {"cpu": "200m", "memory": "1Gi"}}
+    await make(registry, containers=[{"name": "c", "image": "i", "resources": resources}])
+    more = {"name": "c", "resources": {"requests": {"cpu": "150m"}}, "image": "other"}
+    obj = (await patched(registry, "resize", containers=[more])).obj
+    assert obj["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "150m"
+    assert (obj["spec"]["containers"][0]["image"], obj["metadata"]["generation"]) == ("i", 2)
+    disk = {"name": "c", "resources": {"limits": {"ephemeral-storage": "1Gi"}}}
+    with pytest.raises(errors.Invalid, match=r"spec: .*only cpu and memory resources are mutable"):
+        await patched(registry, "resize", containers=[disk])
+    same = {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"cpu": "200m", "memory": "1Gi"}}
+    with pytest.raises(errors.Invalid, match="Pod QOS Class may not change as a result of resizing"):
+        await patched(registry, "resize", containers=[{"name": "c", "resources": same}])
+    without = {"name": "c", "resources": {"limits": {"memory": None}, "requests": {"memory": None}}}
+    with pytest.raises(errors.Invalid, match="resource limits cannot be removed"):
+        await patched(registry, "resize", containers=[without])
+
+
+async def test_a_gated_pod_may_be_aimed_more_narrowly(registry: Registry) -> None:
+    await make(registry, schedulingGates=[{"name": "g"}], nodeSelector={"a": "b"})
+    obj = (await patched(registry, "", nodeSelector={"c": "d"})).obj
+    assert obj["spec"]["nodeSelector"] == {"a": "b", "c": "d"}
+    with pytest.raises(errors.Invalid, match=r"only additions to spec.nodeSelector are allowed"):
+        await patched(registry, "", nodeSelector={"a": "x"})
+    with pytest.raises(errors.Invalid, match="but found new scheduling gate 'h'"):
+        await patched(registry, "", schedulingGates=[{"name": "h"}])
+
+
+async def test_label_keys_become_part_of_the_selector(registry: Registry) -> None:
+    selector = {"matchLabels": {"app": "a"}}
+    constraint = {"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"}
+    spread = [{**constraint, "labelSelector": selector, "matchLabelKeys": ["rev"]}]
+    spec = {"containers": [{"name": "c", "image": "i"}], "topologySpreadConstraints": spread}
+    obj = {"metadata": {"name": "p", "labels": {"rev": "1"}}, "spec": spec}
+    made = (await registry.create(context(), PODS, "default", obj)).obj
+    found = made["spec"]["topologySpreadConstraints"][0]["labelSelector"]
+    assert found["matchExpressions"] == [{"key": "rev", "operator": "In", "values": ["1"]}]
+
+
+async def test_the_status_keeps_one_address_under_two_names(registry: Registry) -> None:
+    await make(registry)
+    patch = Patch(MERGE_PATCH, {"status": {"podIPs": [{"ip": "10.0.0.9"}]}})
+    result = await registry.patch(context(), PODS, "default", "p", patch, subresource="status")
+    assert result.record.obj["status"]["podIP"] == "10.0.0.9"

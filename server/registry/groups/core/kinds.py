@@ -19,11 +19,13 @@ _STREAM = ("create", "get")
 _POD_SUBRESOURCES = {
     "attach": Subresource("PodAttachOptions", _STREAM),
     "binding": Subresource("Binding", ("create",)),
+    "ephemeralcontainers": Subresource("Pod", ("get", "patch", "update")),
     "eviction": Subresource("Eviction", ("create",), group="policy", version="v1"),
     "exec": Subresource("PodExecOptions", _STREAM),
     "log": Subresource("Pod", ("get",)),
     "portforward": Subresource("PodPortForwardOptions", _STREAM),
     "proxy": Subresource("PodProxyOptions", PROXY_VERBS),
+    "resize": Subresource("Pod", ("get", "patch", "update")),
     **status("Pod"),
 }
 _NAMESPACE_VERBS = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")

@@ -10,14 +10,21 @@ from kubeling.objects.meta import Object
 from server.registry.groups.core.binding import bind
 from server.registry.groups.core.eviction import evict
 from server.registry.groups.core.pod_defaults import alias_service_account, default_pod
+from server.registry.groups.core.pod_label_keys import merge_label_keys
 from server.registry.groups.core.pod_printing import COLUMNS, pod_cells
 from server.registry.groups.core.pod_qos import qos_class
-from server.registry.groups.core.pod_update import update_causes
+from server.registry.groups.core.pod_resize import resize_causes, resized
+from server.registry.groups.core.pod_status_validation import status_causes
+from server.registry.groups.core.pod_update import ephemeral_update_causes, update_causes
 from server.registry.groups.core.pod_validation import pod_causes, pod_create_causes
+from server.registry.groups.core.pod_warnings import pod_warnings
+from server.registry.metadata import bump_generation
 from server.registry.options import DeleteOptions
 from server.registry.strategy import Action, Scope, Strategy, field_text
 
 _FINISHED = ("Succeeded", "Failed")
+_SPEC_SUBRESOURCES = ("ephemeralcontainers", "resize")
+_KEPT_STATUS = ("qosClass", "observedGeneration")
 
 
 class Pods(Strategy):
@@ -51,6 +58,7 @@ class Pods(Strategy):
         obj["status"] = {"phase": "Pending"}
         if spec.get("containers"):
             obj["status"]["qosClass"] = qos_class(spec)
+        merge_label_keys(obj)
         if spec.get("schedulingGates"):
             conditions.set_condition(
                 obj,
@@ -61,16 +69,42 @@ class Pods(Strategy):
                 now=scope.now,
             )
 
+    def narrowed(self, scope: Scope, subresource: str, obj: Object, old: Object) -> Object:
+        if subresource not in _SPEC_SUBRESOURCES:
+            return super().narrowed(scope, subresource, obj, old)
+        own = {key: obj["metadata"][key] for key in ("resourceVersion", "uid") if key in obj["metadata"]}
+        spec, before = obj.get("spec") or {}, old["spec"]
+        if subresource == "resize":
+            changed = resized(spec, before)
+        else:
+            changed = {key: value for key, value in before.items() if key != "ephemeralContainers"}
+            if containers := spec.get("ephemeralContainers"):
+                changed["ephemeralContainers"] = containers
+        return {**old, "metadata": {**old["metadata"], **own}, "spec": changed}
+
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
         alias_service_account(obj["spec"])
+
+    def prepare_for_subresource_update(
+        self, scope: Scope, subresource: str, obj: Object, old: Object
+    ) -> None:
+        if subresource in _SPEC_SUBRESOURCES:
+            bump_generation(obj, old)
+        else:
+            self.prepare_for_status_update(scope, obj, old)
 
     def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
         """Status alone: owner references stay, and the QoS class was decided at creation."""
         own = obj["metadata"]
         if "ownerReferences" in old["metadata"]:
             own["ownerReferences"] = old["metadata"]["ownerReferences"]
-        if qos := (old.get("status") or {}).get("qosClass"):
-            obj.setdefault("status", {}).setdefault("qosClass", qos)
+        else:
+            own.pop("ownerReferences", None)
+        status, before = obj.setdefault("status", {}), old.get("status") or {}
+        for name in _KEPT_STATUS:
+            if name in before:
+                status.setdefault(name, before[name])
+        _same_address(status)
 
     def validate(self, obj: Object) -> list[Cause]:
         return pod_causes(obj)
@@ -80,6 +114,24 @@ class Pods(Strategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return update_causes(obj, old)
+
+    def validate_subresource_update(self, subresource: str, obj: Object, old: Object) -> list[Cause]:
+        match subresource:
+            case "ephemeralcontainers":
+                return ephemeral_update_causes(obj, old) + pod_causes(obj)
+            case "resize":
+                return resize_causes(obj, old) + pod_causes(obj)
+            case "status":
+                return status_causes(obj, old)
+            case _:
+                return []
+
+    def warnings(self, obj: Object) -> list[str]:
+        return pod_warnings(obj)
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        """None: pods are mostly updated by programs, which do not read them."""
+        return []
 
     def grace_period(self, obj: Object, options: DeleteOptions) -> int:
         """Pods that never ran, or have ended, go at once."""
@@ -92,3 +144,12 @@ class Pods(Strategy):
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return pod_cells(obj, now)
+
+
+def _same_address(status: Object) -> None:
+    """podIP and the first of podIPs are one; whichever was given stands for both."""
+    ip, ips = status.get("podIP"), status.get("podIPs")
+    if ip and (not ips or ips[0].get("ip") != ip):
+        status["podIPs"] = [{"ip": ip}]
+    elif ips and not ip:
+        status["podIP"] = ips[0].get("ip", "")

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kubeling.objects import quantity
 from kubeling.objects.meta import Object
+from server.registry.groups.core.pod_features import drop_disabled
+from server.registry.groups.core.pod_resources import aggregated, is_pod_level
 
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 _DEFAULT_MODE = 0o644
@@ -20,10 +23,13 @@ def default_pod(spec: Object) -> None:
     """The defaults of a pod, which has a few more than a template."""
     default_pod_spec(spec)
     spec.setdefault("enableServiceLinks", True)
-    for container in containers_of(spec):
-        _requests_from_limits(container)
-    if spec.get("resources"):
-        _requests_from_limits(spec)
+    for name in ("initContainers", "containers"):
+        for container in spec.get(name) or ():
+            _requests_from_limits(container)
+            if spec.get("hostNetwork"):
+                _host_ports(container)
+    if (spec.get("resources") or {}).get("limits"):
+        _pod_requests(spec)
 
 
 def default_template(template: Object) -> None:
@@ -33,6 +39,7 @@ def default_template(template: Object) -> None:
 
 
 def default_pod_spec(spec: Object) -> None:
+    drop_disabled(spec)
     spec.setdefault("restartPolicy", "Always")
     spec.setdefault("terminationGracePeriodSeconds", 30)
     spec.setdefault("dnsPolicy", "ClusterFirst")
@@ -41,8 +48,6 @@ def default_pod_spec(spec: Object) -> None:
     alias_service_account(spec)
     for container in containers_of(spec):
         default_container(container)
-        if spec.get("hostNetwork"):
-            _host_ports(container)
     for volume in spec.get("volumes") or ():
         default_volume(volume)
 
@@ -119,6 +124,19 @@ def _requests_from_limits(holder: Object) -> None:
     requests = resources.setdefault("requests", {})
     for name, amount in limits.items():
         requests.setdefault(name, amount)
+
+
+def _pod_requests(spec: Object) -> None:
+    """What a limited pod asks for as a whole: as much as its containers, else as much as its limit."""
+    limits = spec["resources"]["limits"]
+    requests = spec["resources"].setdefault("requests", {})
+    for name, amount in aggregated(spec, "requests").items():
+        if is_pod_level(name):
+            family = "binary" if name == "memory" else "decimal"
+            requests.setdefault(name, quantity.format_quantity(amount, family))
+    for name, amount in limits.items():
+        if is_pod_level(name):
+            requests.setdefault(name, amount)
 
 
 def default_volume(volume: Object) -> None:

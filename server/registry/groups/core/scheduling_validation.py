@@ -186,13 +186,15 @@ def _min_domain_causes(field: str, each: Object) -> list[Cause]:
 
 
 def _spread_key_causes(field: str, each: Object) -> list[Cause]:
+    """As for affinity, the keys have become part of the selector by now: once is right, twice too many."""
     keys, selector = each.get("matchLabelKeys") or [], each.get("labelSelector")
     if not keys:
         return []
     causes = [] if selector is not None else [forbidden(field, _NO_SELECTOR)]
-    taken = set((selector or {}).get("matchLabels") or ())
+    taken = [*((selector or {}).get("matchLabels") or ())]
+    taken += [each.get("key", "") for each in (selector or {}).get("matchExpressions") or ()]
     for position, key in enumerate(keys):
         causes += invalids(f"{field}[{position}]", key, qualified_name_errors(key))
-        if key in taken:
+        if taken.count(key) > 1:
             causes.append(invalid(f"{field}[{position}]", key, _BOTH_KEYS))
     return causes
