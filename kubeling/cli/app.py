@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from kubeling.cli import clean, completion, console, down, image, kubeconfig, logs, status, up, version
+from kubeling.cli import (
+    backup,
+    clean,
+    completion,
+    console,
+    down,
+    image,
+    kubeconfig,
+    logs,
+    restore,
+    status,
+    up,
+    version,
+)
 from kubeling.cli.completion import COMPLETION_VARIABLE
 from kubeling.cluster.errors import ClusterError, UsageError
 
@@ -28,6 +41,8 @@ for command in (
     status.status,
     logs.logs,
     kubeconfig.kubeconfig,
+    backup.backup,
+    restore.restore,
     clean.clean,
     version.version,
     completion.completion,

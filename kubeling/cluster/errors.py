@@ -8,6 +8,7 @@ ClusterError                 exit code 1
 ├── AlreadyRunning           a second `up` of one home
 ├── StartFailed              a process of the cluster did not come up
 ├── ApiFailed                the API server refused or cannot be reached
+├── StorageFailed            a backup or restoration did not succeed
 ├── UsageError               exit code 2: an option's value makes no sense
 └── NotRunning               exit code 3: the command needs a running cluster
 """
@@ -51,6 +52,10 @@ class StartFailed(ClusterError):
 
 
 class ApiFailed(ClusterError):
+    pass
+
+
+class StorageFailed(ClusterError):
     pass
 
 

@@ -39,6 +39,12 @@ class Database(Protocol):
     def prepare(self) -> None:
         """Make sure that the database can be used; called once, first."""
 
+    def attach(self) -> None:
+        """Make sure that there is something to be read, perhaps beside a server; instead of `prepare`."""
+
+    def set_aside(self) -> bool:
+        """Put a damaged database out of the way, where that can be done; called after `release`."""
+
     def connect(self) -> Connection: ...
 
     def listen(self) -> Listener:
@@ -46,6 +52,13 @@ class Database(Protocol):
 
     def begin_migration(self, connection: Connection) -> None:
         """Start a transaction that keeps other servers from migrating; there may be no tables yet."""
+
+    def begin_restoration(self, connection: Connection) -> None:
+        """Start a transaction that may replace everything.
+
+        Raises:
+            DatabaseLocked: a server is at work on the database.
+        """
 
     def begin_write(self, connection: Connection) -> None:
         """Start a transaction; it, or `log.lock_cluster`, takes the lock that orders all writers."""

@@ -5,7 +5,7 @@ and its implementations; the tables are made in `migrations`.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    insert,
     select,
     table,
     tuple_,
@@ -53,6 +52,8 @@ CLUSTER = table(
     column("compacted_revision", BigInteger),
 )
 
+READ_ROWS = 2000
+"""How many rows are held at a time where they are only passed on."""
 _READ_CLUSTER = select(CLUSTER.c.identity, CLUSTER.c.revision, CLUSTER.c.compacted_revision)
 _LOCK_CLUSTER = _READ_CLUSTER.with_for_update()
 
@@ -76,7 +77,7 @@ def make_cluster(connection: Connection) -> Cluster:
         return found
     cluster = Cluster(identity=str(uuid.uuid4()), revision=0, compacted=0)
     row = {"id": 1, "identity": cluster.identity, "revision": 0, "compacted_revision": 0}
-    connection.execute(insert(CLUSTER), row)
+    connection.execute(CLUSTER.insert(), row)
     return cluster
 
 
@@ -101,6 +102,21 @@ def current_revision(connection: Connection) -> int:
     revision = require_cluster(connection).revision
     connection.commit()
     return revision
+
+
+def insert(connection: Connection, database: Database, events: Iterable[Event]) -> None:
+    """Add rows, and nothing else."""
+    database.insert(connection, REVISIONS.name, [_row(event) for event in events])
+
+
+def clear(connection: Connection) -> None:
+    """Delete every row."""
+    connection.execute(delete(REVISIONS))
+
+
+def set_cluster(connection: Connection, cluster: Cluster) -> None:
+    values = {"revision": cluster.revision, "compacted_revision": cluster.compacted}
+    connection.execute(update(CLUSTER).values(identity=cluster.identity, **values))
 
 
 def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> str:
@@ -138,6 +154,13 @@ _KEY = (REVISIONS.c.resource, REVISIONS.c.namespace, REVISIONS.c.name)
 def newest(connection: Connection) -> list[Record]:
     """The current objects, in no order that is promised: sorting them here would carry the bodies along."""
     return [Record(*row) for row in connection.execute(_newest(None))]
+
+
+def each_newest(connection: Connection) -> Iterator[Record]:
+    """The current objects, oldest revision first, without holding them all."""
+    rows = _newest(None).order_by(REVISIONS.c.revision).execution_options(yield_per=READ_ROWS)
+    for row in connection.execute(rows):
+        yield Record(*row)
 
 
 def _newest(where: ColumnElement[bool] | None) -> Select[Any]:

@@ -97,6 +97,12 @@ class Postgres:
         if encoding != "UTF8":
             raise self._unusable(f"its encoding is {encoding}, and must be UTF8")
 
+    def attach(self) -> None:
+        self.prepare()
+
+    def set_aside(self) -> bool:
+        return False
+
     def connect(self) -> Connection:
         connection = self._engine.connect()
         # Commits are durable, though the server's own configuration should say otherwise.
@@ -120,6 +126,12 @@ class Postgres:
     def begin_migration(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+    def begin_restoration(self, connection: Connection) -> None:
+        self.begin_migration(connection)
+        alone = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({PRESENCE_LOCK})")
+        if not alone.scalar_one():
+            raise DatabaseLocked(f"a kubeling server is at work on the database {self._shown}: stop it first")
 
     def begin_write(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")

@@ -71,6 +71,17 @@ class SQLite:
             )  # in effect only before the first table
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
+    def attach(self) -> None:
+        if not self._path.exists():
+            raise DatabaseUnusable(f"there is no database {self._path}")
+
+    def set_aside(self) -> bool:
+        for suffix in ("", "-wal", "-shm"):
+            file = self._beside(suffix)
+            if file.exists():
+                file.rename(f"{file}.damaged")
+        return True
+
     def connect(self) -> Connection:
         connection = self._engine.connect()
         for pragma in (
@@ -86,6 +97,9 @@ class SQLite:
         raise NotImplementedError("nobody else writes")
 
     def begin_migration(self, connection: Connection) -> None:
+        self.begin_write(connection)
+
+    def begin_restoration(self, connection: Connection) -> None:
         self.begin_write(connection)
 
     def begin_write(self, connection: Connection) -> None:
