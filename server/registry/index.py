@@ -14,19 +14,19 @@ from server.registry.groups import (
     coordination,
     discovery,
     events,
-    flowcontrol,
     node,
     policy,
     rbac,
     resource,
     scheduling,
-    storage,
     storagemigration,
 )
 from server.registry.groups.apps import kinds as apps
 from server.registry.groups.batch import kinds as batch
 from server.registry.groups.core import kinds as core
+from server.registry.groups.flowcontrol import kinds as flowcontrol
 from server.registry.groups.networking import kinds as networking
+from server.registry.groups.storage import kinds as storage
 from server.registry.kind import Kind
 
 BUILT_IN: tuple[Kind, ...] = (

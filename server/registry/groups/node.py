@@ -1,4 +1,4 @@
-"""The kinds of node.k8s.io."""
+"""The kinds of node.k8s.io. Admission gives pods what their RuntimeClass says."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,10 @@ from kubeling.objects.meta import Object
 from kubeling.objects.names import label_errors
 from server.registry.causes import immutable, invalids, required
 from server.registry.columns import AGE, columns, object_age
+from server.registry.groups.core.resource_validation import amount_causes
+from server.registry.groups.core.scheduling_validation import toleration_causes
 from server.registry.kind import Kind
+from server.registry.metadata import label_causes
 from server.registry.strategy import Strategy
 
 
@@ -17,9 +20,19 @@ class RuntimeClasses(Strategy):
     unconditional_update = False
     columns = columns("Handler", AGE)
 
+    def default(self, obj: Object) -> None:
+        for each in (obj.get("scheduling") or {}).get("tolerations") or ():
+            if each.get("operator") == "":
+                del each["operator"]
+
     def validate(self, obj: Object) -> list[Cause]:
         handler = obj.get("handler", "")
-        return invalids("handler", handler, label_errors(handler)) if handler else [required("handler")]
+        causes = invalids("handler", handler, label_errors(handler)) if handler else [required("handler")]
+        for name, amount in ((obj.get("overhead") or {}).get("podFixed") or {}).items():
+            causes += amount_causes(f"overhead.limits[{name}]", name, amount)
+        scheduling = obj.get("scheduling") or {}
+        causes += label_causes("scheduling.nodeSelector", scheduling.get("nodeSelector") or {})
+        return causes + toleration_causes("scheduling.tolerations", scheduling.get("tolerations") or [])
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         if obj.get("handler") == old.get("handler"):

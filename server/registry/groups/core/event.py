@@ -1,23 +1,24 @@
 """Events, in the core group's form, which is also the stored one."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
+from kubeling.objects.names import qualified_name_errors
 from server.registry.ages import age
-from server.registry.causes import invalid
+from server.registry.causes import invalid, invalids, required
 from server.registry.columns import Column, wide
 from server.registry.strategy import Strategy
 
 _OBJECT = "involvedObject"
-_OF_CLUSTER = ("default", "kube-system")
+_LONGEST, _LONGEST_NOTE = 128, 1024
 
 
 class Events(Strategy):
     create_on_update = True
-    selectable: ClassVar[tuple[str, ...]] = (
+    selectable: tuple[str, ...] = (
         "involvedObject.kind",
         "involvedObject.namespace",
         "involvedObject.name",
@@ -52,11 +53,16 @@ class Events(Strategy):
         return super().field(obj, path)
 
     def validate(self, obj: Object) -> list[Cause]:
-        """The namespace must be that of the object; those of objects without one are in two namespaces."""
+        """The namespace must agree with the object's; an event with an eventTime says who reports it."""
         involved, namespace = (obj.get(_OBJECT) or {}).get("namespace", ""), meta.namespace(obj)
-        if involved == namespace or (not involved and namespace in _OF_CLUSTER):
-            return []
-        return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
+        reported = bool(obj.get("eventTime"))
+        if involved:
+            agrees = reported or involved == namespace
+        else:
+            agrees = namespace == "default" or (reported and namespace == "kube-system")
+        why = "does not match event.namespace"
+        causes = [] if agrees else [invalid("involvedObject.namespace", involved, why)]
+        return causes + (_reporting_causes(obj) if reported else [])
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         involved = obj.get(_OBJECT) or {}
@@ -73,6 +79,20 @@ class Events(Strategy):
             count,
             meta.name(obj),
         ]
+
+
+def _reporting_causes(obj: Object) -> list[Cause]:
+    reporter = obj.get("reportingComponent") or ""
+    causes = [] if reporter else [required("reportingController")]
+    causes += invalids("reportingController", reporter, qualified_name_errors(reporter))
+    for name in ("reportingInstance", "action", "reason"):
+        if not obj.get(name):
+            causes.append(required(name))
+        elif len(obj[name]) > _LONGEST:
+            causes.append(invalid(name, "", f"can have at most {_LONGEST} characters"))
+    if len(obj.get("message") or "") > _LONGEST_NOTE:
+        causes.append(invalid("message", "", f"can have at most {_LONGEST_NOTE} characters"))
+    return causes
 
 
 def _count(obj: Object) -> int:

@@ -4,8 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from kubeling.objects import conditions, meta
+from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.groups.flowcontrol.level_validation import level_causes
+from server.registry.groups.flowcontrol.schema_validation import schema_causes
 from server.registry.groups.subresources import status
 from server.registry.kind import Kind
 from server.registry.strategy import Strategy
@@ -23,6 +26,9 @@ class FlowSchemas(Strategy):
 
     def default(self, obj: Object) -> None:
         obj.setdefault("spec", {}).setdefault("matchingPrecedence", 1000)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return schema_causes(obj)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
@@ -53,6 +59,9 @@ class PriorityLevels(Strategy):
             response = limited.get("limitResponse") or {}
             if response.get("type") == "Queue":
                 response["queuing"] = {**_QUEUING, **(response.get("queuing") or {})}
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return level_causes(obj)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
