@@ -59,7 +59,9 @@ class Follower:
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
-            making.add_done_callback(_close_unused)
+            await asyncio.wait((making,))
+            if making.exception() is None:
+                making.result().close()
             raise
 
     async def _follow(self, listener: Listener) -> None:
@@ -85,8 +87,3 @@ class Follower:
         if self._away:
             logger.info("the database is back")
         self._away, self._delay = False, FIRST_DELAY
-
-
-def _close_unused(making: asyncio.Future[Listener]) -> None:
-    if not making.cancelled() and making.exception() is None:
-        making.result().close()

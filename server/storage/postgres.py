@@ -28,6 +28,8 @@ OLDEST_VERSION = 15
 CHANNEL = "kubeling"
 MIGRATION_LOCK, PRESENCE_LOCK = 7_362_001, 7_362_002
 """Advisory locks: held while migrating; shared by all servers that use the database."""
+PRESENCE_SECONDS = 2
+"""How long a server that has just ended may take to be gone."""
 INSERTED_ROWS = (64, 16, 4, 1)
 """How many rows one statement inserts: some sizes only, so that the server finds each statement prepared."""
 
@@ -129,9 +131,14 @@ class Postgres:
 
     def begin_restoration(self, connection: Connection) -> None:
         self.begin_migration(connection)
-        alone = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({PRESENCE_LOCK})")
-        if not alone.scalar_one():
-            raise DatabaseLocked(f"a kubeling server is at work on the database {self._shown}: stop it first")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PRESENCE_SECONDS}s'")
+        try:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({PRESENCE_LOCK})")
+        except DBAPIError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            text = f"a kubeling server is at work on the database {self._shown}: stop it first"
+            raise DatabaseLocked(text) from error
 
     def begin_write(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
