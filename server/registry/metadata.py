@@ -12,6 +12,8 @@ from server.registry.kind import Kind
 from server.registry.strategy import Scope
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+_EXTENSIONS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
+"""Groups whose objects, like custom resources, may have finalizers without a domain."""
 _STANDARD_FINALIZERS = (ORPHAN, FOREGROUND, "kubernetes")
 _ANNOTATIONS_LIMIT = 256 * 1024
 _LONGEST_GENERATED_PREFIX = 63 - 5
@@ -93,7 +95,7 @@ def validate(kind: Kind, obj: Object) -> list[Cause]:
         *_name_causes(kind, own),
         *label_causes("metadata.labels", own.get("labels") or {}),
         *_annotation_causes("metadata.annotations", own.get("annotations") or {}),
-        *_finalizer_causes(own.get("finalizers") or []),
+        *_finalizer_causes(own.get("finalizers") or [], any_name=kind.custom or kind.group in _EXTENSIONS),
         *_owner_causes(own.get("ownerReferences") or []),
     ]
 
@@ -151,11 +153,11 @@ def _annotation_causes(field: str, annotations: Mapping[str, str]) -> list[Cause
     return [*found, too_long(field, _ANNOTATIONS_LIMIT)] if size > _ANNOTATIONS_LIMIT else found
 
 
-def _finalizer_causes(finalizers: list[str]) -> list[Cause]:
+def _finalizer_causes(finalizers: list[str], *, any_name: bool) -> list[Cause]:
     found: list[Cause] = []
     for each in finalizers:
         errors = qualified_name_errors(each)
-        if not errors and "/" not in each and each not in _STANDARD_FINALIZERS:
+        if not errors and not any_name and "/" not in each and each not in _STANDARD_FINALIZERS:
             errors = ["name is neither a standard finalizer name nor is it fully qualified"]
         found += invalids("metadata.finalizers", each, errors)
     if ORPHAN in finalizers and FOREGROUND in finalizers:

@@ -54,7 +54,7 @@ async def update(
     conditional = bool(metadata.of(wanted).get("resourceVersion"))
     if not conditional and not kind.strategy.unconditional_update:
         cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise errors.invalid(kind.kind, name, [cause], group=kind.group)
+        raise errors.invalid(kind.plural, name, [cause], group=kind.group)
     return await write(
         env,
         context,

@@ -87,9 +87,10 @@ def _date(value: Any, now: datetime) -> Any:
     if not isinstance(value, str):
         return None
     try:
-        return age(value, now)
+        meta.parse_timestamp(value)
     except ValueError:
         return "<invalid>"
+    return age(value, now)
 
 
 _CELLS: dict[str, Cell] = {
