@@ -4,7 +4,6 @@ What the decoded object means is for the verbs and the registry.
 """
 
 import asyncio
-import json
 from typing import Any
 
 import orjson
@@ -13,6 +12,7 @@ from aiohttp import StreamReader, web
 from kubeling.objects.errors import BadRequest, RequestEntityTooLarge, Timeout
 from server.api import protobuf
 from server.api.negotiation import PROTOBUF, YAML
+from server.schema import duplicates
 
 MAX_BYTES = 3 * 1024 * 1024
 MAX_DEPTH = 100
@@ -117,25 +117,14 @@ def _check_depth(value: Any) -> None:
 
 
 def duplicate_fields(body: bytes, value: Any) -> list[str]:
-    """Names of fields that a JSON object holds twice: of those the last wins, and clients should be told.
+    """Paths of fields that a JSON object holds twice: of those the last wins, and clients should be told.
 
     Parsing drops duplicates, so the parsed value, written again, has fewer colons than the body had; only
     then is the slow parser asked which.
     """
     if body.count(b":") <= orjson.dumps(value).count(b":"):
         return []
-    duplicates: list[str] = []
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-        for name, item in items:
-            if name in seen:
-                duplicates.append(name)
-            seen[name] = item
-        return seen
-
-    json.loads(body, object_pairs_hook=pairs)
-    return duplicates
+    return duplicates.duplicate_fields(body)
 
 
 def decode_object(body: bytes, media: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ answers it in `resources` (objects) and `pages` (everything else).
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from random import getrandbits
 
 from aiohttp import web
@@ -77,8 +79,14 @@ class Handler:
         user = acting_user(self._authenticate(http), http.headers, self._authorization)
         self._authorization.check(attributes(user, info, query))
         if info.is_resource:
-            return await self._resources.answer(http, info, query, user=user, audit_id=audit_id)
+            authorize = partial(self._authorize, user, info, query)
+            return await self._resources.answer(
+                http, info, query, user=user, authorize=authorize, audit_id=audit_id
+            )
         return await self._pages.answer(Visit(http.method, info.path, query, _headers(http)))
+
+    def _authorize(self, user: UserInfo, info: RequestInfo, query: Query, verb: str) -> None:
+        self._authorization.check(attributes(user, replace(info, verb=verb), query))
 
     def _authenticate(self, http: web.BaseRequest) -> UserInfo:
         """Who asks. Clients send the same header again and again: its user is remembered per connection, for

@@ -1,25 +1,34 @@
-"""PATCH: change part of an object by a JSON patch, a merge patch or a strategic merge patch."""
+"""PATCH: change part of an object by a JSON, merge or strategic merge patch, or apply a configuration."""
 
-from kubeling.objects.errors import BadRequest
-from server.api import bodies, options
-from server.api.negotiation import JSON, media_type, unsupported_media
+from typing import Any
+
+from kubeling.objects.errors import BadRequest, Cause, invalid
+from server.api import bodies, options, yaml_duplicates
+from server.api.negotiation import JSON, YAML, media_type, unsupported_media
 from server.api.render import object_reply
 from server.api.reply import Reply
 from server.api.request import Request
-from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
+from server.api.requestinfo import flag
+from server.registry.context import RequestContext
+from server.registry.options import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
 from server.registry.registry import Registry
 
-_ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+_ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
+_CUSTOM_ACCEPTED = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 
 
 async def patch(registry: Registry, request: Request) -> Reply:
-    info, context = request.info, options.context(request)
+    info = request.info
+    media = _media(request)
+    _check_options(request, media)
+    context = options.context(request)
+    context.check_create = lambda: request.authorize("create")
     result = await registry.patch(
         context,
         request.kind,
         request.namespace,
         info.name,
-        await _read(request),
+        await _read(request, context, media),
         version=request.version,
         subresource=info.subresource,
     )
@@ -33,13 +42,56 @@ async def patch(registry: Registry, request: Request) -> Reply:
     )
 
 
-async def _read(request: Request) -> Patch:
+def _media(request: Request) -> str:
+    """The kind of patch; custom resources have no strategies that a strategic merge could go by."""
     media = media_type(request.http.headers.get("Content-Type", ""))
-    if media not in _ACCEPTED:
-        raise unsupported_media(media, *_ACCEPTED)
-    body = bodies.decode(await bodies.read(request.http), JSON)
+    accepted = _ACCEPTED if request.kind.types is None else _CUSTOM_ACCEPTED
+    if media not in accepted:
+        raise unsupported_media(media, *accepted)
+    return media
+
+
+def _check_options(request: Request, media: str) -> None:
+    causes = []
+    if media == APPLY_PATCH and not request.query.get("fieldManager", [""])[0]:
+        text = "Required value: is required for apply patch"
+        causes.append(Cause("fieldManager", "FieldValueRequired", text))
+    if media != APPLY_PATCH and "force" in request.query:
+        text = "Forbidden: may not be specified for non-apply patch"
+        causes.append(Cause("force", "FieldValueForbidden", text))
+    if causes:
+        raise invalid("PatchOptions", "", causes, group="meta.k8s.io")
+
+
+async def _read(request: Request, context: RequestContext, media: str) -> Patch:
+    content = await bodies.read(request.http)
+    if media == APPLY_PATCH:
+        return Patch(media, _configuration(content, context), force=flag(request.query, "force"))
+    body = bodies.decode(content, JSON)
     if media == JSON_PATCH and not isinstance(body, list):
-        raise BadRequest("a JSON patch must be a list of operations")
+        raise BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     if media != JSON_PATCH and not isinstance(body, dict):
-        raise BadRequest("a merge patch must be an object")
+        raise BadRequest("json: cannot unmarshal array into Go value of type map[string]interface {}")
+    if context.field_validation != "Ignore":
+        found = bodies.duplicate_fields(content, body)
+        context.unread_duplicates = tuple(found)
     return Patch(media, body)
+
+
+def _configuration(content: bytes, context: RequestContext) -> Any:
+    body = bodies.decode(content, JSON if content.lstrip()[:1] == b"{" else YAML)
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise BadRequest(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal"
+            " array into Go value of type map[string]interface {}"
+        )
+    if context.field_validation != "Ignore" and (found := yaml_duplicates.duplicate_keys(content, body)):
+        if context.field_validation == "Strict":
+            lines = "".join(f"\n  {each}" for each in found)
+            raise BadRequest(
+                f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:{lines}"
+            )
+        context.warnings.extend(found)
+    return body

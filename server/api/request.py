@@ -1,5 +1,6 @@
 """One API request on its way through the handlers: what it asks, who asks, and how the answer should look."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -23,6 +24,8 @@ class Request:
     query: Query
     user: UserInfo
     kind: Kind
+    authorize: Callable[[str], None]
+    """Raises Forbidden when the user may not do the same request with another verb."""
     audit_id: str = ""
     representation: Representation = PLAIN
     """How to write an object or a list."""

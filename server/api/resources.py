@@ -48,9 +48,16 @@ class Resources:
         self._connects = connects
 
     async def answer(
-        self, http: web.BaseRequest, info: RequestInfo, query: Query, *, user: UserInfo, audit_id: str
+        self,
+        http: web.BaseRequest,
+        info: RequestInfo,
+        query: Query,
+        *,
+        user: UserInfo,
+        authorize: Callable[[str], None],
+        audit_id: str,
     ) -> Answer:
-        """Answer a request that is authorized.
+        """Answer a request that is authorized; `authorize` says whether it would be with another verb.
 
         Raises:
             ApiError: there is no such resource or verb, or the verb fails.
@@ -63,7 +70,7 @@ class Resources:
             raise unknown_resource()
         _check_scope(kind, info)
         accept = accepted(http.headers)
-        request = Request(http, info, query, user, kind, audit_id=audit_id)
+        request = Request(http, info, query, user, kind, authorize, audit_id=audit_id)
         connect = self._connects.get((kind.plural, info.subresource)) if info.subresource else None
         if connect is not None and not kind.group:
             return await connect(request)

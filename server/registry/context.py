@@ -1,6 +1,6 @@
 """Who asks, and how the request is to be treated: what every write carries through the registry."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -32,3 +32,5 @@ class RequestContext:
     unread_duplicates: tuple[str, ...] = ()
     """Duplicate fields that the API layer found while reading the body (`schema.duplicates`)."""
     user_agent: str = ""
+    check_create: Callable[[], None] | None = None
+    """Raises Forbidden when the user may not create such an object, which applying one may come to."""

@@ -1,5 +1,7 @@
 """Create: decode, default, admit, prepare, name, validate, reserve, store."""
 
+from collections.abc import Sequence
+
 from kubeling.objects import errors
 from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
@@ -9,6 +11,7 @@ from server.registry.context import RequestContext
 from server.registry.decoding import decoded, decoded_body
 from server.registry.environment import Environment, attributes, unstored
 from server.registry.kind import Kind
+from server.registry.ownership import Entry, put
 from server.registry.ownership_writes import track_creation
 from server.registry.strategy import Scope
 from server.registry.translation import translated
@@ -27,14 +30,21 @@ async def create(
     *,
     version: str,
     name: str = "",
+    entries: Sequence[Entry] | None = None,
 ) -> Record:
-    """Add an object; `name` is the one that the URL names, if it does (creation by update)."""
+    """Add an object; `name` is the one that the URL names, if it does (creation by update).
+
+    `entries` are its managedFields, where they are known already (creation by apply).
+    """
     wanted = decoded(context, kind, version, obj)
     _check_name(wanted, name)
     metadata.place(kind, namespace, wanted)
     scope = env.scope(context, kind)
     kind.strategy.default(wanted)
-    track_creation(scope, wanted, version)
+    if entries is None:
+        track_creation(scope, wanted, version)
+    else:
+        put(wanted, entries)
     asked = attributes(
         scope, "CREATE", version=version, namespace=namespace, name=name_of(wanted), obj=wanted
     )

@@ -72,6 +72,16 @@ def keep(obj: Object, old: Object) -> None:
     own.setdefault("name", before["name"])
 
 
+def take_entries(obj: Object, wanted: Object) -> None:
+    """Of a wanted object that has been narrowed to what may change, the managedFields still count."""
+    entries = wanted["metadata"].get("managedFields")
+    if obj["metadata"].get("managedFields") is entries:
+        return
+    obj["metadata"] = {key: each for key, each in obj["metadata"].items() if key != "managedFields"}
+    if entries is not None:
+        obj["metadata"]["managedFields"] = entries
+
+
 def differs(obj: Object, old: Object) -> bool:
     """Whether anything of the metadata differs but managedFields, which change with everything."""
     own, before = obj["metadata"], old["metadata"]

@@ -11,6 +11,7 @@ from kubeling.objects.errors import BadRequest
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class DeleteOptions:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A patch's parsed body with its media type (one of the three constants above)."""
+    """A patch's parsed body with its media type (one of the four constants above)."""
 
     content_type: str
     body: Any
+    force: bool = False
+    """Of an applied configuration: take what others own."""

@@ -7,10 +7,11 @@ and what a Record's `obj` and `body` hold, is the storage version. Errors are Ap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kubeling.objects.clock import Clock
-from kubeling.objects.errors import GroupResource, NotFound
+from kubeling.objects.errors import GroupResource, NotFound, invalid
 from kubeling.objects.meta import Object
 from server.registry import encoding
 from server.registry.admission import Admission
+from server.registry.apply import apply_object
 from server.registry.context import RequestContext
 from server.registry.create import act, create
 from server.registry.decoding import decoded
@@ -20,7 +21,7 @@ from server.registry.freshness import caught_up
 from server.registry.kind import Kind
 from server.registry.kinds import Kinds
 from server.registry.listing import list_records
-from server.registry.options import DeleteOptions, ListOptions, Patch, WatchOptions
+from server.registry.options import APPLY_PATCH, DeleteOptions, ListOptions, Patch, WatchOptions
 from server.registry.patch import patch_object
 from server.registry.results import DeleteResult, ListResult, UpdateResult
 from server.registry.scale import patch_scale, scale_of, update_scale
@@ -116,6 +117,9 @@ class Registry:
         wanted = decoded(context, kind, version, obj)
         if kind.namespaced:
             wanted.setdefault("metadata", {}).setdefault("namespace", namespace)
+        causes = kind.strategy.validate_create(wanted)
+        if causes:
+            raise invalid(kind.kind, "", causes, group=kind.group)
         return unstored(kind, await answer(context, wanted))
 
     async def update(
@@ -154,7 +158,8 @@ class Registry:
         if subresource == "scale":
             return await patch_scale(self._env, context, kind, namespace, name, patch)
         version = version or kind.versions[0]
-        return await patch_object(
+        change = apply_object if patch.content_type == APPLY_PATCH else patch_object
+        return await change(
             self._env, context, kind, namespace, name, patch, version=version, subresource=subresource
         )
 

@@ -79,8 +79,11 @@ async def write(
     version: str,
     subresource: str = "",
     attempts: int,
+    owners_known: bool = False,
 ) -> UpdateResult:
     """Make the object what `wanted` says, asking anew when another write came between, so many times.
+
+    With `owners_known`, the managedFields of what is wanted are right already.
 
     Raises:
         Conflict: all attempts lost, or what is wanted names another resourceVersion or uid.
@@ -89,7 +92,11 @@ async def write(
         record = await env.find(kind, namespace, name)
         scope = env.scope(context, kind)
         try:
-            return await _attempt(env, scope, record, wanted(record), version, subresource)
+            obj = wanted(record)
+            _check_preconditions(kind, obj, record)
+            if not owners_known:
+                track_update(scope, record, obj, version=version, subresource=subresource)
+            return await _attempt(env, scope, record, obj, version, subresource)
         except RevisionConflict:
             continue
     raise errors.conflict(kind.resource, name)
@@ -117,9 +124,8 @@ async def _attempt(
     env: Environment, scope: Scope, record: Record, wanted: Object, version: str, subresource: str
 ) -> UpdateResult:
     kind, old = scope.kind, record.obj
-    _check_preconditions(kind, wanted, record)
-    track_update(scope, record, wanted, version=version, subresource=subresource)
     obj = kind.strategy.narrowed(scope, subresource, wanted, old)
+    metadata.take_entries(obj, wanted)
     asked = attributes(
         scope,
         "UPDATE",

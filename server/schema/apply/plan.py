@@ -235,5 +235,4 @@ def is_granular(node: Any) -> bool:
 
 def rest_of(struct: Struct) -> Plan | None:
     """The plan of the fields that the struct does not declare but keeps; None when it keeps none."""
-    rest: Node | None = getattr(struct, "rest", None)
-    return plan_of(rest) if rest is not None else None
+    return DEDUCED if getattr(struct, "granular", False) else None
