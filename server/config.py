@@ -37,6 +37,7 @@ class Config:
     datastore: str
     serving: KeyPair
     client_ca: Path
+    client_ca_key: Path | None
     token_file: Path | None
     service_account_key: Path | None
     kubelet_client: KeyPair
@@ -81,6 +82,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         datastore=_text(data, "datastore", f"sqlite:///{home}/server/kubeling.db"),
         serving=_key_pair(data, "servingCertificate"),
         client_ca=_file(data, "clientCA"),
+        client_ca_key=_file(data, "clientCAKey") if data.get("clientCAKey") else None,
         token_file=_file(data, "tokenFile") if data.get("tokenFile") else None,
         service_account_key=_file(data, "serviceAccountKey") if data.get("serviceAccountKey") else None,
         kubelet_client=_key_pair(data, "kubeletClient"),

@@ -176,6 +176,7 @@ async def _start_controllers(
     parts.push_async_callback(manager.close)
     settings = ControllerSettings(
         certificate_authority=config.client_ca.read_text(),
+        certificate_authority_key=config.client_ca_key,
         pod_network=config.pod_cidr,
         sign_token=_sign_token(issuer) if issuer is not None else None,
     )

@@ -270,7 +270,7 @@ class FakeClient:
         return copy.deepcopy(final)
 
     def _replace(self, resource: Resource, old: Object, fresh: Object, subresource: str) -> Object:
-        if subresource == "status":
+        if subresource in ("status", "approval"):
             fresh = {**copy.deepcopy(old), "status": fresh.get("status") or {}}
         elif subresource == "finalize":
             spec = {

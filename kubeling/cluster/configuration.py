@@ -30,6 +30,7 @@ def server_document(home: Home, settings: Settings, *, address: str) -> dict[str
         "datastore": settings.datastore,
         "servingCertificate": _pair(pki.server),
         "clientCA": str(pki.authority.certificate),
+        "clientCAKey": str(pki.authority.key),
         "tokenFile": str(pki.token_file),
         "serviceAccountKey": str(pki.service_account_key),
         "kubeletClient": _pair(pki.kubelet_client),

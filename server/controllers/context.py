@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Protocol
 
 from kubeling.client import Client, EventRecorder
@@ -22,6 +23,8 @@ class Settings:
 
     certificate_authority: str = ""
     """The CA of the API server's certificate, PEM."""
+    certificate_authority_key: Path | None = None
+    """The file of its key; without one no certificates are signed."""
     pod_network: IPv4Network | IPv6Network = POD_NETWORK
     """Each node gets a /24 of it, of an IPv6 network a /64."""
     node_monitor_grace: float = 50.0

@@ -6,6 +6,8 @@ from kubeling.client import Client, EventRecorder
 from kubeling.objects.clock import Clock, SystemClock
 from server.controllers import (
     account_tokens,
+    certificate_approval,
+    certificate_signing,
     event_expiry,
     namespace,
     node_ipam,
@@ -20,6 +22,8 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     serviceaccount.make,
     root_certificate.make,
     account_tokens.make,
+    certificate_approval.make,
+    certificate_signing.make,
     namespace.make,
     node_ipam.make,
     node_lifecycle.make,
