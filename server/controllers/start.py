@@ -14,7 +14,9 @@ from server.controllers import (
     node_lifecycle,
     pod_garbage,
     root_certificate,
+    service_cidr,
     serviceaccount,
+    storage_protection,
 )
 from server.controllers.context import Context, Controller, Settings
 
@@ -29,6 +31,10 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     node_lifecycle.make,
     pod_garbage.make,
     event_expiry.make,
+    service_cidr.make,
+    storage_protection.make_claim_protection,
+    storage_protection.make_volume_protection,
+    storage_protection.make_class_protection,
 )
 
 
