@@ -14,7 +14,7 @@ from kubeling.objects import errors
 from server.registry.causes import forbidden
 from server.registry.environment import Environment
 from server.registry.freshness import caught_up
-from server.registry.kind import Kind
+from server.registry.kind import Kind, StoredForm
 from server.registry.listing import revision_of
 from server.registry.options import WatchOptions
 from server.registry.results import WatchEvent
@@ -115,6 +115,11 @@ class WatchStream:
         ]
 
     def _pass_on(self, events: Sequence[Event]) -> bool:
+        if self._kind.form is not None:
+            at_hand = _at_hand(self._kind.form, events)
+            if at_hand is None:
+                return False
+            events = at_hand
         seen = self._seen(events)
         return not seen or (self.direct is not None and self.direct(seen))
 
@@ -137,6 +142,18 @@ class WatchStream:
 
     def _bookmark(self, revision: int, *, initial_events_end: bool = False) -> WatchEvent:
         return WatchEvent("BOOKMARK", _bookmark(self._kind, revision, initial_events_end=initial_events_end))
+
+
+def _at_hand(form: StoredForm, events: Sequence[Event]) -> list[Event] | None:
+    """The events as the kind sees their objects, if that needs no waiting."""
+    found = []
+    for event in events:
+        record = form.seen(event.record)
+        previous = form.seen(event.previous) if event.previous is not None else None
+        if record is None or (event.previous is not None and previous is None):
+            return None
+        found.append(Event(event.type, record, previous))
+    return found
 
 
 def _transition(event: Event, matches: Matches) -> WatchEvent | None:

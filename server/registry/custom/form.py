@@ -41,7 +41,7 @@ class CustomForm:
         if known is not None and known[0] is self:
             found: Record = known[1]
             return found
-        stored_api = record.obj.get("apiVersion")
+        stored_api = record.parsed().get("apiVersion")
         if stored_api != self._seen_api and self._converter is not None:
             return None
         obj = self._at_rest(record)
@@ -51,7 +51,7 @@ class CustomForm:
 
     def written(self, record: Record) -> Record | None:
         """`seen` for a record that has just been stored: of this version it is as it should be."""
-        if record.obj.get("apiVersion") == self._seen_api:
+        if record.parsed().get("apiVersion") == self._seen_api:
             record.cache[self._key] = (self, record)
         return self.seen(record)
 
@@ -92,7 +92,7 @@ class CustomForm:
             return obj  # stored before the rules were: better seen than lost
 
     def _remembered(self, record: Record, obj: Object) -> Record:
-        found = record if obj == record.obj else _with_body(record, obj)
+        found = record if obj == record.parsed() else _with_body(record, obj)
         record.cache[self._key] = (self, found)
         if found is not record:
             found.cache[self._key] = (self, found)
