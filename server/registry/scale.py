@@ -6,16 +6,23 @@ from typing import Any
 from kubeling.objects import errors
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
+from server.registry.apply import check_type
 from server.registry.causes import at_least
 from server.registry.context import RequestContext
 from server.registry.decoding import decoded_body
 from server.registry.environment import Environment, unstored
 from server.registry.kind import Kind
-from server.registry.options import Patch
+from server.registry.options import APPLY_PATCH, Patch
+from server.registry.ownership import APPLY, owner_of, put
+from server.registry.ownership_apply import Application, apply
+from server.registry.ownership_scale import SCALE_API_VERSION, entries_of_object, entries_of_scale
+from server.registry.ownership_writes import reset, track_update
 from server.registry.patch import applied
 from server.registry.results import UpdateResult
 from server.registry.selectors import selector_text
-from server.registry.update import ATTEMPTS, write
+from server.registry.update import ATTEMPTS, Wanted, write
+from server.schema.apply.compare import plan_for
+from server.schema.apply.elements import dotted
 from server.schema.types import struct_of
 from server.storage import Record
 
@@ -73,6 +80,8 @@ async def update_scale(
 async def patch_scale(
     env: Environment, context: RequestContext, kind: Kind, namespace: str, name: str, patch: Patch
 ) -> UpdateResult:
+    if patch.content_type == APPLY_PATCH:
+        return await _apply(env, context, kind, namespace, name, patch)
     struct = struct_of("autoscaling", "v1", "Scale")
     body = kind.subresources["scale"]
 
@@ -93,15 +102,36 @@ async def _write(
     attempts: int,
 ) -> UpdateResult:
     def wanted(record: Record) -> Object:
-        given, obj = scale(record), record.copy()
-        replicas = (given.get("spec") or {}).get("replicas", 0)
-        if causes := at_least("spec.replicas", replicas):
-            raise errors.invalid("Scale", name, causes, group="autoscaling")
-        _put(obj, kind.scale_paths.spec, replicas)
-        if version := (given.get("metadata") or {}).get("resourceVersion"):
-            obj["metadata"]["resourceVersion"] = version
+        obj = _scaled(kind, record, scale(record))
+        scope = env.scope(context, kind)
+        track_update(scope, record, obj, version=kind.version, subresource="scale")
         return obj
 
+    return await _stored(env, context, kind, namespace, name, wanted=wanted, attempts=attempts)
+
+
+def _scaled(kind: Kind, record: Record, scale: Object) -> Object:
+    """The object with the replicas, and the condition on its resourceVersion, of a Scale."""
+    obj = record.copy()
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if causes := at_least("spec.replicas", replicas):
+        raise errors.invalid("Scale", record.name, causes, group="autoscaling")
+    _put(obj, kind.scale_paths.spec, replicas)
+    if version := (scale.get("metadata") or {}).get("resourceVersion"):
+        obj["metadata"]["resourceVersion"] = version
+    return obj
+
+
+async def _stored(
+    env: Environment,
+    context: RequestContext,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    *,
+    wanted: Wanted,
+    attempts: int = ATTEMPTS,
+) -> UpdateResult:
     result = await write(
         env,
         context,
@@ -111,5 +141,37 @@ async def _write(
         wanted=wanted,
         version=kind.version,
         attempts=attempts,
+        owners_known=True,
     )
     return UpdateResult(scale_of(kind, result.record))
+
+
+async def _apply(
+    env: Environment, context: RequestContext, kind: Kind, namespace: str, name: str, patch: Patch
+) -> UpdateResult:
+    check_type(patch.body, SCALE_API_VERSION, "Scale")
+    struct = struct_of("autoscaling", "v1", "Scale")
+    path = dotted(*kind.scale_paths.spec)
+
+    def wanted(record: Record) -> Object:
+        live = _scale(kind, record.obj)
+        entries = record.obj["metadata"].get("managedFields") or []
+        live["metadata"]["managedFields"] = entries_of_scale(entries, path)
+        applied = apply(
+            Application(
+                plan=plan_for(struct),
+                go_type=True,
+                live=live,
+                config=patch.body,
+                owner=owner_of(context, SCALE_API_VERSION, "scale", APPLY),
+                force=patch.force,
+                reset=reset(kind, "scale"),
+                now=env.clock.now(),
+            )
+        )
+        obj = _scaled(kind, record, applied.obj)
+        api_version = kind.api_version(kind.version)
+        put(obj, entries_of_object(entries, applied.entries, path, api_version))
+        return obj
+
+    return await _stored(env, context, kind, namespace, name, wanted=wanted)

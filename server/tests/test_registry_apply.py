@@ -384,3 +384,32 @@ async def test_entries_of_a_version_that_is_gone_are_dropped(apply: Applier, reg
     old = [{**record.obj["metadata"]["managedFields"][0], "apiVersion": "apps/v1beta1", "manager": "old"}]
     changed = await apply.merge(DEPLOYMENTS, {"metadata": {"managedFields": old}, "spec": {"paused": True}})
     assert list(owners(changed)) == [("editor", "Update")]
+
+
+SCALE = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "a"}, "spec": {"replicas": 3}}
+
+
+async def test_scaling_owns_the_replicas_of_the_object(apply: Applier, registry: Registry) -> None:
+    await apply(deployment(replicas=1))
+    await registry.update(by("scaler"), DEPLOYMENTS, "default", "a", dict(SCALE), subresource="scale")
+    obj = (await registry.get(DEPLOYMENTS, "default", "a")).obj
+    assert obj["spec"]["replicas"] == 3
+    entry = next(each for each in obj["metadata"]["managedFields"] if each["manager"] == "scaler")
+    assert (entry["apiVersion"], entry["subresource"]) == ("apps/v1", "scale")
+    assert entry["fieldsV1"] == {"f:spec": {"f:replicas": {}}}
+    assert "f:replicas" not in owners(obj)["applier", "Apply"]["f:spec"]
+    with pytest.raises(errors.Conflict, match='"scaler" with subresource "scale" using apps/v1'):
+        await apply(deployment(replicas=1))
+
+
+async def test_a_scale_is_applied_with_conflicts_on_the_objects_replicas(
+    apply: Applier, registry: Registry
+) -> None:
+    await apply(deployment(replicas=1))
+    with pytest.raises(errors.Conflict, match=r'conflict with "applier": \.spec\.replicas'):
+        await apply(SCALE, "scaler", of=DEPLOYMENTS, subresource="scale")
+    scale = await apply(SCALE, "scaler", of=DEPLOYMENTS, subresource="scale", force=True)
+    assert scale["spec"] == {"replicas": 3}
+    obj = (await registry.get(DEPLOYMENTS, "default", "a")).obj
+    assert owners(obj)["scaler", "Apply"] == {"f:spec": {"f:replicas": {}}}
+    assert "f:replicas" not in owners(obj)["applier", "Apply"]["f:spec"]
