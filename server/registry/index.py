@@ -4,7 +4,6 @@ Not here: kinds that CustomResourceDefinitions add, and finding a kind; see `kin
 """
 
 from server.registry.groups import (
-    admissionregistration,
     apiextensions,
     apiregistration,
     authentication,
@@ -21,6 +20,7 @@ from server.registry.groups import (
     scheduling,
     storagemigration,
 )
+from server.registry.groups.admissionregistration import kinds as admissionregistration
 from server.registry.groups.apps import kinds as apps
 from server.registry.groups.batch import kinds as batch
 from server.registry.groups.core import kinds as core

@@ -22,6 +22,7 @@ BY_KIND: dict[str, dict[str, Any]] = {
     f"{obj['apiVersion']}/{obj['kind']}": obj for obj in yaml.safe_load_all(SAMPLES.read_text())
 }
 NETWORKING, STORAGE = "networking.k8s.io/v1", "storage.k8s.io/v1"
+ADMISSION = "admissionregistration.k8s.io/v1"
 FLOW, SERVICE_OF = "flowcontrol.apiserver.k8s.io/v1", "apiregistration.k8s.io/v1"
 
 
@@ -187,6 +188,42 @@ async def create(registry: Registry, obj: dict[str, Any]) -> None:
             {"metadata": {"name": "v1.other"}},
             "metadata.name",
             'Invalid value: "v1.other": must be `spec.version+"."+spec.group`: "',
+        ),
+        (
+            f"{ADMISSION}/ValidatingWebhookConfiguration",
+            {"webhooks": [{"name": "a.b", "clientConfig": {"url": "https://h"}}]},
+            "webhooks[0].name",
+            'Invalid value: "a.b": should be a domain with at least three segments separated by dots',
+        ),
+        (
+            f"{ADMISSION}/ValidatingWebhookConfiguration",
+            {"webhooks": [{"name": "a.b.c", "clientConfig": {"url": "http://h"}}]},
+            "webhooks[0].clientConfig.url",
+            "Invalid value: \"http\": 'https' is the only allowed URL scheme",
+        ),
+        (
+            f"{ADMISSION}/MutatingWebhookConfiguration",
+            {"webhooks": [{"name": "a.b.c", "clientConfig": {}}]},
+            "webhooks[0].sideEffects",
+            "Required value: must specify one of None, NoneOnDryRun",
+        ),
+        (
+            f"{ADMISSION}/ValidatingAdmissionPolicy",
+            {"spec": {"validations": None}},
+            "spec.auditAnnotations",
+            "Required value: validations or auditAnnotations must contain at least one item",
+        ),
+        (
+            f"{ADMISSION}/ValidatingAdmissionPolicyBinding",
+            {"spec": {"validationActions": ["Deny", "Warn"]}},
+            "spec.validationActions",
+            'Invalid value: ["Deny","Warn"]: must not contain both Deny and Warn',
+        ),
+        (
+            f"{ADMISSION}/MutatingAdmissionPolicy",
+            {"spec": {"mutations": [{"patchType": "JSONPatch"}]}},
+            "spec.mutations[0].jsonPatch",
+            "Required value: must be specified when patchType is JSONPatch",
         ),
         (
             "node.k8s.io/v1/RuntimeClass",
