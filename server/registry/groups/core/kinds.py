@@ -5,13 +5,14 @@ from server.registry.groups.core.endpoints import EndpointsKind
 from server.registry.groups.core.event import Events
 from server.registry.groups.core.namespace import Namespaces
 from server.registry.groups.core.node import Nodes
+from server.registry.groups.core.persistent_volume import PersistentVolumes
 from server.registry.groups.core.pod import Pods
 from server.registry.groups.core.quota import LimitRanges, ResourceQuotas
 from server.registry.groups.core.replication_controller import PodTemplates, ReplicationControllers
 from server.registry.groups.core.secret import Secrets
 from server.registry.groups.core.service import Services
 from server.registry.groups.core.service_account import ServiceAccounts
-from server.registry.groups.core.volume_claim import PersistentVolumeClaims, PersistentVolumes
+from server.registry.groups.core.volume_claim import PersistentVolumeClaims
 from server.registry.groups.subresources import PROXY_VERBS, scale_and_status, status
 from server.registry.kind import ALL_VERBS, Kind, Subresource
 
@@ -37,7 +38,16 @@ PODS = Kind(
 
 KINDS = (
     Kind("", "ConfigMap", "configmaps", ConfigMaps(), short_names=("cm",)),
-    Kind("", "Endpoints", "endpoints", EndpointsKind(), short_names=("ep",)),
+    Kind(
+        "",
+        "Endpoints",
+        "endpoints",
+        EndpointsKind(),
+        short_names=("ep",),
+        deprecations={
+            "v1": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+        },
+    ),
     EVENTS,
     Kind("", "LimitRange", "limitranges", LimitRanges(), short_names=("limits",)),
     Kind(

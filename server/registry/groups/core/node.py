@@ -6,12 +6,19 @@ from typing import Any
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.causes import forbidden
 from server.registry.columns import AGE, Column, columns, object_age, wide
+from server.registry.groups.core.node_validation import (
+    node_causes,
+    node_status_causes,
+    node_update_causes,
+)
 from server.registry.strategy import Scope, Strategy
 
 _ROLE_PREFIX, _ROLE = "node-role.kubernetes.io/", "kubernetes.io/role"
-_FIXED = ("providerID", "podCIDR")
+_WARNINGS = {
+    "configSource": "the feature is no longer supported",
+    "externalID": "this field is deprecated, and is unused by Kubernetes",
+}
 
 
 class Nodes(Strategy):
@@ -33,19 +40,24 @@ class Nodes(Strategy):
 
     def prepare_for_create(self, scope: Scope, obj: Object) -> None:
         """A node may bring its status along."""
-        obj.setdefault("spec", {})
+        _prepare_spec(obj)
         obj.setdefault("status", {})
 
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
-        obj.setdefault("spec", {})
+        _prepare_spec(obj)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return node_causes(obj)
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
-        spec, before = obj.get("spec") or {}, old.get("spec") or {}
-        return [
-            forbidden(f"spec.{name}", "node updates may not change it once it is set")
-            for name in _FIXED
-            if before.get(name) and spec.get(name) != before[name]
-        ]
+        return node_update_causes(obj, old)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return node_status_causes(obj)
+
+    def warnings(self, obj: Object) -> list[str]:
+        spec = obj.get("spec") or {}
+        return [f"spec.{name}: {why}" for name, why in _WARNINGS.items() if spec.get(name)]
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         info = (obj.get("status") or {}).get("nodeInfo") or {}
@@ -61,6 +73,17 @@ class Nodes(Strategy):
             info.get("kernelVersion") or "<unknown>",
             info.get("containerRuntimeVersion") or "<unknown>",
         ]
+
+
+def _prepare_spec(obj: Object) -> None:
+    """podCIDR and the first of podCIDRs are one; whichever was given stands for both."""
+    spec = obj.setdefault("spec", {})
+    spec.pop("podPreemptionPolicy", None)
+    one, several = spec.get("podCIDR"), spec.get("podCIDRs")
+    if one and not several:
+        spec["podCIDRs"] = [one]
+    elif several:
+        spec["podCIDR"] = several[0]
 
 
 def _status(obj: Object) -> str:

@@ -4,14 +4,30 @@ from datetime import datetime
 from typing import Any
 
 from kubeling.objects import meta
+from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.columns import AGE, columns, object_age
+from server.registry.groups.core.quota_validation import (
+    limit_range_causes,
+    quota_causes,
+    quota_status_causes,
+    quota_update_causes,
+)
 from server.registry.strategy import Strategy
 
 
 class ResourceQuotas(Strategy):
     returns_deleted = True
     columns = columns("Request", "Limit", AGE)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return quota_causes(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[Cause]:
+        return quota_update_causes(obj, old)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return quota_status_causes(obj)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         state = obj.get("status") or {}
@@ -34,3 +50,6 @@ class LimitRanges(Strategy):
                 for source in sources:
                     for name, amount in (item.get(source) or {}).items():
                         item.setdefault(target, {}).setdefault(name, amount)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return limit_range_causes(obj)

@@ -4,20 +4,25 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
-from kubeling.objects import meta
+from kubeling.objects import errors, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import label_1035_errors
 from server.registry.columns import AGE, Column, columns, object_age, wide
 from server.registry.groups.core.allocation import allocated, release
 from server.registry.groups.core.ip_families import default_families
-from server.registry.groups.core.node_ports import needs_health_port, needs_node_ports
-from server.registry.groups.core.service_validation import service_causes, update_causes
+from server.registry.groups.core.service_addresses import stack_causes, update_causes
+from server.registry.groups.core.service_changes import (
+    EXPOSED,
+    EXTERNAL,
+    drop_type_dependent,
+    keep_allocated,
+    normalize_addresses,
+)
+from server.registry.groups.core.service_validation import service_causes, status_causes
+from server.registry.groups.core.service_warnings import service_warnings
 from server.registry.selectors import selector_text
 from server.registry.strategy import Scope, Strategy
-
-_EXTERNAL = "ExternalName"
-_EXPOSED = ("NodePort", "LoadBalancer")
 
 
 class Services(Strategy):
@@ -40,6 +45,8 @@ class Services(Strategy):
         spec = obj.setdefault("spec", {})
         spec.setdefault("type", "ClusterIP")
         spec.setdefault("sessionAffinity", "None")
+        if spec["sessionAffinity"] == "None":
+            spec.pop("sessionAffinityConfig", None)
         if spec["sessionAffinity"] == "ClientIP":
             client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
             client.setdefault("timeoutSeconds", 10800)
@@ -51,21 +58,35 @@ class Services(Strategy):
 
     def prepare_for_create(self, scope: Scope, obj: Object) -> None:
         obj["status"] = {"loadBalancer": {}}
-        _normalize_cluster_ips(obj["spec"])
+        normalize_addresses(obj["spec"], None)
+        _check_stacks(scope, obj)
         default_families(scope.settings, obj["spec"])
 
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
         spec, before = obj["spec"], old["spec"]
-        _keep_allocated(spec, before)
-        _normalize_cluster_ips(spec)
-        _drop_type_dependent(spec, before)
+        keep_allocated(spec, before)
+        normalize_addresses(spec, before)
+        drop_type_dependent(spec, before)
+        _check_stacks(scope, obj)
         default_families(scope.settings, spec)
 
+    def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
+        status = obj.setdefault("status", {})
+        for each in status.setdefault("loadBalancer", {}).get("ingress") or ():
+            if each.get("ip"):
+                each.setdefault("ipMode", "VIP")
+
     def validate(self, obj: Object) -> list[Cause]:
-        return service_causes(obj["spec"])
+        return service_causes(obj)
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return update_causes(obj["spec"], old["spec"])
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return status_causes(obj)
+
+    def warnings(self, obj: Object) -> list[str]:
+        return list(service_warnings(obj))
 
     def reserve(self, scope: Scope, obj: Object, old: Object | None) -> AbstractAsyncContextManager[None]:
         return allocated(scope, obj, old)
@@ -86,56 +107,19 @@ class Services(Strategy):
         ]
 
 
+def _check_stacks(scope: Scope, obj: Object) -> None:
+    if causes := stack_causes(scope.settings, obj["spec"]):
+        raise errors.invalid("Service", meta.name(obj), causes)
+
+
 def _default_policies(spec: Object) -> None:
     kind = spec["type"]
-    if kind in _EXPOSED or (kind == "ClusterIP" and spec.get("externalIPs")):
+    if kind in EXPOSED or (kind == "ClusterIP" and spec.get("externalIPs")):
         spec.setdefault("externalTrafficPolicy", "Cluster")
-    if kind != _EXTERNAL:
+    if kind != EXTERNAL:
         spec.setdefault("internalTrafficPolicy", "Cluster")
     if kind == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
-
-
-def _normalize_cluster_ips(spec: Object) -> None:
-    """clusterIP and the first of clusterIPs are the same thing; whichever was given stands for both."""
-    if spec.get("clusterIP") and not spec.get("clusterIPs"):
-        spec["clusterIPs"] = [spec["clusterIP"]]
-    elif spec.get("clusterIPs") and not spec.get("clusterIP"):
-        spec["clusterIP"] = spec["clusterIPs"][0]
-
-
-def _keep_allocated(spec: Object, before: Object) -> None:
-    """An update that does not mention addresses and node ports keeps them."""
-    if spec["type"] != _EXTERNAL and before["type"] != _EXTERNAL and not spec.get("clusterIP"):
-        for name in ("clusterIP", "clusterIPs"):
-            if name in before and not spec.get(name):
-                spec[name] = before[name]
-    if needs_node_ports(spec) and needs_node_ports(before):
-        ports = {(p.get("protocol"), p["port"]): p.get("nodePort") for p in before.get("ports") or ()}
-        for port in spec.get("ports") or ():
-            if not port.get("nodePort") and (kept := ports.get((port.get("protocol"), port.get("port")))):
-                port["nodePort"] = kept
-    if before.get("healthCheckNodePort") and needs_health_port(spec):
-        spec.setdefault("healthCheckNodePort", before["healthCheckNodePort"])
-
-
-def _drop_type_dependent(spec: Object, before: Object) -> None:
-    """What the new type has no use for goes, if the update only carried it along from the old type."""
-    if spec["type"] == _EXTERNAL and before["type"] != _EXTERNAL:
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
-            if spec.get(name) == before.get(name):
-                spec.pop(name, None)
-    if needs_node_ports(before) and not needs_node_ports(spec):
-        kept = {each.get("nodePort") for each in before.get("ports") or ()}
-        for port in spec.get("ports") or ():
-            if port.get("nodePort") in kept:
-                port.pop("nodePort", None)
-    if before["type"] in _EXPOSED and spec["type"] not in _EXPOSED and not spec.get("externalIPs"):
-        spec.pop("externalTrafficPolicy", None)
-    if before["type"] == "LoadBalancer" != spec["type"]:
-        spec.pop("allocateLoadBalancerNodePorts", None)
-    if not needs_health_port(spec) and spec.get("healthCheckNodePort") == before.get("healthCheckNodePort"):
-        spec.pop("healthCheckNodePort", None)
 
 
 def _cluster_ip(spec: Object) -> str:
