@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from kubeling.objects.errors import AlreadyExists, NotFound
 from kubeling.objects.meta import Object
+from server.auth.policy.reconcile import reconcile
 from server.config import Config
 from server.initial import ensure
 from server.registry.context import SYSTEM, RequestContext
@@ -32,6 +33,7 @@ async def bootstrap(registry: Registry, config: Config, *, port: int) -> None:
         await _create_missing(
             registry, _kind(registry, "", "v1", "namespaces"), "", _object("v1", "Namespace", name)
         )
+    await reconcile(registry)
     await ensure(registry, service_networks=(config.service_cidr,))
     await _create_missing(registry, _kind(registry, "", "v1", "services"), "default", _service(config))
     if config.advertise_address.is_loopback:

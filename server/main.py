@@ -97,12 +97,12 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     Without `loops` the controllers and the scheduler are somebody else's, over HTTP.
     """
     issuer = Issuer(SigningKey.read(config.service_account_key)) if config.service_account_key else None
-    authorization = Authorization.standard()
     listening = parts.enter_context(bind(config.listen, config.port))
     port = int(listening.getsockname()[1])
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
     store = await Store.open(config.datastore, clock=clock)
     parts.push_async_callback(store.close)
+    authorization = Authorization.standard(store)
     legacy_use = LegacyUse(clock)
     parts.push_async_callback(legacy_use.stop)
     authenticator = _authenticator(config, issuer, store, clock, legacy_use)
@@ -110,7 +110,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     registry = Registry(
         store,
         clock,
-        standard(store),
+        standard(store, authorization),
         settings=settings,
         reviews=Reviews(authenticator, authorization).by_resource(),
     )

@@ -1,23 +1,15 @@
 """Priority: a pod's priority and preemption policy come from its PriorityClass, and from nowhere else."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from kubeling.objects.errors import forbidden
 from kubeling.objects.meta import Object
-from server.admission.chain import Objects, Plugin, is_new_pod
+from server.admission.chain import Listed, Plugin, is_new_pod
 from server.registry.admission import Attributes
-from server.storage.record import Record
 
 _CLASSES = "priorityclasses.scheduling.k8s.io"
 _SYSTEM: dict[str, int] = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}
 PREEMPT = "PreemptLowerPriority"
-
-
-class Listed(Objects, Protocol):
-    """Stored objects that can be listed as well."""
-
-    def list(self, resource: str, namespace: str | None = None) -> Sequence[Record]: ...
 
 
 class Priority(Plugin):

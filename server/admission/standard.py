@@ -1,23 +1,41 @@
-"""The plug-ins that every server runs, in upstream's order."""
+"""The plug-ins that every server runs, in upstream's order.
 
+Those of a later issue have their places: LimitRanger before ServiceAccount, PodSecurity after
+TaintNodesByCondition, policies and webhooks after the certificates' plug-ins, ResourceQuota at the very end.
+RoleEscalation stays behind whatever changes objects: in upstream it is the store of the roles that checks.
+"""
+
+from server.admission.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    ClusterTrustBundleAttest,
+)
 from server.admission.chain import Chain
 from server.admission.default_tolerations import DefaultTolerationSeconds
 from server.admission.namespace_lifecycle import NamespaceLifecycle
 from server.admission.node_restriction import NodeRestriction
 from server.admission.priority import Priority
+from server.admission.role_escalation import RoleEscalation
 from server.admission.service_account import ServiceAccount
 from server.admission.taint_nodes import TaintNodesByCondition
+from server.auth.authorization import Authorization
 from server.storage.store import Store
 
 
-def standard(store: Store) -> Chain:
+def standard(store: Store, authorization: Authorization) -> Chain:
     return Chain(
         [
             NamespaceLifecycle(store),
             ServiceAccount(store),
-            NodeRestriction(),
+            NodeRestriction(store),
             TaintNodesByCondition(),
             Priority(store),
             DefaultTolerationSeconds(),
+            CertificateApproval(authorization),
+            CertificateSigning(authorization),
+            ClusterTrustBundleAttest(authorization),
+            CertificateSubjectRestriction(),
+            RoleEscalation(authorization),
         ]
     )

@@ -1,62 +1,64 @@
 """May this user do that? The authorizers in their order; whatever none of them allows is forbidden.
 
-Roles are not here yet: superusers may do all, nodes what `nodes` lists, everyone authenticated may ask about
-themselves and read discovery, and everyone may see health and version.
+As upstream's with `--authorization-mode=Node,RBAC`, with system:masters before both.
 """
 
 from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
-from server.auth.attributes import Attributes, Authorizer
-from server.auth.identities import AUTHENTICATED, CONTROLLER_MANAGER, MASTERS, SCHEDULER
+from kubeling.objects.meta import Object
+from server.auth.attributes import ALLOWED, NO_OPINION, Attributes, Authorizer, Decision
+from server.auth.identities import MASTERS, node_name
 from server.auth.nodes import NodeAuthorizer
+from server.auth.rbac import Rbac
+from server.auth.rbac_bindings import Objects
+from server.auth.rules import Rule, compiled
+from server.registry.context import UserInfo
 
-_PUBLIC_PATHS = ("/healthz", "/livez", "/readyz", "/version")
-_DISCOVERY_PATHS = ("/api", "/apis", "/openapi", "/healthz", "/livez", "/readyz", "/version", "/.well-known")
-_REVIEWS = frozenset(
-    {
-        ("authentication.k8s.io", "selfsubjectreviews"),
-        ("authorization.k8s.io", "selfsubjectaccessreviews"),
-        ("authorization.k8s.io", "selfsubjectrulesreviews"),
-    }
-)
+_NODES_HAVE_NO_RULES = "node authorizer does not support user rule resolution"
 
 
 class Superusers:
-    """system:masters and the server's own controllers may do all."""
+    """system:masters may do all."""
 
-    _names = frozenset({CONTROLLER_MANAGER, SCHEDULER})
-
-    def allows(self, request: Attributes) -> bool:
-        return MASTERS in request.user.groups or request.user.name in self._names
+    def decide(self, request: Attributes) -> Decision:
+        return ALLOWED if MASTERS in request.user.groups else NO_OPINION
 
 
-class EveryoneElse:
-    """Health and version for all; discovery and questions about oneself for all who are authenticated."""
+class UserRules(NamedTuple):
+    """The PolicyRules that a user has in a namespace."""
 
-    def allows(self, request: Attributes) -> bool:
-        known = AUTHENTICATED in request.user.groups
-        if request.is_resource:
-            return known and request.verb == "create" and (request.group, request.resource) in _REVIEWS
-        paths = _DISCOVERY_PATHS if known else _PUBLIC_PATHS
-        return request.verb in ("get", "head") and any(_under(request.path, path) for path in paths)
-
-
-def _under(path: str, root: str) -> bool:
-    return path == root or path.startswith(f"{root}/")
+    rules: list[Object]
+    incomplete: bool
+    errors: list[str]
 
 
 class Authorization:
     """Asks each authorizer in turn."""
 
-    def __init__(self, authorizers: Sequence[Authorizer]) -> None:
+    def __init__(self, authorizers: Sequence[Authorizer], rbac: Rbac) -> None:
         self._authorizers = tuple(authorizers)
+        self.rbac = rbac
 
     @classmethod
-    def standard(cls) -> "Authorization":
-        return cls([Superusers(), NodeAuthorizer(), EveryoneElse()])
+    def standard(cls, objects: Objects) -> "Authorization":
+        rbac = Rbac(objects)
+        return cls([Superusers(), NodeAuthorizer(objects, _node_rules), rbac], rbac)
+
+    def decide(self, request: Attributes) -> Decision:
+        """The first permission, or all that was said against the request."""
+        reasons = []
+        for authorizer in self._authorizers:
+            decision = authorizer.decide(request)
+            if decision.allowed:
+                return decision
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(False, "\n".join(reasons)) if reasons else NO_OPINION
 
     def allows(self, request: Attributes) -> bool:
-        return any(authorizer.allows(request) for authorizer in self._authorizers)
+        return self.decide(request).allowed
 
     def check(self, request: Attributes) -> None:
         """Let the request pass.
@@ -64,5 +66,22 @@ class Authorization:
         Raises:
             Forbidden: no authorizer allows it.
         """
-        if not self.allows(request):
-            raise request.refusal()
+        decision = self.decide(request)
+        if not decision.allowed:
+            raise request.refusal(decision.reason)
+
+    def rules_for(self, user: UserInfo, namespace: str) -> UserRules:
+        """What can be listed of the user's rights: those that roles give."""
+        rules, errors = self.rbac.rules_for(user, namespace)
+        if node_name(user):
+            errors = [_NODES_HAVE_NO_RULES, *errors]
+        return UserRules(rules, bool(errors), errors)
+
+
+@cache
+def _node_rules() -> tuple[Rule, ...]:
+    """The rules of system:node, compiled when the first node asks."""
+    from server.auth.policy.cluster_roles import NODE
+    from server.auth.policy.rule_text import rules
+
+    return compiled(rules(NODE))

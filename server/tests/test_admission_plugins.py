@@ -10,10 +10,8 @@ from kubeling.objects.errors import Forbidden, NotFound
 from server.admission.chain import Chain
 from server.admission.default_tolerations import DefaultTolerationSeconds
 from server.admission.namespace_lifecycle import NamespaceLifecycle
-from server.admission.node_restriction import NodeRestriction
 from server.admission.priority import Priority
 from server.admission.service_account import ServiceAccount
-from server.auth.identities import authenticated
 from server.registry.admission import Attributes
 from server.registry.context import SYSTEM, RequestContext, UserInfo
 from server.registry.kinds import Kinds
@@ -149,35 +147,6 @@ def test_a_priority_of_ones_own_is_refused() -> None:
         priorities().mutate(attributes(pod(priority=7)))
     with pytest.raises(Forbidden, match="no PriorityClass with name x was found"):
         priorities().mutate(attributes(pod(priorityClassName="x")))
-
-
-NODE = authenticated("system:node:n1", groups=("system:nodes",))
-
-
-@pytest.mark.parametrize(
-    "refused",
-    [
-        {"obj": pod(nodeName="n1")},
-        {"operation": "DELETE", "old": pod(nodeName="n2")},
-        {"operation": "UPDATE", "subresource": "status", "obj": pod(), "old": pod(nodeName="n2")},
-        {"plural": "leases", "obj": {"metadata": {"name": "n2"}}, "name": "n2"},
-    ],
-)
-def test_a_node_may_not_touch_what_is_not_its_own(refused: Any) -> None:
-    with pytest.raises(Forbidden, match='node "n1" '):
-        NodeRestriction().validate(attributes(user=NODE, **refused))
-
-
-@pytest.mark.parametrize(
-    "allowed",
-    [
-        {"operation": "DELETE", "old": pod(nodeName="n1")},
-        {"operation": "UPDATE", "subresource": "status", "obj": pod(), "old": pod(nodeName="n1")},
-        {"plural": "leases", "obj": {"metadata": {"name": "n1"}}, "name": ""},
-    ],
-)
-def test_a_node_may_do_its_own_affairs(allowed: Any) -> None:
-    NodeRestriction().validate(attributes(user=NODE, **allowed))
 
 
 async def test_a_chain_runs_its_plugins_in_order() -> None:

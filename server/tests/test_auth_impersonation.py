@@ -10,12 +10,13 @@ from server.auth.authorization import Authorization
 from server.auth.identities import authenticated
 from server.auth.impersonation import acting_user
 from server.registry.context import UserInfo
+from server.tests.rbac_objects import Stored
 
 ADMIN = authenticated("admin", groups=("system:masters",))
 
 
 def acting(*headers: tuple[str, str], user: UserInfo = ADMIN) -> UserInfo:
-    return acting_user(user, CIMultiDictProxy(CIMultiDict(headers)), Authorization.standard())
+    return acting_user(user, CIMultiDictProxy(CIMultiDict(headers)), Authorization.standard(Stored()))
 
 
 def test_without_headers_one_is_oneself() -> None:
