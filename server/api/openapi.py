@@ -97,6 +97,8 @@ class OpenAPI:
         if self._grouped_at != self._generation():
             self._grouped_at = self._generation()
             self._grouped = self._read()
+            kept = {*self._grouped, "v2", "v2 protobuf", "v3"}
+            self._documents = {name: each for name, each in self._documents.items() if name in kept}
         return self._grouped
 
     def _read(self) -> GroupVersions:

@@ -1,10 +1,17 @@
 """Custom resources over HTTPS, from the definition to the last instance."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import orjson
 import pytest
+
+from kubeling.cluster.keys import Pki
+from kubeling.objects.clock import SystemClock
+from server.config import Config
+from server.main import start
+from server.tests.conftest import ApiServer
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 WIDGETS = "/apis/example.com/v1/namespaces/default/widgets"
@@ -391,3 +398,30 @@ async def test_a_cluster_scoped_kind_lives_outside_namespaces(api: Any) -> None:
     assert (answer.status, "namespace" in answer.json["metadata"]) == (201, False)
     deleted = await api.request("DELETE", "/apis/example.com/v1/widgets")
     assert [each["metadata"]["name"] for each in deleted.json["items"]] == ["w1"]
+
+
+async def test_each_version_has_an_api_service_while_it_is_served(api: Any) -> None:
+    path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.example.com"
+    await established(api, definition())
+
+    async def registered() -> Any:
+        found = await api.get(path)
+        return found.json if found.status == 200 else None
+
+    found = await until(registered)
+    assert (found["spec"]["groupPriorityMinimum"], found["spec"]["versionPriority"]) == (1000, 100)
+    await api.request("DELETE", f"{CRDS}/widgets.example.com")
+    await gone(api, path)
+
+
+async def test_an_established_kind_is_served_by_the_next_start_at_once(
+    api: Any, config: Config, keys: Pki
+) -> None:
+    await established(api, definition())
+    await make(api, color="red")
+    await api.stop()
+    async with AsyncExitStack() as parts:
+        port = await start(config, parts, clock=SystemClock(), loops=False)
+        again = ApiServer(api.session, url=f"https://127.0.0.1:{port}", keys=keys)
+        found = await again.get(f"{WIDGETS}/w1")
+        assert (found.status, found.json["spec"]["color"]) == (200, "red")

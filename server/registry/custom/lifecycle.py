@@ -20,6 +20,7 @@ from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.custom import names
+from server.registry.custom.api_services import keep_api_services
 from server.registry.custom.approval import approval, is_protected
 from server.registry.custom.cleanup import Cleanup
 from server.registry.custom.conversion import Post
@@ -85,6 +86,7 @@ class CustomResources:
         """Bring one definition's status and kinds up to date; tried again later when that fails."""
         try:
             await self._reconcile(name)
+            await keep_api_services(self._registry, self._store, name.partition(".")[2])
         except ApiError as error:
             logger.warning("custom resource definition %s: %s", name, error)
             self._tasks.start(self._again(name), name=f"retry {name}")
@@ -173,7 +175,7 @@ class CustomResources:
         known = self._served.get(definition.name)
         if known is not None and known.is_for(definition):
             return
-        if known is not None and known.differs_in_end_only(definition):
+        if known is not None and known.is_alike(definition):
             kinds = known.ending(terminating=definition.terminating)
         else:
             kinds = kinds_of(definition, self._post)
@@ -205,10 +207,10 @@ class _Served:
         self._uid = definition.obj["metadata"].get("uid")
 
     def is_for(self, definition: Definition) -> bool:
-        return self._terminating == definition.terminating and self.differs_in_end_only(definition)
+        return self._terminating == definition.terminating and self.is_alike(definition)
 
-    def differs_in_end_only(self, definition: Definition) -> bool:
-        """Whether nothing but its being deleted is new."""
+    def is_alike(self, definition: Definition) -> bool:
+        """Whether the kinds are the same, but for being about to go."""
         return (
             self._spec == definition.spec
             and self._accepted == definition.accepted

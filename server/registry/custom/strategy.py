@@ -17,6 +17,7 @@ from server.schema.custom import CustomSchema
 class CustomStrategy(Strategy):
     has_generation = True
     unconditional_update = False
+    reset_by_status = ("metadata", "spec")
 
     def __init__(self, version: Version, schema: CustomSchema) -> None:
         self._schema = schema
