@@ -16,7 +16,6 @@ from server.registry.groups import (
     node,
     policy,
     rbac,
-    resource,
     scheduling,
     storagemigration,
 )
@@ -26,6 +25,7 @@ from server.registry.groups.batch import kinds as batch
 from server.registry.groups.core import kinds as core
 from server.registry.groups.flowcontrol import kinds as flowcontrol
 from server.registry.groups.networking import kinds as networking
+from server.registry.groups.resource import kinds as resource
 from server.registry.groups.storage import kinds as storage
 from server.registry.kind import Kind
 

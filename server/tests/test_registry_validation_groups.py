@@ -23,6 +23,7 @@ BY_KIND: dict[str, dict[str, Any]] = {
 }
 NETWORKING, STORAGE = "networking.k8s.io/v1", "storage.k8s.io/v1"
 ADMISSION = "admissionregistration.k8s.io/v1"
+RESOURCE = "resource.k8s.io/v1"
 FLOW, SERVICE_OF = "flowcontrol.apiserver.k8s.io/v1", "apiregistration.k8s.io/v1"
 
 
@@ -226,6 +227,42 @@ async def create(registry: Registry, obj: dict[str, Any]) -> None:
             "Required value: must be specified when patchType is JSONPatch",
         ),
         (
+            f"{RESOURCE}/ResourceClaim",
+            {"spec": {"devices": {"requests": [{"name": "r"}]}}},
+            "spec.devices.requests[0]",
+            "Required value: exactly one of `exactly` or `firstAvailable` is required",
+        ),
+        (
+            f"{RESOURCE}/ResourceClaim",
+            {"spec": {"devices": {"constraints": [{"requests": ["x"], "matchAttribute": "a.b/c"}]}}},
+            "spec.devices.constraints[0].requests[0]",
+            'Invalid value: "x": must be the name of a request in the claim',
+        ),
+        (
+            f"{RESOURCE}/ResourceSlice",
+            {"spec": {"allNodes": True}},
+            "spec",
+            'Invalid value: "{`nodeName`, `allNodes`}": exactly one of `nodeName`',
+        ),
+        (
+            f"{RESOURCE}/ResourceSlice",
+            {"spec": {"devices": [{"name": "d", "attributes": {"v": {"version": "1"}}}]}},
+            "spec.devices[0].attributes[v].version",
+            'Invalid value: "1": must be a string compatible with semver.org spec 2.0.0',
+        ),
+        (
+            f"{RESOURCE}/DeviceClass",
+            {"spec": {"config": [{}]}},
+            "spec.config[0].opaque",
+            "Required value",
+        ),
+        (
+            f"{RESOURCE}/DeviceTaintRule",
+            {"spec": {"taint": {"effect": "Odd"}}},
+            "spec.taint.effect",
+            'Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", "None"',
+        ),
+        (
             "node.k8s.io/v1/RuntimeClass",
             {"handler": "A"},
             "handler",
@@ -255,6 +292,8 @@ async def test_mistakes(
         (f"{STORAGE}/CSIDriver", {"spec": {"attachRequired": False}}, "field is immutable"),
         (f"{STORAGE}/VolumeAttachment", {"spec": {"nodeName": "other"}}, "field is immutable"),
         ("node.k8s.io/v1/RuntimeClass", {"handler": "other"}, "field is immutable"),
+        (f"{RESOURCE}/ResourceClaim", {"spec": {"devices": {"requests": []}}}, "field is immutable"),
+        (f"{RESOURCE}/ResourceSlice", {"spec": {"driver": "other"}}, "field is immutable"),
     ],
 )
 async def test_what_may_not_change(
