@@ -58,6 +58,8 @@ class Strategy:
     """DELETE answers with the object rather than with a Status."""
     orphans_by_default: ClassVar[bool] = False
     """DELETE without a propagation policy leaves the dependents alone (ReplicationControllers, Jobs)."""
+    reset_by_status: ClassVar[Sequence[str]] = ("spec",)
+    """What an update of /status does not take from a client; see `reset_fields`."""
     finals_recorded: ClassVar[bool] = False
     """Deletion at once still marks the object first, so that watchers see a deletionTimestamp (pods)."""
 
@@ -98,7 +100,7 @@ class Strategy:
         """Paths, such as `metadata.labels`, of what an update through the subresource ("": of the object
         itself) never takes from a client: nobody comes to own it that way."""
         if subresource == "status":
-            return ("spec",)
+            return self.reset_by_status
         return ("status",) if "status" in kind.subresources else ()
 
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:

@@ -8,7 +8,7 @@ element of a list, `$retainKeys` beside the keys to retain, `$deleteFromPrimitiv
 from collections.abc import Sequence
 from typing import Any
 
-from server.schema.errors import PatchError
+from server.schema.errors import DecodeError, PatchError
 from server.schema.nodes import Field, ListOf, MapOf, Node, Struct
 
 _DIRECTIVE, _RETAIN = "$patch", "$retainKeys"
@@ -20,7 +20,8 @@ def strategic_merge(struct: Struct, target: Any, patch: Any) -> Any:
     """The patched object; neither argument is changed, parts may be shared with both.
 
     Raises:
-        PatchError: a directive is malformed, or an element lacks its merge key.
+        DecodeError: a directive is malformed.
+        PatchError: it cannot be applied; an element lacks its merge key, say.
     """
     if not isinstance(patch, dict):
         raise PatchError("the patch is not an object")
@@ -50,7 +51,7 @@ def _retain(out: dict[str, Any], patch: dict[str, Any]) -> None:
         return
     keep = patch[_RETAIN]
     if not isinstance(keep, list) or any(not isinstance(key, str) for key in keep):
-        raise PatchError("$retainKeys must be a list of strings")
+        raise DecodeError("invalid patch format of retainKeys")
     if any(value is not None and key not in keep and not key.startswith("$") for key, value in patch.items()):
         raise PatchError("the keys of a patch with $retainKeys must be in its list")
     for key in [key for key in out if key not in keep]:
@@ -94,7 +95,8 @@ def _apply_list_directive(node: Node | None, out: dict[str, Any], key: str, patc
 
 def _directed(directive: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise PatchError(f"{directive} must be a list")
+        kind = "setElementOrder list" if directive.startswith(_ORDER) else "primitive list"
+        raise DecodeError(f"invalid patch format of {kind}")
     return value
 
 

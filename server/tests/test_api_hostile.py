@@ -11,7 +11,7 @@ from kubeling.objects.quantity import canonical
 from server.api import bodies
 from server.api.requestinfo import _remembered, flag, parse
 from server.registry.listing import revision_of
-from server.schema.errors import PatchError
+from server.schema.errors import PatchError, SchemaError
 from server.schema.json_patch import MOST_COPIED, json_patch
 from server.schema.strategic import strategic_merge
 from server.schema.types import struct_of
@@ -178,7 +178,7 @@ def test_malformed_directives_are_patch_errors(patch: Any) -> None:
     struct = struct_of("", "v1", "ConfigMap")
     assert struct is not None
     current = {"metadata": {"finalizers": ["a/a", "b/b"], "ownerReferences": [{"uid": "u"}, {"uid": "v"}]}}
-    with pytest.raises(PatchError):
+    with pytest.raises(SchemaError):
         strategic_merge(struct, current, {"metadata": patch})
 
 
