@@ -24,6 +24,9 @@ def upgrade() -> None:
         sa.Column("deleted", sa.Boolean, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        # Names the transaction that wrote the row, for a server that lost its connection while committing.
+        op.add_column("revisions", sa.Column("batch", sa.BigInteger, nullable=True))
     # Serves "the newest row of each key" from the index alone.
     op.create_index("revisions_by_key", "revisions", ["resource", "namespace", "name", "revision"])
     op.create_table(

@@ -38,7 +38,7 @@ class Api:
 
         self._watches = Watches(registry)
         self._bootstrapped = self._stopping = False
-        metrics = RequestMetrics()
+        metrics = RequestMetrics(usage=registry.usage)
         discovery = Discovery(kinds, address=address, generation=lambda: registry.kinds.generation)
         pages = Pages(
             health=self._health(),
@@ -65,7 +65,8 @@ class Api:
 
     def _health(self) -> Health:
         health = Health()
-        health.add("poststarthook/bootstrap", lambda: "" if self._bootstrapped else "not finished")
+        for hook in ("bootstrap", "rbac/bootstrap-roles"):
+            health.add(f"poststarthook/{hook}", lambda: "" if self._bootstrapped else "not finished")
         health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", to=["readyz"])
         return health
 

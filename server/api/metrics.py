@@ -5,11 +5,13 @@ imported when somebody first asks for it.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from server.api.requestinfo import Target
+from server.api.storage_metrics import storage_metrics
+from server.storage import Usage
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
@@ -32,9 +34,11 @@ class _Durations:
 
 
 class RequestMetrics:
-    """The request counters of one server."""
+    """The request counters of one server, and what its store says of itself when the page is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, usage: Callable[[], Awaitable[Usage]] | None = None) -> None:
+        self._ask_usage = usage
+        self._usage: Usage | None = None
         self._requests: dict[tuple[Target, int], int] = {}
         self._durations: dict[Target, _Durations] = {}
         self._running: dict[Target, int] = {}
@@ -58,8 +62,10 @@ class RequestMetrics:
         """Note that a long-running request began (+1) or ended (-1)."""
         self._running[target] = self._running.get(target, 0) + change
 
-    def page(self) -> bytes:
+    async def page(self) -> bytes:
         """All metrics in Prometheus' text format."""
+        if self._ask_usage is not None:
+            self._usage = await self._ask_usage()
         from prometheus_client import generate_latest
 
         return generate_latest(self._registry)
@@ -79,6 +85,8 @@ class RequestMetrics:
         yield self._request_total()
         yield self._request_durations()
         yield self._long_running()
+        if self._usage is not None:
+            yield from storage_metrics(self._usage)
 
     def describe(self) -> Iterable["Metric"]:
         return ()

@@ -94,7 +94,9 @@ class Pages:
 
     async def _counters(self, visit: Visit) -> Reply | None:
         content_type = "text/plain; version=0.0.4; charset=utf-8"
-        return Reply(self._metrics.page(), content_type=content_type) if visit.path == "/metrics" else None
+        return (
+            Reply(await self._metrics.page(), content_type=content_type) if visit.path == "/metrics" else None
+        )
 
     async def _discover(self, visit: Visit) -> Reply | None:
         return self._discovery.answer(visit.path, visit.accept)

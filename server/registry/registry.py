@@ -29,7 +29,7 @@ from server.registry.settings import Settings
 from server.registry.table import table
 from server.registry.update import update
 from server.registry.watch import WatchStream
-from server.storage import Record, Store
+from server.storage import Record, Store, Usage
 
 LIST_ALL, WATCH_ALL, DELETE_DEFAULT = ListOptions(), WatchOptions(), DeleteOptions()
 
@@ -57,6 +57,10 @@ class Registry:
     def serves(self, kind: Kind) -> bool:
         """Whether requests for the kind can be answered: for discovery."""
         return kind.stored or kind.resource in self._reviews
+
+    async def usage(self) -> Usage:
+        """What the store takes and holds."""
+        return await self._store.usage()
 
     async def get(self, kind: Kind, namespace: str, name: str, *, subresource: str = "") -> Record:
         """The object. Namespace is "" for cluster-scoped kinds, here and everywhere.

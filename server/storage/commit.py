@@ -119,8 +119,8 @@ class Batch:
 
     revision: int
     compacted: int
-    transaction: str = ""
-    """The transaction's name, for `Database.was_committed`."""
+    name: int = 0
+    """For `Database.was_committed`; 0 if nothing was written."""
     events: list[Event] = field(default_factory=list)
     outcomes: list[tuple[Write, Record | StorageError]] = field(default_factory=list)
 
@@ -163,7 +163,7 @@ class Committing:
             changed[write.key] = _after(event)
         if batch.revision > reached:
             events = batch.events[others:]
-            batch.transaction = log.append(connection, self._database, events, revision=batch.revision)
+            batch.name = log.append(connection, self._database, events, revision=batch.revision)
         return batch
 
     def catch_up(self, connection: Connection) -> Batch:
@@ -180,8 +180,13 @@ class Committing:
         self._check(cluster)
         return Reload(cluster, log.newest(connection))
 
-    def was_committed(self, connection: Connection, *, transaction: str) -> bool | None:
-        return self._database.was_committed(connection, transaction)
+    def was_committed(self, connection: Connection, batch: Batch) -> bool | None:
+        """What became of a batch whose connection was lost; None: history no longer shows it."""
+        if not batch.name:
+            return True
+        if log.lock_cluster(connection).compacted >= batch.revision:
+            return None
+        return self._database.was_committed(connection, batch.name, revision=batch.revision)
 
     def _caught_up(self, connection: Connection, cluster: log.Cluster) -> Batch:
         self._check(cluster)

@@ -72,14 +72,14 @@ class Database(Protocol):
         Each call gives up Python's interpreter lock and must get it back from a busy event loop.
         """
 
-    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> str:
+    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> int:
         """Add rows to the log, which is at `revision` then, and announce that to other servers.
 
-        The transaction's name is returned, for `was_committed`; "" where that question never arises.
+        A name for these rows is returned, for `was_committed`; 0 where that question never arises.
         """
 
-    def was_committed(self, connection: Connection, transaction: str) -> bool | None:
-        """What became of a transaction whose connection was lost; None: it is still under way."""
+    def was_committed(self, connection: Connection, batch: int, *, revision: int) -> bool:
+        """Whether the row of a retained revision is of that batch; asked while holding the writers' lock."""
 
     def reclaim(self, connection: Connection) -> bool:
         """Return some space that deleted rows held, in a few milliseconds; whether there is more to do.

@@ -5,14 +5,12 @@ reading the rows, which the writer does.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from kubeling.objects.clock import Clock
 from server.storage.database import Database, Listener
 from server.storage.errors import DatabaseError
-
-logger = logging.getLogger(__name__)
+from server.storage.outage import Outage
 
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 """Seconds between two attempts to connect."""
@@ -23,6 +21,7 @@ class Follower:
         self,
         database: Database,
         clock: Clock,
+        outage: Outage,
         *,
         reach: Callable[[int], Awaitable[None]],
         fresh: Callable[[], Awaitable[None]],
@@ -32,8 +31,8 @@ class Follower:
         self._clock = clock
         self._reach = reach
         self._fresh = fresh
+        self._outage = outage
         self._delay = FIRST_DELAY
-        self._away = False
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -41,7 +40,7 @@ class Follower:
             try:
                 await self._connected()
             except DatabaseError as error:
-                self._lost(error)
+                self._outage.begins(error)
             await self._clock.sleep(self._delay)
             self._delay = min(self._delay * 2, LONGEST_DELAY)
 
@@ -49,7 +48,8 @@ class Follower:
         listener = await self._listen()
         try:
             await self._fresh()
-            self._back()
+            self._outage.ends()
+            self._delay = FIRST_DELAY
             await self._follow(listener)
         finally:
             listener.close()
@@ -77,13 +77,3 @@ class Follower:
                 await readable.wait()
         finally:
             loop.remove_reader(descriptor)
-
-    def _lost(self, error: DatabaseError) -> None:
-        if not self._away:
-            logger.error("until the database is back, reads and writes are refused: %s", error)
-        self._away = True
-
-    def _back(self) -> None:
-        if self._away:
-            logger.info("the database is back")
-        self._away, self._delay = False, FIRST_DELAY

@@ -119,8 +119,8 @@ def set_cluster(connection: Connection, cluster: Cluster) -> None:
     connection.execute(update(CLUSTER).values(identity=cluster.identity, **values))
 
 
-def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> str:
-    """Add the events, of consecutive revisions up to `revision`; the transaction's name."""
+def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> int:
+    """Add the events, of consecutive revisions up to `revision`; the batch's name, as the database has it."""
     return database.append(connection, [_row(event) for event in events], revision=revision)
 
 

@@ -4,7 +4,7 @@ Several servers may share a database. The row of `cluster` is the lock that orde
 commit is announced to the others with NOTIFY. The SQL that works on every database is in `log`.
 """
 
-import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -77,7 +77,7 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self._shown = url.set(drivername="postgresql").render_as_string(hide_password=True)
-        self._origin = os.urandom(8).hex()
+        self._origin = secrets.token_hex(8)
         """Marks our own announcements."""
         self._engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
@@ -151,21 +151,19 @@ class Postgres:
         with driver.pipeline(), driver.cursor() as cursor:
             _insert(cursor, table, rows)
 
-    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> str:
-        driver = _driver(connection)
-        with driver.pipeline(), driver.cursor() as cursor, driver.cursor() as last:
-            _insert(cursor, "revisions", rows)
+    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> int:
+        driver, batch = _driver(connection), secrets.randbits(63)
+        with driver.pipeline(), driver.cursor() as cursor:
+            _insert(cursor, "revisions", [(*row, batch) for row in rows])
             cursor.execute("UPDATE cluster SET revision = %s", (revision,))
-            announcement = f"{revision} {self._origin}"
-            last.execute("SELECT pg_current_xact_id()::text, pg_notify(%s, %s)", (CHANNEL, announcement))
-            row = last.fetchone()
-        assert row is not None
-        return str(row[0])
+            cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{revision} {self._origin}"))
+        return batch
 
-    def was_committed(self, connection: Connection, transaction: str) -> bool | None:
+    def was_committed(self, connection: Connection, batch: int, *, revision: int) -> bool:
+        # Not pg_xact_status: after a crash, transactions that left no trace have their numbers used again.
         with _driver(connection).cursor() as cursor:
-            row = cursor.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
-        return {"committed": True, "aborted": False}.get(row[0]) if row else None
+            row = cursor.execute("SELECT batch FROM revisions WHERE revision = %s", (revision,)).fetchone()
+        return row is not None and row[0] == batch
 
     def reclaim(self, connection: Connection) -> bool:
         return False  # autovacuum's work

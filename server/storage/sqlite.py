@@ -23,6 +23,8 @@ WAL_PAGES = 4000
 """The write-ahead log is copied into the database beyond this; seldom, as a commit waits for it."""
 WAL_BYTES = 4096 * WAL_PAGES
 """The size to which its file is cut back after a burst."""
+FULL_BYTES = 128 * 1024
+"""With less room on its disk, whatever SQLite fails at is for want of room."""
 INSERTED_ROWS = (64, 16, 4, 1)
 """How many rows one statement inserts."""
 
@@ -70,6 +72,9 @@ class SQLite:
                 "PRAGMA auto_vacuum=INCREMENTAL"
             )  # in effect only before the first table
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            damage = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        if damage != "ok":
+            raise DatabaseUnusable(f"the database {self._path}: it is damaged ({damage})")
 
     def attach(self) -> None:
         if not self._path.exists():
@@ -120,12 +125,12 @@ class SQLite:
             )
             start += size
 
-    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> str:
+    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> int:
         self.insert(connection, "revisions", rows)
         connection.exec_driver_sql("UPDATE cluster SET revision = ?", (revision,))
-        return ""
+        return 0
 
-    def was_committed(self, connection: Connection, transaction: str) -> bool | None:
+    def was_committed(self, connection: Connection, batch: int, *, revision: int) -> bool:
         raise NotImplementedError("no connection to a file is ever lost")
 
     def size(self, connection: Connection) -> int:
@@ -183,4 +188,14 @@ class SQLite:
         kind, meaning = _MEANINGS.get(
             name.removeprefix("SQLITE_").partition("_")[0], (DatabaseUnavailable, "")
         )
+        if name.startswith("SQLITE_IOERR") and self._is_disk_full():
+            meaning = "the disk is full"
         return kind(f"the database {self._path}: {meaning or 'it failed'} ({error})")
+
+    def _is_disk_full(self) -> bool:
+        """SQLite does not always say so, as when it is the file of its index that cannot grow."""
+        try:
+            free = os.statvfs(self._path.parent)
+        except OSError:
+            return False
+        return free.f_bavail * free.f_frsize < FULL_BYTES

@@ -54,6 +54,9 @@ class _Resource:
         self._namespaces: dict[str, _Namespace] = {}
         self._ordered: tuple[Record, ...] | None = None
 
+    def count(self) -> int:
+        return sum(map(len, self._namespaces.values()))
+
     def namespace(self, name: str) -> _Namespace | None:
         return self._namespaces.get(name)
 
@@ -101,6 +104,10 @@ class State:
             return found.ordered()
         part = found.namespace(namespace)
         return part.ordered() if part else ()
+
+    def counts(self) -> dict[str, int]:
+        """How many objects there are of each resource."""
+        return {name: resource.count() for name, resource in self._resources.items()}
 
     def apply(self, events: Iterable[Event], *, revision: int) -> None:
         """Make the changes that were committed up to `revision`."""

@@ -19,15 +19,17 @@ from server.storage import log
 from server.storage.commit import Batch, Committing, Create, Delete, Reload, Update
 from server.storage.compaction import Compaction
 from server.storage.database import Database, database
-from server.storage.errors import Compacted, FutureRevision
+from server.storage.errors import Compacted, DatabaseError, FutureRevision
 from server.storage.follow import Follower
 from server.storage.freshness import Freshness
 from server.storage.hub import Hub, Scope
 from server.storage.lane import Lane
 from server.storage.limits import DEFAULT_LIMITS, Limits
 from server.storage.migrate import at_head, migrate
+from server.storage.outage import Outage
 from server.storage.record import Event, Key, Record
 from server.storage.state import State
+from server.storage.usage import Usage
 from server.storage.watch import Watch
 from server.storage.writer import Writer
 
@@ -63,11 +65,13 @@ class Store:
             lanes.writing, database, clock, compacted=cluster.compacted, limits=limits
         )
         self._compaction.committed(cluster.revision, garbage=opened.garbage)
+        outage = Outage()
         self._writer = Writer(
             lanes.writing,
             Committing(database, self._state, identity=cluster.identity),
             applied=self._applied,
             reloaded=self._reloaded,
+            outage=outage,
             clock=clock,
             limits=limits,
             revision=cluster.revision,
@@ -76,7 +80,9 @@ class Store:
         self._running = self._tasks.start(self._writer.run(self._tasks), name="writer")
         self._freshness = Freshness(lanes.asking, self._writer.reach)
         if self.shared:
-            follower = Follower(database, clock, reach=self._writer.reach, fresh=self._freshness.fresh)
+            follower = Follower(
+                database, clock, outage, reach=self._writer.reach, fresh=self._freshness.fresh
+            )
             self._tasks.start(self._freshness.run(), name="freshness")
             self._tasks.start(follower.run(), name="follower")
 
@@ -208,6 +214,15 @@ class Store:
             DatabaseError: it stopped half-way, which harms nothing.
         """
         await self._compaction.compact(self.revision if revision is None else revision)
+
+    async def usage(self) -> Usage:
+        """What the store takes and holds now."""
+        try:
+            size = await self._lanes.asking.direct(self._database.size)
+        except DatabaseError:
+            size = None
+        counts = self._state.counts()
+        return Usage(self.cluster_id, size, self.revision, self.compacted_revision, counts)
 
     async def close(self) -> None:
         """Commit what waits, end all watches, let go of the database. May be called more than once."""

@@ -15,6 +15,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.tasks import Tasks
 from server.storage.commit import Batch, Committing, Overtaken, Reload, Write
 from server.storage.errors import (
+    DatabaseError,
     DatabaseUnavailable,
     QueueFull,
     StorageError,
@@ -23,6 +24,7 @@ from server.storage.errors import (
 )
 from server.storage.lane import CommitInDoubt, Lane
 from server.storage.limits import Limits
+from server.storage.outage import Outage
 from server.storage.record import Record
 
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0
@@ -39,6 +41,7 @@ class Writer:
         *,
         applied: Callable[[Batch], None],
         reloaded: Callable[[Reload], None],
+        outage: Outage,
         clock: Clock,
         limits: Limits,
         revision: int,
@@ -47,6 +50,7 @@ class Writer:
         self._committing = committing
         self._applied = applied
         self._reloaded = reloaded
+        self._outage = outage
         self._clock = clock
         self._limits = limits
         self._revision = revision
@@ -128,7 +132,10 @@ class Writer:
             self._apply(batch)
             for write, outcome in batch.outcomes:
                 write.resolve(outcome)
+            self._outage.ends()
         except StorageError as error:
+            if isinstance(error, DatabaseError):
+                self._outage.begins(error)
             for write in writes:
                 write.resolve(type(error)(*error.args))
         finally:
@@ -153,11 +160,11 @@ class Writer:
             WriteInDoubt: the database did not say in time.
         """
         deadline = self._clock.monotonic() + self._limits.doubt_seconds
-        delay, ask = FIRST_DELAY, partial(self._committing.was_committed, transaction=batch.transaction)
+        delay, ask = FIRST_DELAY, partial(self._committing.was_committed, batch=batch)
         while self._clock.monotonic() < deadline:
             try:
-                answer = await self._lane.direct(ask)
-            except DatabaseUnavailable:
+                answer = await self._lane.write(ask)  # its lock waits for the end of the lost transaction
+            except DatabaseError:
                 answer = None
             if answer is not None:
                 return answer
