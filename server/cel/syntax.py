@@ -1,0 +1,84 @@
+"""The parts of an expression. `at` is the offset in the source that errors point to.
+
+Macros are parts of their own (`Fold`, `Bind`), not expanded; `Test` is has().
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    at: int
+
+
+@dataclass(eq=False, slots=True)
+class Literal(Node):
+    value: Any
+
+
+@dataclass(eq=False, slots=True)
+class Ident(Node):
+    name: str
+
+
+@dataclass(eq=False, slots=True)
+class Select(Node):
+    operand: Node
+    field: str
+    optional: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Test(Node):
+    """has(operand.field)"""
+
+    operand: Node
+    field: str
+
+
+@dataclass(eq=False, slots=True)
+class Call(Node):
+    """A function, an operator (`_+_`, `_[_]`, `_?_:_`, ...) or, with a target, a member function."""
+
+    function: str
+    target: Node | None
+    args: list[Node]
+
+
+@dataclass(eq=False, slots=True)
+class ListOf(Node):
+    items: list[Node]
+    optional: frozenset[int] = frozenset()
+    """Which items are optionals that may be left out."""
+
+
+@dataclass(eq=False, slots=True)
+class MapOf(Node):
+    entries: list[tuple[Node, Node]]
+    optional: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class Fold(Node):
+    """A macro over a list or map: all, exists, exists_one, map, filter, transformList, ..."""
+
+    kind: str
+    over: Node
+    names: tuple[str, ...]
+    """One or two variables."""
+    result: Node
+    """What is looked at, or made, per item."""
+    when: Node | None = None
+    """The condition of map and transform with three (four) arguments."""
+
+
+@dataclass(eq=False, slots=True)
+class Bind(Node):
+    """cel.bind; with `optional`, optMap (True) and optFlatMap (False keeps the result as it is)."""
+
+    name: str
+    value: Node
+    result: Node
+    kind: str = field(default="bind")
+    """bind, optMap or optFlatMap."""
