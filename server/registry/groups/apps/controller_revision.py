@@ -6,13 +6,17 @@ from typing import Any
 from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.causes import invalid
+from server.registry.causes import at_least, invalid, required
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.strategy import Strategy
 
 
 class ControllerRevisions(Strategy):
     columns = columns("Controller", Column("Revision", "integer"), AGE)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        causes = [required("data", "data is mandatory")] if obj.get("data") is None else []
+        return causes + at_least("revision", obj.get("revision", 0))
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         if obj.get("data") == old.get("data"):

@@ -6,14 +6,19 @@ from typing import Any
 from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.causes import forbidden, invalid, one_of
+from server.registry.causes import at_least, forbidden, invalid, not_supported
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.groups.apps.rolling import bound_causes, is_zero
 from server.registry.groups.core.pod_defaults import default_template
+from server.registry.groups.core.pod_warnings import template_warnings
 from server.registry.groups.workload import (
     WIDE_COLUMNS,
+    changed_warnings,
+    collision_causes,
     immutable_selector_causes,
+    pod_name_warnings,
     replicas_of,
+    status_count_causes,
     wide_cells,
     workload_causes,
 )
@@ -24,6 +29,7 @@ _ROLLING = "spec.strategy.rollingUpdate"
 
 class Deployments(Strategy):
     has_generation = True
+    reset_by_status = ("spec", "metadata.labels")
     columns = columns(
         Column("Ready", description="Number of the pod with ready state"),
         "Up-to-date",
@@ -57,6 +63,7 @@ class Deployments(Strategy):
         spec = obj["spec"]
         causes = workload_causes(spec, noun="deployment") + _strategy_causes(spec["strategy"])
         deadline, ready = spec["progressDeadlineSeconds"], spec.get("minReadySeconds", 0)
+        causes += at_least("spec.progressDeadlineSeconds", deadline)
         if deadline <= ready:
             why = "must be greater than minReadySeconds"
             causes.append(invalid("spec.progressDeadlineSeconds", deadline, why))
@@ -64,6 +71,17 @@ class Deployments(Strategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return immutable_selector_causes(obj, old)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return status_count_causes(
+            obj, "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas"
+        ) + collision_causes(obj, old)
+
+    def warnings(self, obj: Object) -> list[str]:
+        return pod_name_warnings(obj) + template_warnings("spec.template", obj["spec"]["template"])
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        return changed_warnings(obj, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
@@ -86,7 +104,8 @@ def keep_labels(obj: Object, old: Object) -> None:
 
 
 def _strategy_causes(strategy: Object) -> list[Cause]:
-    causes = one_of("spec.strategy.type", strategy.get("type"), ("Recreate", "RollingUpdate"))
+    kinds = ("Recreate", "RollingUpdate")
+    causes = [] if strategy.get("type") in kinds else [not_supported("spec.strategy", strategy, kinds)]
     rolling = strategy.get("rollingUpdate")
     if strategy.get("type") == "Recreate" and rolling is not None:
         why = "may not be specified when strategy `type` is 'Recreate'"

@@ -9,10 +9,14 @@ from kubeling.objects.meta import Object
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.groups.apps.deployment import keep_labels
 from server.registry.groups.core.pod_defaults import default_template
+from server.registry.groups.core.pod_warnings import template_warnings
 from server.registry.groups.workload import (
     WIDE_COLUMNS,
+    changed_warnings,
     immutable_selector_causes,
+    pod_name_warnings,
     replicas_of,
+    status_count_causes,
     wide_cells,
     workload_causes,
 )
@@ -21,6 +25,7 @@ from server.registry.strategy import Scope, Strategy
 
 class ReplicaSets(Strategy):
     has_generation = True
+    reset_by_status = ("spec", "metadata.labels")
     selectable = ("status.replicas",)
     columns = columns(
         Column("Desired", "integer"),
@@ -42,10 +47,19 @@ class ReplicaSets(Strategy):
         keep_labels(obj, old)
 
     def validate(self, obj: Object) -> list[Cause]:
-        return workload_causes(obj["spec"], noun="ReplicaSet")
+        return workload_causes(obj["spec"], noun="deployment")
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return immutable_selector_causes(obj, old)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return status_count_causes(obj, "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+
+    def warnings(self, obj: Object) -> list[str]:
+        return pod_name_warnings(obj) + template_warnings("spec.template", obj["spec"]["template"])
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        return changed_warnings(obj, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}

@@ -10,7 +10,16 @@ from server.registry.causes import at_least, required
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.groups.core.pod_defaults import default_template
 from server.registry.groups.core.pod_validation import template_causes
-from server.registry.groups.workload import WIDE_COLUMNS, replicas_of, running_template_causes, wide_cells
+from server.registry.groups.core.pod_warnings import template_warnings
+from server.registry.groups.workload import (
+    WIDE_COLUMNS,
+    changed_warnings,
+    pod_name_warnings,
+    replicas_of,
+    running_template_causes,
+    status_count_causes,
+    wide_cells,
+)
 from server.registry.strategy import Scope, Strategy
 
 
@@ -42,11 +51,21 @@ class ReplicationControllers(Strategy):
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj["spec"]
         selector = spec.get("selector")
-        causes = at_least("spec.replicas", spec["replicas"])
+        causes = at_least("spec.minReadySeconds", spec.get("minReadySeconds"))
+        causes += at_least("spec.replicas", spec["replicas"])
         if not selector:
             return [*causes, required("spec.selector"), *template_causes("spec.template", spec["template"])]
         labelled = {**spec, "selector": {"matchLabels": selector}}
         return causes + running_template_causes(labelled, noun="ReplicationController")
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return status_count_causes(obj, "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+
+    def warnings(self, obj: Object) -> list[str]:
+        return pod_name_warnings(obj) + template_warnings("spec.template", obj["spec"]["template"])
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        return changed_warnings(obj, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
@@ -71,6 +90,9 @@ class PodTemplates(Strategy):
 
     def validate(self, obj: Object) -> list[Cause]:
         return template_causes("template", obj["template"])
+
+    def warnings(self, obj: Object) -> list[str]:
+        return template_warnings("template", obj["template"])
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         template = obj.get("template") or {}
