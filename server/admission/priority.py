@@ -33,6 +33,20 @@ class Priority(Plugin):
         _settle(attributes, spec, "priority", value)
         _settle(attributes, spec, "preemptionPolicy", policy)
 
+    def validate(self, attributes: Attributes) -> None:
+        """
+        Raises:
+            Forbidden: a second class would be the default.
+        """
+        found = attributes.obj
+        if found is None or str(attributes.kind.resource) != _CLASSES or not found.get("globalDefault"):
+            return
+        default = self._default_class()
+        if default is not None and default["metadata"]["name"] != attributes.name:
+            marked = f"PriorityClass {default['metadata']['name']} is already marked as default"
+            why = f"{marked}. Only one default can exist"
+            raise forbidden(attributes.kind.resource, attributes.name, why)
+
     def _default_class(self) -> Object | None:
         """The class that is the global default: of several, the one with the lowest value."""
         found = [record.obj for record in self._objects.list(_CLASSES) if record.obj.get("globalDefault")]

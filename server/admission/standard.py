@@ -1,7 +1,7 @@
 """The plug-ins that every server runs, in upstream's order.
 
 Those of a later issue have their places: LimitRanger before ServiceAccount, PodSecurity after
-TaintNodesByCondition, policies and webhooks after the certificates' plug-ins, ResourceQuota at the very end.
+TaintNodesByCondition, policies and webhooks after DefaultIngressClass, ResourceQuota at the very end.
 RoleEscalation stays behind whatever changes objects: in upstream it is the store of the roles that checks.
 """
 
@@ -12,12 +12,16 @@ from server.admission.certificates import (
     ClusterTrustBundleAttest,
 )
 from server.admission.chain import Chain
+from server.admission.claim_resize import PersistentVolumeClaimResize
+from server.admission.default_classes import DefaultIngressClass, DefaultStorageClass
 from server.admission.default_tolerations import DefaultTolerationSeconds
 from server.admission.namespace_lifecycle import NamespaceLifecycle
 from server.admission.node_restriction import NodeRestriction
 from server.admission.priority import Priority
 from server.admission.role_escalation import RoleEscalation
+from server.admission.runtime_class import RuntimeClass
 from server.admission.service_account import ServiceAccount
+from server.admission.storage_protection import StorageObjectInUseProtection
 from server.admission.taint_nodes import TaintNodesByCondition
 from server.auth.authorization import Authorization
 from server.storage.store import Store
@@ -32,10 +36,15 @@ def standard(store: Store, authorization: Authorization) -> Chain:
             TaintNodesByCondition(),
             Priority(store),
             DefaultTolerationSeconds(),
+            DefaultStorageClass(store),
+            StorageObjectInUseProtection(),
+            PersistentVolumeClaimResize(store),
+            RuntimeClass(store),
             CertificateApproval(authorization),
             CertificateSigning(authorization),
             ClusterTrustBundleAttest(authorization),
             CertificateSubjectRestriction(),
+            DefaultIngressClass(store),
             RoleEscalation(authorization),
         ]
     )
