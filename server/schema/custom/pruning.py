@@ -75,6 +75,8 @@ class CustomStruct(Struct):
     granular: bool = False
     strict: frozenset[str] = field(default=frozenset())
     """Fields that are typed strictly: those of the type and of the metadata of a resource."""
+    key_defaults: Schema = field(default_factory=dict)
+    """The fields' defaults: of an item of a list, they tell its keys where it leaves them out."""
 
     @cached_property
     def _decoders(self) -> dict[str, Callable[[Any, list[Path]], Any]]:
@@ -183,6 +185,11 @@ def _struct(schema: Schema, *, resource: bool, open_: bool) -> CustomStruct:
         atomic=schema.get("x-kubernetes-map-type") == "atomic",
         granular=open_,
         strict=frozenset(_resource_fields()) if resource else frozenset(),
+        key_defaults={
+            name: each["default"]
+            for name, each in (schema.get("properties") or {}).items()
+            if isinstance(each, dict) and "default" in each
+        },
     )
 
 
