@@ -6,9 +6,11 @@ from kubeling.client import Client, EventRecorder
 from kubeling.objects.clock import Clock, SystemClock
 from server.controllers import (
     account_tokens,
+    api_services,
     certificate_approval,
     certificate_signing,
     event_expiry,
+    flow_schemas,
     namespace,
     node_ipam,
     node_lifecycle,
@@ -32,6 +34,8 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     pod_garbage.make,
     event_expiry.make,
     service_cidr.make,
+    api_services.make,
+    flow_schemas.make,
     storage_protection.make_claim_protection,
     storage_protection.make_volume_protection,
     storage_protection.make_class_protection,

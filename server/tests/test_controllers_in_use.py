@@ -1,4 +1,4 @@
-"""The controllers that keep claims, volumes and service ranges for as long as somebody uses them."""
+"""The controllers that keep objects for as long as somebody uses them, or say who does."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,11 @@ from kubeling.objects import conditions
 from kubeling.objects.clock import FakeClock
 from kubeling.objects.meta import Object
 from server.controllers import start_controllers
+from server.controllers.api_services import API_SERVICES, DEFINITIONS
+from server.controllers.flow_schemas import LEVELS, SCHEMAS
 from server.controllers.service_cidr import ADDRESSES, RANGES
+
+SERVED = [RANGES, ADDRESSES, API_SERVICES, DEFINITIONS, LEVELS, SCHEMAS]
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def client(clock: FakeClock) -> AsyncIterator[FakeClient]:
-    client = FakeClient(clock=clock, resources=[RANGES, ADDRESSES])
+    client = FakeClient(clock=clock, resources=SERVED)
     controllers = start_controllers(client, clock=clock)
     await clock.advance(0)
     yield client
@@ -113,3 +117,37 @@ async def test_a_range_with_addresses_waits_until_they_are_gone_or_elsewhere(
     client.remove(ADDRESSES, "10.1.0.7")
     await clock.advance(1)
     assert client.stored(RANGES, "more") is None
+
+
+def definition() -> Object:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "versions": [{"name": "v1", "served": True}]},
+        "status": {"conditions": [{"type": "Established", "status": "True"}]},
+    }
+
+
+async def test_the_groups_of_definitions_have_api_services(client: FakeClient, clock: FakeClock) -> None:
+    client.put(definition())
+    await clock.advance(1)
+    stored = client.stored(API_SERVICES, "v1.example.com")
+    assert stored is not None
+    assert stored["metadata"]["labels"] == {"kube-aggregator.kubernetes.io/automanaged": "true"}
+    client.remove(DEFINITIONS, "things.example.com")
+    await clock.advance(1)
+    assert client.stored(API_SERVICES, "v1.example.com") is None
+
+
+async def test_a_flow_schema_says_whether_its_level_exists(client: FakeClient, clock: FakeClock) -> None:
+    api = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1"}
+    spec = {"priorityLevelConfiguration": {"name": "l"}}
+    client.put({**api, "kind": "FlowSchema", "metadata": {"name": "s"}, "spec": spec})
+    await clock.advance(1)
+    assert conditions.is_true(client.stored(SCHEMAS, "s") or {}, "Dangling")
+    client.put({**api, "kind": "PriorityLevelConfiguration", "metadata": {"name": "l"}, "spec": {}})
+    await clock.advance(1)
+    found = conditions.find(client.stored(SCHEMAS, "s") or {}, "Dangling")
+    assert found is not None
+    assert (found["status"], found["reason"]) == ("False", "Found")
