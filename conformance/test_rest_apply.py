@@ -1,10 +1,14 @@
 """managedFields and server-side apply over plain HTTPS."""
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from conformance import pods
 from conformance.rest import JSON_PATCH, MERGE, STRATEGIC
 from conformance.space import Space
+from conformance.waiting import eventually
 
 APPLY = "application/apply-patch+yaml"
 APPS = "apis/apps/v1"
@@ -146,3 +150,92 @@ def test_owners_are_cleared_by_one_empty_entry(space: Space) -> None:
     assert "managedFields" not in cleared["metadata"]
     again = applied(space, config_map(a="1", b="2"))
     assert set(owners(again)) == {("applier", "Apply"), ("before-first-apply", "Update")}
+
+
+@pytest.fixture
+def crons(space: Space) -> Iterator[str]:
+    """A custom kind with a scale, a keyed list, a set and free content: the path of its collection."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    fields = {"port": number, "protocol": {**text, "default": "TCP"}, "label": text}
+    port = {"type": "object", "required": ["port"], "properties": fields}
+    keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"]}
+    spec = {
+        "replicas": {"type": "integer"},
+        "ports": {"type": "array", "items": port, **keys},
+        "tags": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    }
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": spec}}}
+    group = f"{space.name}.example.com"
+    names = {"plural": "crons", "singular": "cron", "kind": "Cron", "listKind": "CronList"}
+    scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"status": {}, "scale": scale},
+    }
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"crons.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+    space.rest.post(definitions, definition)
+    path = space.path("crons", group=f"apis/{group}/v1")
+    eventually(lambda: space.rest.request("GET", path).code == 200, what="crons are served")
+    yield path
+    space.rest.delete(f"{definitions}/crons.{group}")
+
+
+def cron(path: str, **spec: Any) -> Object:
+    return {
+        "apiVersion": "/".join(path.split("/")[2:4]),
+        "kind": "Cron",
+        "metadata": {"name": "a"},
+        "spec": spec,
+    }
+
+
+def test_custom_resources_are_applied_by_their_schema(space: Space, crons: str) -> None:
+    path = f"{crons}/a"
+    config = cron(
+        crons, replicas=1, ports=[{"port": 80, "label": "x"}], tags=["b", "a"], free={"k": {"l": 1}}
+    )
+    made = space.rest.patch(path, config, content_type=APPLY, fieldManager="one")
+    assert made["spec"]["ports"] == [{"port": 80, "protocol": "TCP", "label": "x"}]
+    assert owners(made)["one", "Apply"] == {
+        "f:spec": {
+            "f:free": {"f:k": {".": {}, "f:l": {}}},
+            "f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:label": {}, "f:port": {}}},
+            "f:replicas": {},
+            "f:tags": {'v:"a"': {}, 'v:"b"': {}},
+        }
+    }
+    more = cron(crons, tags=["c"], free={"m": 1}, ports=[{"port": 81}])
+    both = space.rest.patch(path, more, content_type=APPLY, fieldManager="two")
+    assert set(both["spec"]["tags"]) == {"a", "b", "c"}
+    assert both["spec"]["free"] == {"k": {"l": 1}, "m": 1}
+    less = space.rest.patch(path, cron(crons, replicas=1), content_type=APPLY, fieldManager="one")
+    assert less["spec"] == {
+        "replicas": 1,
+        "tags": ["c"],
+        "free": {"m": 1},
+        "ports": [{"port": 81, "protocol": "TCP"}],
+    }
+
+
+def test_custom_resources_conflict_refuse_and_scale_as_others_do(space: Space, crons: str) -> None:
+    path = f"{crons}/a"
+    space.rest.patch(path, cron(crons, replicas=1), content_type=APPLY, fieldManager="one")
+    space.rest.patch(f"{path}/scale", {"spec": {"replicas": 2}}, content_type=MERGE, fieldManager="scaler")
+    status = space.rest.refusal(
+        409, "PATCH", path, cron(crons, replicas=1), content_type=APPLY, fieldManager="one"
+    )
+    assert 'conflict with "scaler" with subresource "scale" using' in status["message"]
+    unknown = cron(crons, unheardof=1)
+    status = space.rest.refusal(500, "PATCH", path, unknown, content_type=APPLY, fieldManager="one")
+    assert status["message"].endswith(".spec.unheardof: field not declared in schema")
+    space.rest.refusal(415, "PATCH", path, {}, content_type=STRATEGIC)
