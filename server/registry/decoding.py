@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import orjson
+
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
 from server.registry.context import RequestContext
@@ -11,6 +13,9 @@ from server.schema.errors import DecodeError
 from server.schema.nodes import Struct
 from server.schema.types import struct_of
 
+_SHOWN = 30
+"""Characters of a body that a message repeats."""
+
 
 def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> Object:
     """The object in the storage version, its own dict all the way down to what has no inner structure.
@@ -19,6 +24,8 @@ def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> O
         BadRequest: it is of another kind or version, or does not fit the type; in a strict request also when
             it has unknown or duplicate fields.
     """
+    if kind.custom and not obj.get("kind"):
+        raise BadRequest(_without_kind(kind.kind, obj))
     found = checked(context, kind.api_version(version), kind.kind, kind.struct(version), obj)
     return kind.strategy.to_storage(identified(kind, found), version)
 
@@ -67,6 +74,14 @@ def strict_problems(context: RequestContext, unknown: Sequence[str]) -> list[str
 
 def cannot_be_handled(group_version: str, kind: str, why: str) -> str:
     return f'{kind} in version "{group_version.rpartition("/")[2]}" cannot be handled as a {kind}: {why}'
+
+
+def _without_kind(kind: str, obj: Object) -> str:
+    """Of a custom resource the server guesses neither kind nor version."""
+    text = orjson.dumps(obj).decode()
+    short = f"{text[:_SHOWN]} ..." if len(text) > _SHOWN else text
+    why = f"Object 'Kind' is missing in '{text}' ({short})"
+    return f"the object provided is unrecognized (must be of type {kind}): {why}"
 
 
 def _check_identity(group_version: str, kind: str, obj: Object) -> None:

@@ -425,3 +425,37 @@ async def test_an_established_kind_is_served_by_the_next_start_at_once(
         again = ApiServer(api.session, url=f"https://127.0.0.1:{port}", keys=keys)
         found = await again.get(f"{WIDGETS}/w1")
         assert (found.status, found.json["spec"]["color"]) == (200, "red")
+
+
+async def test_a_finalizer_without_a_domain_is_warned_of(api: Any) -> None:
+    await established(api, definition())
+    body = widget()
+    body["metadata"]["finalizers"] = ["cleanup"]
+    answer = await api.post(WIDGETS, body)
+    assert answer.status == 201
+    assert 'metadata.finalizers: \\"cleanup\\": prefer a domain-qualified' in answer.headers["Warning"]
+
+
+async def test_an_object_without_a_kind_is_refused(api: Any) -> None:
+    await established(api, definition())
+    answer = await api.post(WIDGETS, {"metadata": {"name": "a"}})
+    assert answer.status == 400
+    start = "the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in"
+    assert answer.message.startswith(start)
+
+
+ODD: list[Any] = [5, 1.5, "x", True, None, [], [1], [None], [[]], {}, {"a": 1}, {"a": None}]
+
+
+@pytest.mark.parametrize("field", ["spec", "status", "metadata"])
+async def test_values_of_odd_types_are_never_a_failure_of_the_server(api: Any, field: str) -> None:
+    await established(api, definition())
+    await make(api, "base")
+    for value in ODD:
+        created = await api.post(f"{WIDGETS}?dryRun=All", widget() | {field: value})
+        stored = (await api.get(f"{WIDGETS}/base")).json | {field: value}
+        changed = await api.request("PUT", f"{WIDGETS}/base?dryRun=All", body=stored)
+        body = {field: value}
+        patched = await api.request("PATCH", f"{WIDGETS}/base?dryRun=All", body=body, **MERGE)
+        for answer in (created, changed, patched):
+            assert answer.status < 500, (value, answer.body)

@@ -9,9 +9,12 @@ from typing import Any
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.custom.columns import CustomColumns
-from server.registry.custom.definition import Version
+from server.registry.custom.definition import FINALIZER, Version
 from server.registry.strategy import Scope, Strategy
 from server.schema.custom import CustomSchema
+
+_UNWARNED = ("orphan", "foregroundDeletion", "kubernetes", FINALIZER)
+"""Finalizers of Kubernetes' own."""
 
 
 class CustomStrategy(Strategy):
@@ -56,8 +59,25 @@ class CustomStrategy(Strategy):
     def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
         return self._schema.validate(obj, old)
 
+    def warnings(self, obj: Object) -> list[str]:
+        return finalizer_warnings(obj)
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        return finalizer_warnings(obj, old)
+
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return self._printer.cells(obj, now)
+
+
+def finalizer_warnings(obj: Object, old: Object | None = None) -> list[str]:
+    """Of finalizers that are new and belong to no domain."""
+    known = ((old or {}).get("metadata") or {}).get("finalizers") or ()
+    return [
+        f'metadata.finalizers: "{each}": prefer a domain-qualified finalizer name including a path (/)'
+        " to avoid accidental conflicts with other finalizer writers"
+        for each in obj["metadata"].get("finalizers") or ()
+        if "/" not in each and each not in known and each not in _UNWARNED
+    ]
 
 
 def _with_status(obj: Object, source: Object) -> Object:

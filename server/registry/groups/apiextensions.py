@@ -5,6 +5,7 @@ from kubeling.objects import conditions
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.custom.definition import FINALIZER, Definition
+from server.registry.custom.strategy import finalizer_warnings
 from server.registry.custom.validation import creation_causes, status_causes, update_causes
 from server.registry.groups.subresources import status
 from server.registry.kind import Kind
@@ -54,6 +55,12 @@ class Definitions(Strategy):
         conditions.set_condition(
             obj, "Terminating", "True", reason="InstanceDeletionPending", message=message, now=scope.now
         )
+
+    def warnings(self, obj: Object) -> list[str]:
+        return finalizer_warnings(obj)
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        return finalizer_warnings(obj, old)
 
     def validate(self, obj: Object) -> list[Cause]:
         """Nothing: everything is looked at in the light of what is stored."""

@@ -58,6 +58,8 @@ class Branch(Plan):
     def difference(self, old: Any, new: Any) -> tuple[Fields | None, Fields | None]:
         if not old and not new:
             return LEAF, None  # an object instead of nothing, or the reverse
+        if not isinstance(old or {}, dict) or not isinstance(new or {}, dict):
+            return LEAF, None  # a custom resource's, before its schema has been asked
         changed, removed = self.below(old or {}, new or {})
         return changed or None, removed or None
 
@@ -131,7 +133,7 @@ class StructPlan(Branch):
 
     def fields(self, value: Any) -> Fields:
         """As of every branch; spelt out, for most of a new object's fields are found here."""
-        if not value:
+        if not value or type(value) is not dict:
             return LEAF
         places = self._places or self.places
         out = {ITSELF: LEAF}
@@ -154,7 +156,7 @@ class ListPlan(Plan):
         self.items = items
 
     def fields(self, value: Any) -> Fields:
-        if not value:
+        if not value or type(value) is not list:
             return LEAF
         return in_order({ITSELF: LEAF, **self._named(value)})
 
@@ -171,6 +173,8 @@ class ListPlan(Plan):
 
     def difference(self, old: Any, new: Any) -> tuple[Fields | None, Fields | None]:
         if not old and not new:
+            return LEAF, None
+        if not isinstance(old or [], list) or not isinstance(new or [], list):
             return LEAF, None
         before, after = self._grouped(old or ()), self._grouped(new or ())
         changed: Fields = {}
