@@ -40,6 +40,7 @@ from server.registry.settings import Settings
 from server.scheduler import start_scheduler
 from server.storage import Store
 from server.storage.errors import DatabaseError
+from server.storage.expiry import Expiry
 from server.storage.lane import SWITCH_SECONDS
 from server.tokens.claims import Reference
 from server.tokens.issuer import Issuer
@@ -50,6 +51,8 @@ from server.webhooks.client import WebhookClient
 logger = logging.getLogger("server")
 
 _SHUTDOWN_SECONDS = 5.0
+_EVENT_SECONDS = 3600.0
+"""How long an Event lives, as upstream's --event-ttl has it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,6 +105,9 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
     store = await Store.open(config.datastore, clock=clock)
     parts.push_async_callback(store.close)
+    events = Expiry(store, clock, resource="events", lifetime=_EVENT_SECONDS)
+    events.start()
+    parts.push_async_callback(events.stop)
     authorization = Authorization.standard(store)
     legacy_use = LegacyUse(clock)
     parts.push_async_callback(legacy_use.stop)
