@@ -8,6 +8,7 @@ from kubeling.objects.meta import Object
 from server.schema import causes
 from server.schema.custom import defaulting
 from server.schema.custom.embedded import embedded_check
+from server.schema.custom.extensions import has_rules
 from server.schema.custom.lists import list_check
 from server.schema.custom.problems import as_causes
 from server.schema.custom.pruning import root_struct
@@ -76,8 +77,15 @@ class CustomSchema:
 
     @cached_property
     def rules(self) -> "RuleSet | None":
-        """The rules (x-kubernetes-validations) of the schema, compiled; None when it has none."""
-        return None
+        """The rules (x-kubernetes-validations) of the schema, compiled; None when it has none.
+
+        CEL is imported with the first schema that has a rule.
+        """
+        if not has_rules(self.schema):
+            return None
+        from server.schema.custom.rules import rule_set
+
+        return rule_set(self.schema)
 
     def _list_causes(self, obj: Object, old: Object | None) -> list[Cause]:
         """Items that stand twice; none when the old object had such, too."""

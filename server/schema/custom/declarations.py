@@ -6,6 +6,7 @@ from typing import Any
 from kubeling.objects.errors import Cause
 from server.schema import causes
 from server.schema.custom import list_declarations
+from server.schema.custom.rule_form import rule_form_causes
 
 Schema = dict[str, Any]
 
@@ -39,7 +40,8 @@ def declaration_causes(schema: Schema, path: str, place: Place | None = None) ->
         where = f"{path}.x-kubernetes-preserve-unknown-fields"
         found.append(causes.invalid(where, False, "must be true or undefined"))
     found += _map_type_causes(schema, path)
-    return found + list_declarations.list_causes(schema, path)
+    found += list_declarations.list_causes(schema, path)
+    return found + rule_form_causes(schema, path)
 
 
 def _own(schema: Schema, path: str, place: Place) -> list[Cause]:

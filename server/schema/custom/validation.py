@@ -6,6 +6,7 @@ from kubeling.objects.errors import Cause
 from server.schema import causes
 from server.schema.custom.declarations import declaration_causes
 from server.schema.custom.declared_defaults import default_causes
+from server.schema.custom.extensions import has_rules
 from server.schema.custom.structural import structural_causes
 from server.schema.custom.typed import typed
 from server.schema.errors import DecodeError
@@ -54,7 +55,8 @@ def schema_errors(
     if not preserve_unknown_fields and not unsound:
         unsound = default_causes(schema, path)
     found += unsound + declaration_causes(schema, path)
-    found += _rule_causes(schema, path, check=not found and not preserve_unknown_fields)
+    if not found and not preserve_unknown_fields:
+        found = _rule_causes(schema, path)
     if found and old is not None:
         found = _tightened(found, old, path)
     return list(dict.fromkeys(found))
@@ -75,8 +77,13 @@ def _root_causes(schema: Schema, path: str, *, status_subresource: bool) -> list
     return found
 
 
-def _rule_causes(schema: Schema, path: str, *, check: bool) -> list[Cause]:
-    return []
+def _rule_causes(schema: Schema, path: str) -> list[Cause]:
+    """What is wrong with the expressions; CEL is imported when there are any."""
+    if not has_rules(schema):
+        return []
+    from server.schema.custom.rule_declarations import expression_causes
+
+    return expression_causes(schema, path)
 
 
 def _tightened(found: list[Cause], old: Schema, path: str) -> list[Cause]:
