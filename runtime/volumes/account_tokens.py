@@ -105,12 +105,15 @@ class AccountTokens:
 
     async def _request(self, pod: Object, kind: TokenKind) -> _Held:
         answer = await self._client.create(SERVICE_ACCOUNTS, _token_request(pod, kind), subresource="token")
-        expires = meta.parse_timestamp(answer["status"]["expirationTimestamp"])
+        status = answer.get("status") or {}
+        if not status.get("token") or not status.get("expirationTimestamp"):
+            raise ApiError("the server gave no token")
+        expires = meta.parse_timestamp(status["expirationTimestamp"])
         seconds = (answer.get("spec") or {}).get("expirationSeconds") or kind.seconds
         issued = expires - timedelta(seconds=seconds)
         wait = min(timedelta(seconds=seconds * LATEST_SHARE), LONGEST_USE)
         jitter = timedelta(seconds=random.uniform(0, JITTER))
-        return _Held(answer["status"]["token"], issued, expires, issued + wait - jitter)
+        return _Held(status["token"], issued, expires, issued + wait - jitter)
 
 
 def token_kinds(pod: Object) -> Iterator[TokenKind]:
