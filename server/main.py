@@ -29,10 +29,11 @@ from server.auth.service_accounts import ServiceAccountTokens
 from server.auth.tokens import TokenFileError, Tokens
 from server.bootstrap import bootstrap
 from server.config import Config, ConfigError, load
+from server.controllers import API_SERVER, start_controllers
 from server.controllers import Settings as ControllerSettings
-from server.controllers import start_controllers
 from server.controllers.context import SignToken
-from server.inprocess import LocalClient, user
+from server.inprocess import LocalClient, account, user
+from server.registry.context import SYSTEM
 from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
 from server.registry.service_endpoints import ServiceEndpoints
@@ -186,7 +187,12 @@ async def _start_controllers(
         pod_network=config.pod_cidr,
         sign_token=_sign_token(issuer) if issuer is not None else None,
     )
-    parts.push_async_callback(start_controllers(manager, clock=clock, settings=settings).stop)
+
+    def act_as(name: str) -> LocalClient:
+        return LocalClient(registry, store, user=SYSTEM if name == API_SERVER else account(name))
+
+    controllers = start_controllers(manager, clock=clock, settings=settings, act_as=act_as)
+    parts.push_async_callback(controllers.stop)
     scheduler = LocalClient(registry, store, user=user(SCHEDULER))
     parts.push_async_callback(scheduler.close)
     parts.push_async_callback(start_scheduler(scheduler, clock=clock).stop)

@@ -4,6 +4,6 @@ They know the API through a client only and work the same in the server's proces
 """
 
 from server.controllers.context import Settings
-from server.controllers.start import Controllers, start_controllers
+from server.controllers.start import API_SERVER, Controllers, start_controllers
 
-__all__ = ["Controllers", "Settings", "start_controllers"]
+__all__ = ["API_SERVER", "Controllers", "Settings", "start_controllers"]

@@ -86,9 +86,14 @@ class PodGarbageCollector:
             message="PodGC: node no longer exists",
             now=self._clock.now(),
         )
-        fresh["status"]["phase"] = "Failed"
+        patch = {
+            "metadata": {"uid": meta.uid(pod), "resourceVersion": pod["metadata"]["resourceVersion"]},
+            "status": {"phase": "Failed", "conditions": fresh["status"]["conditions"]},
+        }
         with suppress(NotFound):
-            await self._client.update(PODS, fresh, subresource="status")
+            await self._client.patch(
+                PODS, meta.name(pod), patch, namespace=meta.namespace(pod), subresource="status"
+            )
 
     async def _delete(self, pod: Object) -> None:
         with suppress(NotFound):

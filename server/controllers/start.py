@@ -1,6 +1,7 @@
 """Starts and stops all controllers. A new controller is one line here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kubeling.client import Client, EventRecorder
 from kubeling.objects.clock import Clock, SystemClock
@@ -9,6 +10,7 @@ from server.controllers import (
     api_services,
     certificate_approval,
     certificate_signing,
+    cluster_role_aggregation,
     event_expiry,
     flow_schemas,
     namespace,
@@ -21,33 +23,46 @@ from server.controllers import (
     storage_protection,
 )
 from server.controllers.context import Context, Controller, Settings
+from server.controllers.identity import ActAs, acting
 
-CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
-    serviceaccount.make,
-    root_certificate.make,
-    account_tokens.make,
-    certificate_approval.make,
-    certificate_signing.make,
-    namespace.make,
-    node_ipam.make,
-    node_lifecycle.make,
-    pod_garbage.make,
-    event_expiry.make,
-    service_cidr.make,
-    api_services.make,
-    flow_schemas.make,
-    storage_protection.make_claim_protection,
-    storage_protection.make_volume_protection,
-    storage_protection.make_class_protection,
+MANAGER = ""
+"""The controller manager itself."""
+API_SERVER = "apiserver"
+"""The API server: what these do, it does in Kubernetes."""
+
+Make = Callable[[Context], Controller]
+
+CONTROLLERS: tuple[tuple[str, Make], ...] = (
+    ("service-account-controller", serviceaccount.make),
+    ("root-ca-cert-publisher", root_certificate.make),
+    (MANAGER, account_tokens.make),
+    ("certificate-controller", certificate_approval.make),
+    ("certificate-controller", certificate_signing.make),
+    ("clusterrole-aggregation-controller", cluster_role_aggregation.make),
+    ("namespace-controller", namespace.make),
+    ("node-controller", node_ipam.make),
+    ("node-controller", node_lifecycle.make),
+    ("pod-garbage-collector", pod_garbage.make),
+    (API_SERVER, event_expiry.make),
+    (API_SERVER, api_services.make),
+    (API_SERVER, flow_schemas.make),
+    ("service-cidrs-controller", service_cidr.make),
+    ("pvc-protection-controller", storage_protection.make_claim_protection),
+    ("pv-protection-controller", storage_protection.make_volume_protection),
+    ("volumeattributesclass-protection-controller", storage_protection.make_class_protection),
 )
+"""With each, as whom it acts: the service account in kube-system that has its role, or one of the two."""
 
 
 class Controllers:
     """The running controllers."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, act_as: ActAs) -> None:
         self._recorder = context.recorder
-        self._running = [make(context) for make in CONTROLLERS]
+        self._running = [
+            make(replace(context, client=acting(act_as(account), informers=context.client)))
+            for account, make in CONTROLLERS
+        ]
         for controller in self._running:
             controller.start()
 
@@ -59,9 +74,21 @@ class Controllers:
 
 
 def start_controllers(
-    client: Client, *, clock: Clock | None = None, settings: Settings | None = None
+    client: Client,
+    *,
+    clock: Clock | None = None,
+    settings: Settings | None = None,
+    act_as: ActAs | None = None,
 ) -> Controllers:
-    """Start every controller in the background of the running event loop."""
+    """Start every controller in the background of the running event loop.
+
+    `client`, the manager's, feeds the informers of all. Each writes by the client that `act_as` gives for the
+    name that stands with it in CONTROLLERS; without `act_as` it is the same one.
+    """
+
+    def chosen(account: str) -> Client:
+        return act_as(account) if act_as is not None and account != MANAGER else client
+
     clock = clock or SystemClock()
-    recorder = EventRecorder(client, "node-controller", clock=clock)
-    return Controllers(Context(client, clock, settings or Settings(), recorder))
+    recorder = EventRecorder(chosen("node-controller"), "node-controller", clock=clock)
+    return Controllers(Context(client, clock, settings or Settings(), recorder), chosen)

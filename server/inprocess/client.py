@@ -31,6 +31,12 @@ def user(name: str) -> UserInfo:
     return UserInfo(name, groups=("system:authenticated",))
 
 
+def account(name: str) -> UserInfo:
+    """The identity of a service account in kube-system."""
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+    return UserInfo(f"system:serviceaccount:kube-system:{name}", groups=groups)
+
+
 class LocalClient:
     """Implements `Client`. `store` must be the one under the registry."""
 

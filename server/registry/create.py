@@ -71,6 +71,17 @@ async def act(
     if action is None:
         raise errors.NotFound("the server could not find the requested resource", details={})
     body = decoded_body(context, kind, kind.subresources[subresource], obj)
+    asked = attributes(
+        env.scope(context, kind),
+        "CREATE",
+        version=kind.version,
+        namespace=namespace,
+        name=name,
+        subresource=subresource,
+        obj=body,
+    )
+    await env.admission.mutate(asked)
+    await env.admission.validate(asked)
     return unstored(kind, await action(env, context, kind, namespace, name, body))
 
 

@@ -10,14 +10,24 @@ import pytest
 
 from kubeling.client import ConnectionLost, HttpClient
 from kubeling.client.kubeconfig import Connection
-from kubeling.client.resources import CONFIGMAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS
+from kubeling.client.resources import (
+    CLUSTER_ROLES,
+    CONFIGMAPS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+)
 from kubeling.cluster import pki
 from kubeling.cluster.keys import Pki
 from kubeling.objects.clock import SystemClock
 from kubeling.objects.errors import AlreadyExists, Conflict, NotFound, Unauthorized
 from kubeling.objects.meta import Object
 from server.config import Config, parse
-from server.controllers import Settings, start_controllers
+from server.controllers import API_SERVER, Settings, start_controllers
+from server.controllers.start import CONTROLLERS, MANAGER
 from server.main import start
 from server.scheduler import start_scheduler
 
@@ -31,6 +41,12 @@ class Server:
         self._home = home
         self._parts = AsyncExitStack()
         pki.ensure(self.keys, pki.Subjects("n", "n", (), "10.96.0.1"), now=datetime.now(UTC))
+        with self.keys.token_file.open("a") as tokens:
+            for name in ("system:kube-controller-manager", "system:kube-scheduler"):
+                tokens.write(f"{name},{name},{name}\n")
+            for name in {account for account, _ in CONTROLLERS if account not in (MANAGER, API_SERVER)}:
+                groups = "system:serviceaccounts,system:serviceaccounts:kube-system"
+                tokens.write(f'{name},system:serviceaccount:kube-system:{name},{name},"{groups}"\n')
 
     async def start(self) -> None:
         self.port = await start(self._config(), self._parts, clock=SystemClock(), loops=False)
@@ -46,6 +62,11 @@ class Server:
             certificate=self.keys.admin.certificate.read_bytes(),
             key=self.keys.admin.key.read_bytes(),
         )
+
+    def connection_of(self, name: str) -> Connection:
+        """As a component, or as a controller's service account."""
+        authority = self.keys.authority.certificate.read_bytes()
+        return Connection(f"https://127.0.0.1:{self.port}", authority=authority, token=name)
 
     def _config(self) -> Config:
         keys = self.keys
@@ -85,6 +106,42 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 async def client(server: Server) -> AsyncIterator[HttpClient]:
     async with HttpClient(server.connection()) as client:
         yield client
+
+
+class Components:
+    """The control loops as processes of their own run them: over HTTP, with no rights but their roles'."""
+
+    def __init__(self, server: Server, admin: HttpClient) -> None:
+        self._server = server
+        self._admin = admin
+        self._stack = AsyncExitStack()
+
+    async def start(self, *, scheduler: bool = False) -> None:
+        manager = self._client("system:kube-controller-manager")
+        settings = Settings(certificate_authority="PEM")
+        controllers = start_controllers(manager, settings=settings, act_as=self._act_as)
+        self._stack.push_async_callback(controllers.stop)
+        if scheduler:
+            started = start_scheduler(self._client("system:kube-scheduler"))
+            self._stack.push_async_callback(started.stop)
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    def _act_as(self, account: str) -> HttpClient:
+        return self._admin if account == API_SERVER else self._client(account)
+
+    def _client(self, name: str) -> HttpClient:
+        client = HttpClient(self._server.connection_of(name))
+        self._stack.push_async_callback(client.close)
+        return client
+
+
+@pytest.fixture
+async def components(server: Server, client: HttpClient) -> AsyncIterator[Components]:
+    components = Components(server, client)
+    yield components
+    await components.stop()
 
 
 def config_map(name: str = "a", **data: str) -> Object:
@@ -149,9 +206,10 @@ async def test_nobody_there_and_somebody_untrusted_are_connection_losses(
             await client.list(PODS)
 
 
-async def test_the_control_plane_works_over_http(client: HttpClient) -> None:
-    controllers = start_controllers(client, settings=Settings(certificate_authority="PEM"))
-    scheduler = start_scheduler(client)
+async def test_the_control_plane_works_over_http(
+    client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
+) -> None:
+    await components.start(scheduler=True)
     accounts, pods, nodes = (client.informer(each) for each in (SERVICE_ACCOUNTS, PODS, NODES))
     await eventually(lambda: accounts.get("default", "default"))
     await client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
@@ -165,24 +223,23 @@ async def test_the_control_plane_works_over_http(client: HttpClient) -> None:
     await eventually(lambda: (nodes.get("", "n") or {}).get("spec", {}).get("podCIDR") == "10.244.0.0/24")
     events = client.informer(EVENTS)
     await eventually(lambda: "Scheduled" in [event["reason"] for event in events.list("default")])
-    await scheduler.stop()
-    await controllers.stop()
+    await components.stop()
+    assert "forbidden" not in caplog.text
 
 
-async def test_a_node_takes_no_pods_before_it_is_ready(client: HttpClient) -> None:
+async def test_a_node_takes_no_pods_before_it_is_ready(client: HttpClient, components: Components) -> None:
     made = await client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
     assert made["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
-    controllers = start_controllers(client)
+    await components.start()
     nodes = client.informer(NODES)
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
     await client.patch(NODES, "n", {"status": {"conditions": [ready]}}, subresource="status")
     await eventually(lambda: not (nodes.get("", "n") or made)["spec"].get("taints"))
-    await controllers.stop()
 
 
-async def test_a_namespace_is_emptied_over_http(client: HttpClient) -> None:
+async def test_a_namespace_is_emptied_over_http(client: HttpClient, components: Components) -> None:
     await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}})
-    controllers = start_controllers(client)
+    await components.start()
     accounts, spaces = client.informer(SERVICE_ACCOUNTS), client.informer(NAMESPACES)
     await eventually(lambda: accounts.get("ns", "default"))
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "ns"}}
@@ -190,7 +247,29 @@ async def test_a_namespace_is_emptied_over_http(client: HttpClient) -> None:
     await client.delete(NAMESPACES, "ns")
     await eventually(lambda: spaces.get("", "ns") is None)
     assert (await client.list(SECRETS, namespace="ns")).items == []
-    await controllers.stop()
+
+
+async def test_roles_are_aggregated_over_http(client: HttpClient, components: Components) -> None:
+    roles = client.informer(CLUSTER_ROLES)
+    await components.start()
+
+    def resources(name: str) -> set[str]:
+        rules = (roles.get("", name) or {}).get("rules") or []
+        return {resource for rule in rules for resource in rule.get("resources", ())}
+
+    await eventually(lambda: "rolebindings" in resources("admin") and "pods/exec" in resources("admin"))
+    labels = {"rbac.authorization.k8s.io/aggregate-to-view": "true"}
+    rule = {"verbs": ["get"], "apiGroups": ["example.com"], "resources": ["widgets"]}
+    added = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "widgets", "labels": labels},
+        "rules": [rule],
+    }
+    await client.create(CLUSTER_ROLES, added)
+    await eventually(lambda: all("widgets" in resources(name) for name in ("view", "edit", "admin")))
+    await client.delete(CLUSTER_ROLES, "widgets")
+    await eventually(lambda: not any("widgets" in resources(name) for name in ("view", "edit", "admin")))
 
 
 async def test_an_informer_is_there_before_its_server(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from kubeling.objects import meta
 from kubeling.objects.errors import BadRequest, Cause, GroupResource, NotFound, conflict, not_found
 from kubeling.objects.errors import invalid as invalid_object
 from kubeling.objects.meta import Object
-from server.registry.admission import Attributes
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
-from server.registry.environment import Environment, attributes
+from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.storage import Record
 from server.tokens.claims import Binding, Reference
@@ -37,13 +36,10 @@ async def request_token(
         raise NotFound("the server could not find the requested resource", details={})
     request = {"kind": _KIND, "apiVersion": _API_VERSION, **asked}
     own, spec = _section(request, "metadata"), _section(request, "spec")
-    admitted = _admission(env, context, kind, namespace, name, request)
-    await env.admission.mutate(admitted)  # which must see what was said, not what is filled in
     _check_identity(own, namespace, name)
     account = _found(env, "serviceaccounts", namespace, name)
     _check_account(own, account)
     _complete(own, spec, account, issuer, env)
-    await env.admission.validate(admitted)
     binding = _binding(env, namespace, name, spec.get("boundObjectRef"))
     return _issued(env, issuer, account, request, binding)
 
@@ -101,20 +97,6 @@ def _causes(spec: Object) -> list[Cause]:
         why = "attestations may only be specified with a webhook bound object reference"
         return [invalid("spec.attestations", attestations, why)]
     return causes
-
-
-def _admission(
-    env: Environment, context: RequestContext, kind: Kind, namespace: str, name: str, request: Object
-) -> Attributes:
-    return attributes(
-        env.scope(context, kind),
-        "CREATE",
-        version=kind.version,
-        namespace=namespace,
-        name=name,
-        subresource="token",
-        obj=request,
-    )
 
 
 def _binding(env: Environment, namespace: str, account: str, wanted: Object | None) -> Binding:
