@@ -205,13 +205,13 @@ class LocalClient:
     def _make_informer(self, resource: Resource, namespace: str | None, field_selector: str) -> LocalInformer:
         kind = self._kind(resource)
 
-        def decode(record: Record) -> Object:
+        def decode(record: Record, keep: bool) -> Object:
             if kind.form is not None:
                 current = self._registry.kinds.lookup(resource.group, resource.version, resource.plural)
                 form = (current or kind).form
-                return ((form.seen(record) if form is not None else None) or record).obj
+                return ((form.seen(record) if form is not None else None) or record).lean
             if resource.api_version == kind.storage_api_version:
-                return record.obj
+                return record.lean if keep else record.parsed()
             return self._registry.decoded(record, kind, resource.version)
 
         return LocalInformer(

@@ -15,7 +15,8 @@ from server.storage.errors import Compacted, WatchOverflow
 from server.storage.record import Event, Record
 from server.storage.store import Store
 
-Decode = Callable[[Record], Object]
+Decode = Callable[[Record, bool], Object]
+"""The object of a record, to be kept with it or not. Without managedFields, or perhaps with them if not."""
 
 
 class LocalInformer:
@@ -42,13 +43,13 @@ class LocalInformer:
 
     def get(self, namespace: str, name: str) -> Object | None:
         record = self._store.get(self._resource, namespace, name)
-        return self._decode(record) if record is not None and self._selected(record) else None
+        return self._decode(record, True) if record is not None and self._selected(record) else None
 
     def list(self, namespace: str | None = None) -> list[Object]:
-        return [self._decode(record) for record in self._current(namespace)]
+        return [self._decode(record, True) for record in self._current(namespace)]
 
     def add_handler(self, handler: Handler) -> None:
-        self._handlers.add(handler, known=[self._decode(record) for record in self._told.values()])
+        self._handlers.add(handler, known=[self._decode(record, False) for record in self._told.values()])
 
     def remove_handler(self, handler: Handler) -> None:
         self._handlers.remove(handler)
@@ -81,7 +82,7 @@ class LocalInformer:
         return records if self._matches is None else [each for each in records if self._selected(each)]
 
     def _selected(self, record: Record) -> bool:
-        return self._matches is None or self._matches(self._decode(record))
+        return self._matches is None or self._matches(self._decode(record, False))
 
     def _apply(self, batch: Sequence[Event]) -> None:
         for event in batch:
@@ -100,10 +101,12 @@ class LocalInformer:
     def _tell(self, record: Record, *, gone: bool) -> None:
         key = (record.namespace, record.name)
         old = self._told.get(key)
-        before = self._decode(old) if old is not None else None
+        before = self._decode(old, False) if old is not None else None
         if gone:
             if self._told.pop(key, None) is not None:
-                self._handlers.notify("DELETED", self._decode(record), before)
+                self._handlers.notify("DELETED", self._decode(record, False), before)
         elif record is not old:
             self._told[key] = record
-            self._handlers.notify("ADDED" if before is None else "MODIFIED", self._decode(record), before)
+            self._handlers.notify(
+                "ADDED" if before is None else "MODIFIED", self._decode(record, False), before
+            )

@@ -45,4 +45,4 @@ def _field(kind: Kind, record: Record, path: str) -> str:
         return record.name
     if path == "metadata.namespace":
         return record.namespace
-    return kind.strategy.field(record.obj, path)
+    return kind.strategy.field(record.parsed(), path)

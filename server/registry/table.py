@@ -78,7 +78,7 @@ def _partial(record: Record, version: str) -> bytes:
     """A PartialObjectMetadata as JSON. The metadata is cut out of the body; where it lies is kept."""
     place: slice | None = record.cache.get("metadata")
     if place is None:
-        metadata = orjson.dumps(record.parsed().get("metadata") or {})
+        metadata = orjson.dumps(record.copy().get("metadata") or {})
         start = record.body.index(metadata)
         place = record.cache["metadata"] = slice(start, start + len(metadata))
     own = record.body[place]

@@ -101,12 +101,14 @@ def _record(key: Key, obj: Object, *, revision: int, created: int) -> Record:
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         raise InvalidObject(f"{_shown(key)} has no metadata")
-    numbered = {**obj, "metadata": {**metadata, "resourceVersion": str(revision)}}
+    own = {**metadata, "resourceVersion": str(revision)}
+    numbered = {**obj, "metadata": own}
     try:
         body = orjson.dumps(numbered)
     except orjson.JSONEncodeError as error:
         raise InvalidObject(f"{_shown(key)} cannot be encoded: {error}") from error
-    return Record(*key, str(metadata.get("uid") or ""), revision, created, body)
+    own.pop("managedFields", None)
+    return Record(*key, str(metadata.get("uid") or ""), revision, created, body, fresh=numbered)
 
 
 class Overtaken(Exception):

@@ -33,7 +33,10 @@ class Record:
     """The object as JSON; metadata.resourceVersion is `str(revision)`."""
     _cache: dict[str, Any] | None = field(default=None, repr=False)
     _obj: Object | None = field(default=None, repr=False)
+    _lean: Object | None = field(default=None, repr=False)
     _labels: Mapping[str, str] | None = field(default=None, repr=False)
+    fresh: Object | None = field(default=None, repr=False)
+    """`lean`, ready made, for those who look soon after the write; the store takes it away again."""
 
     @property
     def key(self) -> Key:
@@ -53,9 +56,23 @@ class Record:
             self._obj = self.copy()
         return self._obj
 
+    @property
+    def lean(self) -> Object:
+        """The object without managedFields, which are half of it and say nothing to who acts on it.
+
+        Shared by all who ask, and kept: read it only.
+        """
+        if self._lean is None:
+            self._lean = self.fresh or _without_owners(self.parsed())
+        return self._lean
+
     def parsed(self) -> Object:
-        """The object for a look at it: `obj` if that is there already, else a parse that is not kept."""
-        return self._obj if self._obj is not None else self.copy()
+        """The object for a look, perhaps without managedFields: one that is there, else one not kept."""
+        return self._lean or self.fresh or self._obj or self.copy()
+
+    def forget(self) -> None:
+        """Keep the body alone: the record has become history."""
+        self._obj = self._lean = self.fresh = self._cache = None
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -67,6 +84,11 @@ class Record:
     def copy(self) -> Object:
         """A fresh parse, the caller's own."""
         return cast(Object, orjson.loads(self.body))
+
+
+def _without_owners(obj: Object) -> Object:
+    metadata = obj.get("metadata") or {}
+    return {**obj, "metadata": {name: value for name, value in metadata.items() if name != "managedFields"}}
 
 
 @dataclass(slots=True, frozen=True)

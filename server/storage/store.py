@@ -26,6 +26,7 @@ from server.storage.hub import Hub, Scope
 from server.storage.lane import Lane
 from server.storage.limits import DEFAULT_LIMITS, Limits
 from server.storage.migrate import at_head, migrate
+from server.storage.newest import Newest
 from server.storage.outage import Outage
 from server.storage.record import Event, Key, Record
 from server.storage.state import State
@@ -60,6 +61,7 @@ class Store:
         self._database = database
         self._limits = limits
         self._state = State(opened.records, revision=cluster.revision)
+        self._newest = Newest()
         self._hub = Hub(revision=cluster.revision, clock=clock, limits=limits)
         self._compaction = Compaction(
             lanes.writing, database, clock, compacted=cluster.compacted, limits=limits
@@ -238,6 +240,7 @@ class Store:
     def _applied(self, batch: Batch) -> None:
         self._state.apply(batch.events, revision=batch.revision)
         self._hub.publish(batch.events, revision=batch.revision)
+        self._newest.add(batch.events)
         garbage = any(event.type != "ADDED" for event in batch.events)
         self._compaction.seen(batch.compacted)
         self._compaction.committed(batch.revision, garbage=garbage)

@@ -15,7 +15,7 @@ from server.storage.record import Record
 from server.storage.store import Store
 
 
-def decode(record: Record) -> Object:
+def decode(record: Record, keep: bool) -> Object:
     return record.obj
 
 
