@@ -11,11 +11,12 @@ from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import Patch
 from server.registry.ownership import APPLY, owner_of
-from server.registry.ownership_apply import Application, Applied, apply, described
-from server.registry.ownership_writes import reset
+from server.registry.ownership_apply import Application, Applied, SeenIn, apply, described
+from server.registry.ownership_writes import in_version, reset, version_named
 from server.registry.results import UpdateResult
 from server.registry.update import ATTEMPTS, check_identity, write
 from server.schema.apply.compare import plan_for
+from server.schema.apply.plan import Branch
 from server.schema.decode import decode
 from server.schema.errors import DecodeError
 from server.storage import Record
@@ -99,8 +100,28 @@ def _applied(
         force=patch.force,
         reset=reset(kind, subresource),
         now=env.clock.now(),
+        seen_in=_seen_in(kind, version) if kind.types is None else None,
     )
     return apply(application)
+
+
+def _seen_in(kind: Kind, version: str) -> SeenIn:
+    """Built-in kinds have all their versions; a custom kind has one, and its versions the same fields."""
+
+    def seen(api_version: str, obj: Object) -> tuple[Branch, Object] | None:
+        other = version_named(kind, api_version)
+        struct = kind.struct(version)
+        if other is None:
+            group = api_version.rpartition("/")[0]
+            return None if group == kind.group else (plan_for(struct), obj)
+        try:
+            plain = decode(struct, obj).obj if struct is not None else dict(obj)
+        except DecodeError:
+            return plan_for(struct), obj  # refused later, with the reason
+        stored = kind.strategy.to_storage(identified(kind, plain), version)
+        return plan_for(kind.struct(other)), in_version(kind, stored, other)
+
+    return seen
 
 
 async def _create(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.registry.context import RequestContext
+from server.registry.field_manager import manager_of
 from server.schema.apply.compare import UNOWNED_FIELDS, Changes
 from server.schema.apply.elements import is_element
 from server.schema.apply.field_set import ITSELF, Fields, difference, union, without_trees
@@ -57,7 +58,7 @@ class Owner(NamedTuple):
 
 
 def owner_of(context: RequestContext, api_version: str, subresource: str, operation: str = UPDATE) -> Owner:
-    manager = context.field_manager or context.user_agent.partition("/")[0][:128] or UNKNOWN_MANAGER
+    manager = context.field_manager or manager_of(context.user_agent) or UNKNOWN_MANAGER
     return Owner(manager, operation, api_version, subresource)
 
 

@@ -5,7 +5,7 @@ before and declares no longer goes, unless somebody else owns it; a field that s
 value is a conflict, unless the applier forces it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -37,6 +37,10 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LARGEST_ANNOTATIONS = 256 * 1024
 
 
+SeenIn = Callable[[str, Object], tuple[Branch, Object] | None]
+"""An object of the request's version in another apiVersion, with its plan; None when that is not served."""
+
+
 class Application(NamedTuple):
     """One configuration on its way, in the request's version."""
 
@@ -49,6 +53,8 @@ class Application(NamedTuple):
     force: bool
     reset: Reset
     now: datetime
+    seen_in: SeenIn | None = None
+    """For kinds that have several versions: the entries may be of another one than the request."""
 
 
 class Applied(NamedTuple):
@@ -57,6 +63,7 @@ class Applied(NamedTuple):
     entries: list[Entry]
 
 
+ChangesFor = Callable[[Entry], Changes | None]
 Conflicts = list[tuple[Entry, Fields]]
 
 
@@ -76,12 +83,12 @@ def apply(application: Application) -> Applied:
     if own is not None and own.get("fieldsV1"):
         owned = [fields, *(entry.get("fieldsV1") or LEAF for entry in others)]
         obj = pruned(application.plan, obj, own["fieldsV1"], owned) or {}
-    changes = _changes(application, live, obj)
-    conflicts = _conflicts(others, changes)
+    changes_for = _changes(application, live, obj)
+    conflicts = _conflicts(others, changes_for)
     if conflicts and not application.force:
         _settle(application, live, conflicts)
     after = [
-        *_after(others, changes),
+        *_after(others, changes_for),
         *([application.owner.entry(fields, application.now)] if fields else []),
     ]
     return Applied(_with_last_applied(application, obj), in_order(after))
@@ -89,7 +96,7 @@ def apply(application: Application) -> Applied:
 
 def _declared(application: Application) -> Fields:
     config, owner = application.config, application.owner
-    if "managedFields" in (config.get("metadata") or {}):
+    if "managedFields" in _metadata(config):
         raise BadRequest("metadata.managedFields must be nil")
     try:
         fields = declared(application.plan, config)
@@ -101,9 +108,15 @@ def _declared(application: Application) -> Fields:
 
 def described(config: Object, api_version: str) -> str:
     """A configuration as error texts name it."""
-    own = config.get("metadata") or {}
+    own = _metadata(config)
     group, _, version = api_version.rpartition("/")
     return f"{own.get('namespace', '')}/{own.get('name', '')}; {group}/{version}, Kind={config.get('kind')}"
+
+
+def _metadata(config: Object) -> Object:
+    """Of a configuration that has not been checked yet."""
+    own = config.get("metadata")
+    return own if isinstance(own, dict) else {}
 
 
 def _entries_before(application: Application) -> Sequence[Entry]:
@@ -125,20 +138,42 @@ def _without_entries(obj: Object) -> Object:
     }
 
 
-def _changes(application: Application, live: Object, obj: Object) -> Changes:
-    found = compare.changes(application.plan, live, obj, application.reset.tops)
-    ignored = application.reset.fields
-    return Changes(without_trees(found.changed, ignored), without_trees(found.removed, ignored))
+def _changes(application: Application, live: Object, obj: Object) -> ChangesFor:
+    """What changes as an entry's owner sees it: in the entry's apiVersion; None when there is no such."""
+    reset, seen_in = application.reset, application.seen_in
+
+    def between(plan: Branch, old: Object, new: Object) -> Changes:
+        found = compare.changes(plan, old, new, reset.tops)
+        return Changes(without_trees(found.changed, reset.fields), without_trees(found.removed, reset.fields))
+
+    own = application.owner.api_version
+    known: dict[str, Changes | None] = {own: between(application.plan, live, obj)}
+
+    def changes_for(entry: Entry) -> Changes | None:
+        version = entry.get("apiVersion", "") if seen_in is not None else own
+        if version not in known and seen_in is not None:
+            old, new = seen_in(version, live), seen_in(version, obj)
+            known[version] = between(old[0], old[1], new[1]) if old and new else None
+        return known[version]
+
+    return changes_for
 
 
-def _conflicts(others: Sequence[Entry], changes: Changes) -> Conflicts:
-    found = [(entry, intersection(entry.get("fieldsV1") or LEAF, changes.changed)) for entry in others]
+def _conflicts(others: Sequence[Entry], changes_for: ChangesFor) -> Conflicts:
+    found = [
+        (entry, intersection(entry.get("fieldsV1") or LEAF, changes.changed))
+        for entry in others
+        if (changes := changes_for(entry)) is not None
+    ]
     return sorted(((entry, fields) for entry, fields in found if fields), key=lambda each: identity(each[0]))
 
 
-def _after(others: Sequence[Entry], changes: Changes) -> list[Entry]:
+def _after(others: Sequence[Entry], changes_for: ChangesFor) -> list[Entry]:
     out = []
     for entry in others:
+        changes = changes_for(entry)
+        if changes is None:
+            continue
         fields = entry.get("fieldsV1") or LEAF
         left = difference(difference(fields, changes.changed), changes.removed)
         if left:

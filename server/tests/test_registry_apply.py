@@ -413,3 +413,45 @@ async def test_a_scale_is_applied_with_conflicts_on_the_objects_replicas(
     obj = (await registry.get(DEPLOYMENTS, "default", "a")).obj
     assert owners(obj)["scaler", "Apply"] == {"f:spec": {"f:replicas": {}}}
     assert "f:replicas" not in owners(obj)["applier", "Apply"]["f:spec"]
+
+
+def autoscaler(version: str, **spec: Any) -> dict[str, Any]:
+    target = {"kind": "Deployment", "name": "x", "apiVersion": "apps/v1"}
+    return {
+        "apiVersion": f"autoscaling/{version}",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "a"},
+        "spec": {"maxReplicas": 3, "scaleTargetRef": target, **spec},
+    }
+
+
+async def test_owners_through_another_version_are_asked_as_well(registry: Registry) -> None:
+    autoscalers = kind("horizontalpodautoscalers", "autoscaling", "v2")
+    half = autoscaler("v1", targetCPUUtilizationPercentage=50)
+    await registry.create(by("maker"), autoscalers, "default", half, version="v1")
+    target = {"type": "Utilization", "averageUtilization": 70}
+    metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+    change = Patch(APPLY_PATCH, autoscaler("v2", metrics=metrics))
+    with pytest.raises(errors.Conflict) as refused:
+        await registry.patch(by("applier"), autoscalers, "default", "a", change, version="v2")
+    assert refused.value.message == (
+        'Apply failed with 1 conflict: conflict with "maker" using autoscaling/v1:'
+        " .spec.targetCPUUtilizationPercentage"
+    )
+
+
+@pytest.mark.parametrize(
+    ("agent", "manager"),
+    [
+        ("kubectl/v1.33 (linux)", "kubectl"),
+        ("", "unknown"),
+        ("a\tb", "ab"),
+        ("é" * 100, "é" * 64),
+    ],
+)
+async def test_the_manager_is_what_can_be_printed_of_the_user_agent(
+    registry: Registry, agent: str, manager: str
+) -> None:
+    context = RequestContext(SYSTEM, user_agent=agent)
+    record = await registry.create(context, CONFIG_MAPS, "default", config_map(a="1"))
+    assert list(owners(record.obj)) == [(manager, "Update")]
