@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from server.cel.check import Checked, check
+from server.cel.errors import CompileError
 from server.cel.functions import Functions
 from server.cel.library import (
     conversions,
@@ -36,7 +37,10 @@ class Environment:
         Raises:
             CompileError: with upstream's report.
         """
-        return check(parse(source), source, self._variables, functions())
+        try:
+            return check(parse(source), source, self._variables, functions())
+        except RecursionError as error:
+            raise CompileError(source, [(0, "expression recursion limit exceeded")]) from error
 
     def program(self, checked: Checked) -> Program:
         return Program(checked, self._names)

@@ -10,6 +10,8 @@ from server.cel.values import Uint
 
 _DEPTH = 64
 """How deep expressions may stand within each other (each level takes several of Python's frames)."""
+_CHAIN = 200
+"""How many operators or selections may follow each other."""
 LONGEST = 100_000
 _MAX_INT, _MAX_UINT = (1 << 63) - 1, (1 << 64) - 1
 _BINARY: tuple[frozenset[str], ...] = (
@@ -19,6 +21,8 @@ _BINARY: tuple[frozenset[str], ...] = (
     frozenset({"+", "-"}),
     frozenset({"*", "/", "%"}),
 )
+_LOGICAL = 2
+"""How many of these are logical."""
 _FOLDS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 _TWO_VARIABLE = frozenset({"all", "exists", "exists_one", "existsOne"})
 _TRANSFORMS = frozenset({"transformList", "transformMap", "transformMapEntry"})
@@ -93,15 +97,25 @@ class Parser:
         self._expect(":")
         return Call(mark.at, "_?_:_", None, [condition, first, self._expression()])
 
+    def _logical(self, level: int) -> Node:
+        """A chain of one of the logical operators, as a balanced tree: it may be long."""
+        text, operands, marks = ("||", "&&")[level], [self._binary(level + 1)], []
+        while mark := self._takes(text):
+            marks.append(mark.at)
+            operands.append(self._binary(level + 1))
+        return _balanced(f"_{text}_", operands, marks)
+
     def _binary(self, level: int) -> Node:
         if level == len(_BINARY):
             return self._unary()
+        if level < _LOGICAL:
+            return self._logical(level)
         left, chain = self._binary(level + 1), 0
         while self._next.kind in ("op", "ident") and self._next.text in _BINARY[level]:
             mark = self._take()
             right = self._binary(level + 1)
             chain += 1
-            if chain > 32 * _DEPTH:
+            if chain > _CHAIN:
                 raise self._error(mark.at, "expression recursion limit exceeded")
             function = "@in" if mark.text == "in" else f"_{mark.text}_"
             left = Call(mark.at, function, None, [left, right])
@@ -126,7 +140,7 @@ class Parser:
         found, steps = self._primary(), 0
         while self._next.kind == "op" and self._next.text in (".", ".?", "[", "[?"):
             mark, steps = self._take(), steps + 1
-            if steps > 8 * _DEPTH:
+            if steps > _CHAIN:
                 raise self._error(mark.at, "expression recursion limit exceeded")
             if mark.text in ("[", "[?"):
                 index = self._expression()
@@ -245,3 +259,12 @@ class Parser:
         if not isinstance(node, Ident):
             raise self._error(node.at, "argument must be a simple name")
         return node.name
+
+
+def _balanced(function: str, operands: list[Node], marks: list[int]) -> Node:
+    if len(operands) == 1:
+        return operands[0]
+    middle = (len(operands) + 1) // 2
+    left = _balanced(function, operands[:middle], marks[: middle - 1])
+    right = _balanced(function, operands[middle:], marks[middle:])
+    return Call(marks[middle - 1], function, None, [left, right])

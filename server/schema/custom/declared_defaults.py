@@ -46,8 +46,6 @@ def _own(schema: Schema, field: str, *, in_metadata: bool) -> list[Cause]:
 
 
 def _at(field: str, cause: Cause) -> Cause:
-    return cause if cause.field == causes.NOWHERE else cause._replace(field=f"{field}{_joined(cause.field)}")
-
-
-def _joined(field: str) -> str:
-    return field if not field or field.startswith("[") else f".{field}"
+    """A cause with its path after the default's; errors without a path are of the default as a whole."""
+    below = "" if cause.field == causes.NOWHERE else cause.field
+    return cause._replace(field=field + (below if not below or below.startswith("[") else f".{below}"))

@@ -1,0 +1,288 @@
+# ruff: noqa: E501
+"""Rules of schemas (x-kubernetes-validations): checked on objects, and when they are declared."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from kubeling.objects.errors import Cause
+from server.schema.custom import compiled, schema_errors
+
+Schema = dict[str, Any]
+PATH = "spec.validation.openAPIV3Schema"
+
+
+def of_spec(**spec: Any) -> Schema:
+    return {"type": "object", "properties": {"spec": spec}}
+
+
+def ruled(rules: list[Schema], **properties: Schema) -> Schema:
+    return of_spec(type="object", properties=properties, **{"x-kubernetes-validations": rules})
+
+
+def told(schema: Schema, spec: Any, old: Any = None) -> list[str]:
+    found = compiled(schema).validate({"spec": spec}, None if old is None else {"spec": old})
+    return [f"{each.field}: {each.message}" for each in found]
+
+
+INT, TEXT = {"type": "integer"}, {"type": "string"}
+
+
+def test_a_rule_that_does_not_hold_is_told() -> None:
+    schema = ruled([{"rule": "self.a <= self.b"}], a=INT, b=INT)
+    assert told(schema, {"a": 1, "b": 2}) == []
+    assert told(schema, {"a": 3, "b": 2}) == ["spec: Invalid value: failed rule: self.a <= self.b"]
+
+
+def test_message_field_path_and_reason() -> None:
+    rule = {
+        "rule": "self.a > 1",
+        "message": " too small ",
+        "fieldPath": ".a",
+        "reason": "FieldValueForbidden",
+    }
+    found = compiled(ruled([rule], a=INT)).validate({"spec": {"a": 1}})
+    assert found == [Cause("spec.a", "FieldValueForbidden", "Forbidden: too small")]
+
+
+def test_a_scalars_value_is_shown() -> None:
+    schema = of_spec(type="string", **{"x-kubernetes-validations": [{"rule": "self.startsWith('a')"}]})
+    assert told(schema, "b") == ["spec: Invalid value: \"b\": failed rule: self.startsWith('a')"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("'a is ' + string(self.a)", "a is 1"),
+        ("self.c", "plain"),
+        ("''", "plain"),
+        ("'two\\nlines'", "plain"),
+    ],
+)
+def test_message_expressions(expression: str, message: str) -> None:
+    rule = {"rule": "self.a > 1", "message": "plain", "messageExpression": expression}
+    assert told(ruled([rule], a=INT, c=TEXT), {"a": 1}) == [f"spec: Invalid value: {message}"]
+
+
+def test_errors_of_evaluation_are_told() -> None:
+    schema = ruled([{"rule": "self.a == 1"}], a=INT)
+    assert told(schema, {}) == ['spec: Invalid value: "object": no such key: a evaluating rule: self.a == 1']
+    mixed = ruled([{"rule": "self.a > 5"}], a={"x-kubernetes-int-or-string": True})
+    assert told(mixed, {"a": "x"}) == [
+        "spec: Invalid value: \"object\": 'no such overload': call arguments did not match a supported operator,"
+        " function or macro signature for rule: self.a > 5"
+    ]
+
+
+def test_transition_rules_need_an_old_value() -> None:
+    schema = ruled([{"rule": "self.a >= oldSelf.a", "message": "only up"}], a=INT)
+    assert told(schema, {"a": 1}) == []
+    assert told(schema, {"a": 2}, {"a": 1}) == []
+    assert told(schema, {"a": 1}, {"a": 2}) == ["spec: Invalid value: only up"]
+
+
+def test_transition_rules_with_an_optional_old_value_always_run() -> None:
+    rule = {
+        "rule": "!oldSelf.hasValue() || self.a == oldSelf.value().a",
+        "optionalOldSelf": True,
+        "message": "no",
+    }
+    schema = ruled([rule], a=INT)
+    assert told(schema, {"a": 1}) == []
+    assert told(schema, {"a": 1}, {"a": 2}) == ["spec: Invalid value: no"]
+
+
+def test_items_are_told_apart_by_their_keys() -> None:
+    items = {
+        "type": "object",
+        "properties": {"n": TEXT, "v": INT},
+        "x-kubernetes-validations": [{"rule": "self.v >= oldSelf.v", "message": "only up"}],
+    }
+    schema = of_spec(
+        type="array", items=items, **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"]}
+    )
+    old = [{"n": "a", "v": 5}, {"n": "b", "v": 1}]
+    assert told(schema, [{"n": "b", "v": 1}, {"n": "a", "v": 4}, {"n": "c", "v": 0}], old) == [
+        "spec[1]: Invalid value: only up"
+    ]
+
+
+def test_a_rule_of_an_unchanged_part_may_go_on_to_fail() -> None:
+    inner = {"type": "object", "properties": {"a": INT}, "x-kubernetes-validations": [{"rule": "self.a > 1"}]}
+    schema = ruled([], inner=inner, b=INT)
+    assert told(schema, {"inner": {"a": 1}, "b": 1}, {"inner": {"a": 1}, "b": 2}) == []
+    assert told(schema, {"inner": {"a": 0}}, {"inner": {"a": 1}}) == [
+        "spec.inner: Invalid value: failed rule: self.a > 1"
+    ]
+
+
+TYPED = [
+    ({"type": "number"}, "self.x < 2.5 && type(self.x) == double", 1),
+    (
+        {"type": "string", "format": "date-time"},
+        "self.x > timestamp('2020-01-01T00:00:00Z')",
+        "2021-01-01T00:00:00Z",
+    ),
+    ({"type": "string", "format": "date"}, "self.x.getFullYear() == 2021", "2021-01-01"),
+    ({"type": "string", "format": "duration"}, "self.x > duration('1s')", "1m"),
+    ({"type": "string", "format": "byte"}, "self.x == b'hello'", "aGVsbG8="),
+    ({"x-kubernetes-int-or-string": True}, "type(self.x) == int ? self.x > 1 : self.x == '50%'", "50%"),
+    (
+        {"type": "object", "additionalProperties": INT},
+        "self.x.all(k, self.x[k] > 0) && 'a' in self.x",
+        {"a": 1},
+    ),
+    ({"type": "array", "items": {"type": "number"}}, "self.x.sum() == 3.5", [1, 2.5]),
+    ({"type": "array", "items": TEXT, "x-kubernetes-list-type": "set"}, "self.x == ['b', 'a']", ["a", "b"]),
+    (
+        {
+            "type": "object",
+            "x-kubernetes-embedded-resource": True,
+            "x-kubernetes-preserve-unknown-fields": True,
+        },
+        "self.x.kind == 'Pod' && self.x.metadata.name == 'p'",
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("schema", "rule", "value"), TYPED)
+def test_values_have_the_types_of_the_schema(schema: Schema, rule: str, value: Any) -> None:
+    full = ruled([{"rule": rule}], x=schema)
+    assert schema_errors(full, PATH) == [] or "budget" in str(schema_errors(full, PATH))
+    assert told(full, {"x": value}) == []
+
+
+def test_names_that_are_no_identifiers_are_escaped() -> None:
+    rule = "self.a__dash__b == 1 && self.__namespace__ == 2 && self.c__dot__d == 3 && self.e__underscores__f == 4"
+    names = {"a-b": INT, "namespace": INT, "c.d": INT, "e__f": INT}
+    schema = ruled([{"rule": rule}], **names)
+    assert told(schema, {"a-b": 1, "namespace": 2, "c.d": 3, "e__f": 4}) == []
+
+
+def test_the_roots_metadata_is_visible_to_rules() -> None:
+    schema = {"type": "object", "x-kubernetes-validations": [{"rule": "self.metadata.name.startsWith('a')"}]}
+    found = compiled(schema).validate({"metadata": {"name": "b"}})
+    assert [each.field for each in found] == ["<nil>"]
+
+
+def test_rules_are_not_checked_on_an_object_that_is_invalid() -> None:
+    schema = ruled([{"rule": "self.a > 1"}], a={"type": "integer", "enum": [1, 2]})
+    assert told(schema, {"a": 3})[1:] == [
+        "<nil>: Invalid value: null: some validation rules were not checked because the object was invalid;"
+        " correct the existing errors to complete validation"
+    ]
+
+
+def test_an_expensive_rule_is_stopped() -> None:
+    rule = "self.l.all(a, self.l.all(b, self.l.all(c, a + b + c > 0)))"
+    schema = ruled([{"rule": rule}, {"rule": "false"}], l={"type": "array", "items": INT})
+    found = told(schema, {"l": [1] * 200})
+    assert found == [
+        "spec: Invalid value: \"object\": 'operation cancelled: actual cost limit exceeded': no further validation"
+        f" rules will be run due to call cost exceeds limit for rule: {rule}"
+    ]
+
+
+def test_an_objects_rules_share_a_budget() -> None:
+    rule = {"rule": "self.all(a, self.all(b, a + b > 0))"}
+    items = {"type": "array", "items": INT, "x-kubernetes-validations": [rule]}
+    schema = of_spec(type="array", items=items)
+    found = told(schema, [[1] * 300] * 40)
+    assert found[-1].endswith(
+        "validation failed due to running out of cost budget, no further validation rules will be run"
+    )
+
+
+def declared(rule: Schema, **properties: Schema) -> list[str]:
+    return [f"{each.field}: {each.message}" for each in schema_errors(ruled([rule], **properties), PATH)]
+
+
+WHERE = f"{PATH}.properties[spec].x-kubernetes-validations[0]"
+DECLARED = [
+    ({"rule": ""}, f"{WHERE}.rule: Required value: rule is not specified"),
+    (
+        {"rule": "true", "message": " "},
+        f'{WHERE}.message: Invalid value: " ": message must be non-empty if specified',
+    ),
+    (
+        {"rule": "self.a ==\n 1"},
+        f"{WHERE}.message: Required value: message must be specified if rule contains line breaks",
+    ),
+    (
+        {"rule": "true", "fieldPath": ".x"},
+        f'{WHERE}.fieldPath: Invalid value: ".x": fieldPath must be a valid path',
+    ),
+    (
+        {"rule": "true", "reason": "Nope"},
+        f'{WHERE}.reason: Unsupported value: "Nope": supported values: "FieldValueDuplicate",'
+        ' "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"',
+    ),
+    (
+        {"rule": "true", "optionalOldSelf": True},
+        f"{WHERE}.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "message"), DECLARED)
+def test_a_rules_form_is_checked_when_it_is_declared(rule: Schema, message: str) -> None:
+    assert declared(rule, a=INT) == [message]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (
+            {"rule": "self.b == 1"},
+            "compilation failed: ERROR: <input>:1:5: undefined field 'b'\n | self.b == 1\n | ....^",
+        ),
+        ({"rule": "self.a == 'x'"}, "found no matching overload for '_==_' applied to '(int, string)'"),
+        ({"rule": "self.a"}, "cel expression must evaluate to a bool"),
+        ({"rule": "true", "messageExpression": "1"}, "messageExpression must evaluate to a string"),
+        ({"rule": "true", "messageExpression": "x"}, "messageExpression compilation failed: ERROR"),
+    ],
+)
+def test_expressions_are_compiled_when_they_are_declared(rule: Schema, words: str) -> None:
+    (found,) = declared(rule, a=INT)
+    assert words in found
+
+
+def test_old_values_that_cannot_be_found_cannot_be_asked_for() -> None:
+    items = {"type": "string", "maxLength": 5, "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}
+    (found,) = schema_errors(of_spec(type="array", maxItems=5, items=items), PATH)
+    assert found.message == (
+        'Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema'
+        f" within {PATH}.properties[spec]"
+    )
+
+
+def test_a_rule_that_may_cost_too_much_is_refused() -> None:
+    rule = {"rule": "self.l.all(x, self.l.all(y, x == y))"}
+    found = declared(rule, l={"type": "array", "items": TEXT})
+    assert found[0].startswith(
+        f"{WHERE}.rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try"
+    )
+    assert found[-1].startswith(
+        f"{PATH}: Forbidden: x-kubernetes-validations estimated rule cost total for entire"
+    )
+    bounded = {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 10}}
+    assert declared(rule, l=bounded) == []
+
+
+def test_a_stored_definition_may_keep_an_expensive_rule() -> None:
+    schema = ruled([{"rule": "self.l.all(x, self.l.all(y, x == y))"}], l={"type": "array", "items": TEXT})
+    assert schema_errors(schema, PATH) != []
+    assert schema_errors(schema, PATH, old=schema) == []
+
+
+def test_a_schema_without_rules_does_not_need_cel() -> None:
+    code = (
+        "import sys; from server.schema.custom import compiled, schema_errors\n"
+        "schema = {'type': 'object', 'properties': {'a': {'type': 'string'}}}\n"
+        "compiled(schema).validate({'a': 'b'}); schema_errors(schema, 'x')\n"
+        "sys.exit(any(name.startswith(('server.cel', 're2')) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
