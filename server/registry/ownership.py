@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from server.registry.context import RequestContext
+from server.registry.context import SYSTEM, RequestContext
 from server.registry.field_manager import manager_of
 from server.schema.apply.compare import UNOWNED_FIELDS, Changes
 from server.schema.apply.elements import is_element
@@ -23,7 +23,7 @@ UPDATE, APPLY = "Update", "Apply"
 MOST_UPDATERS = 10
 """Entries of updates that an object keeps; the oldest beyond them are merged into one."""
 OLDEST_UPDATERS = "ancient-changes"
-UNKNOWN_MANAGER = "unknown"
+UNKNOWN_MANAGER, SERVER = "unknown", "kube-apiserver"
 _FORMAT = "FieldsV1"
 
 
@@ -58,7 +58,8 @@ class Owner(NamedTuple):
 
 
 def owner_of(context: RequestContext, api_version: str, subresource: str, operation: str = UPDATE) -> Owner:
-    manager = context.field_manager or manager_of(context.user_agent) or UNKNOWN_MANAGER
+    nobody = SERVER if context.user is SYSTEM else UNKNOWN_MANAGER
+    manager = context.field_manager or manager_of(context.user_agent) or nobody
     return Owner(manager, operation, api_version, subresource)
 
 

@@ -9,7 +9,7 @@ import pytest
 from kubeling.objects import errors
 from kubeling.objects.clock import FakeClock
 from server.registry.admission import AdmitAll
-from server.registry.context import SYSTEM, RequestContext
+from server.registry.context import SYSTEM, RequestContext, UserInfo
 from server.registry.kind import Kind
 from server.registry.kinds import Kinds
 from server.registry.options import APPLY_PATCH, MERGE_PATCH, Patch
@@ -452,6 +452,11 @@ async def test_owners_through_another_version_are_asked_as_well(registry: Regist
 async def test_the_manager_is_what_can_be_printed_of_the_user_agent(
     registry: Registry, agent: str, manager: str
 ) -> None:
-    context = RequestContext(SYSTEM, user_agent=agent)
+    context = RequestContext(UserInfo("bob"), user_agent=agent)
     record = await registry.create(context, CONFIG_MAPS, "default", config_map(a="1"))
     assert list(owners(record.obj)) == [(manager, "Update")]
+
+
+async def test_what_the_server_writes_itself_is_its_own(registry: Registry) -> None:
+    record = await registry.create(RequestContext(SYSTEM), CONFIG_MAPS, "default", config_map(a="1"))
+    assert list(owners(record.obj)) == [("kube-apiserver", "Update")]
