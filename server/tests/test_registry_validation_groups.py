@@ -24,6 +24,7 @@ BY_KIND: dict[str, dict[str, Any]] = {
 NETWORKING, STORAGE = "networking.k8s.io/v1", "storage.k8s.io/v1"
 ADMISSION = "admissionregistration.k8s.io/v1"
 RESOURCE = "resource.k8s.io/v1"
+CERTIFICATES = "certificates.k8s.io/v1"
 FLOW, SERVICE_OF = "flowcontrol.apiserver.k8s.io/v1", "apiregistration.k8s.io/v1"
 
 
@@ -261,6 +262,24 @@ async def create(registry: Registry, obj: dict[str, Any]) -> None:
             {"spec": {"taint": {"effect": "Odd"}}},
             "spec.taint.effect",
             'Unsupported value: "Odd": supported values: "NoExecute", "NoSchedule", "None"',
+        ),
+        (
+            f"{CERTIFICATES}/ClusterTrustBundle",
+            {"metadata": {"name": "other"}},
+            "metadata.name",
+            'Invalid value: "other": ClusterTrustBundle for signerName example.com/s must be named',
+        ),
+        (
+            f"{CERTIFICATES}/ClusterTrustBundle",
+            {"spec": {"trustBundle": "-----BEGIN KEY-----\n-----END KEY-----\n"}},
+            "spec.trustBundle",
+            'Invalid value: "<value omitted>": entry 0 has bad block type: KEY',
+        ),
+        (
+            "storagemigration.k8s.io/v1/StorageVersionMigration",
+            {"spec": {"resource": {"resource": ""}}},
+            "spec.resource.resource",
+            "Required value: resource is required",
         ),
         (
             "node.k8s.io/v1/RuntimeClass",
