@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.tokens.issuer import ISSUER
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -40,6 +42,8 @@ class Config:
     client_ca_key: Path | None
     token_file: Path | None
     service_account_key: Path | None
+    service_account_issuer: str
+    """The URL that tokens name as their issuer, and as their audience: the API server itself."""
     kubelet_client: KeyPair
     pod_cidr: ipaddress.IPv4Network
     service_cidr: IPNetwork
@@ -85,6 +89,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         client_ca_key=_file(data, "clientCAKey") if data.get("clientCAKey") else None,
         token_file=_file(data, "tokenFile") if data.get("tokenFile") else None,
         service_account_key=_file(data, "serviceAccountKey") if data.get("serviceAccountKey") else None,
+        service_account_issuer=_issuer(data),
         kubelet_client=_key_pair(data, "kubeletClient"),
         pod_cidr=_pod_network(data),
         service_cidr=_network(data, "serviceCIDR", "10.96.0.0/12"),
@@ -95,6 +100,13 @@ def _text(data: Mapping[str, Any], setting: str, default: str | None = None) -> 
     value = data.get(setting, default)
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{setting} must be a non-empty text")
+    return value
+
+
+def _issuer(data: Mapping[str, Any]) -> str:
+    value = _text(data, "serviceAccountIssuer", ISSUER)
+    if not value.startswith("https://") or "?" in value or "#" in value:
+        raise ConfigError(f"serviceAccountIssuer must be an https URL without query and fragment: {value}")
     return value
 
 

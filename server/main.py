@@ -105,7 +105,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
 
     Without `loops` the controllers and the scheduler are somebody else's, over HTTP.
     """
-    issuer = Issuer(SigningKey.read(config.service_account_key)) if config.service_account_key else None
+    issuer = _issuer(config)
     listening = parts.enter_context(bind(config.listen, config.port))
     port = int(listening.getsockname()[1])
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
@@ -155,6 +155,12 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     gc.freeze()  # what has been made by now stays
     api.ready()
     return port
+
+
+def _issuer(config: Config) -> Issuer | None:
+    if config.service_account_key is None:
+        return None
+    return Issuer(SigningKey.read(config.service_account_key), url=config.service_account_issuer)
 
 
 def _authenticator(

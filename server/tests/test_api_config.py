@@ -41,6 +41,7 @@ def document(config: Config, **changes: Any) -> dict[str, Any]:
             "servingCertificate.certificate: there is no file",
         ),
         ({"home": ""}, "home must be a non-empty text"),
+        ({"serviceAccountIssuer": "http://x"}, "serviceAccountIssuer must be an https URL"),
     ],
 )
 def test_a_mistake_is_named(config: Config, changes: Any, problem: str | None) -> None:

@@ -1,11 +1,16 @@
 """serviceaccounts/token, TokenReview and the issuer's documents over HTTPS."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
+import orjson
 import pytest
 
 from server.tests.conftest import Answer, ApiServer
+from server.tokens.claims import Reference
+from server.tokens.issuer import Issuer
+from server.tokens.keys import SigningKey
 
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -157,3 +162,22 @@ async def test_the_issuers_documents_may_be_kept_for_an_hour(api: ApiServer) -> 
     assert keys.headers["Content-Type"] == "application/jwk-set+json"
     assert [each["use"] for each in keys.json["keys"]] == ["sig"]
     assert (await api.get("/openid/v1/other")).status == 404
+
+
+async def test_the_use_of_a_token_in_a_secret_is_noted_on_the_secret(api: ApiServer, account: str) -> None:
+    issuer = Issuer(SigningKey.read(api.keys.service_account_key))
+    token = issuer.legacy(namespace="default", account=Reference("robot", account), secret="old")
+    body = {
+        "metadata": {"name": "old", "annotations": {"kubernetes.io/service-account.name": "robot"}},
+        "type": "kubernetes.io/service-account-token",
+        "stringData": {"token": token},
+    }
+    made = await api.post("/api/v1/namespaces/default/secrets", body)
+    assert made.status == 201, made.body
+    watch = await api.stream("/api/v1/namespaces/default/secrets?watch=true&resourceVersion=0")
+    await watch.content.readline()
+    assert (await review(api, token))["authenticated"]
+    changed = orjson.loads(await watch.content.readline())["object"]["metadata"]
+    assert changed["name"] == "old"
+    assert changed["labels"] == {"kubernetes.io/legacy-token-last-used": f"{datetime.now(UTC):%Y-%m-%d}"}
+    assert "kube-apiserver" in [each["manager"] for each in changed["managedFields"]]
