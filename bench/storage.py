@@ -72,7 +72,7 @@ async def _measure(url: str, *, objects: int, seconds: float) -> list[Row]:
         tasks.start(_keep_busy(), name="busy")
         name = f"create, {BUSY_WRITERS} writers, loop busy"
         writes.append(await _creates(store, name, writers=BUSY_WRITERS, seconds=seconds))
-    await _fill(store, objects)
+    await fill(store, objects)
     await store.close()
     return writes
 
@@ -127,7 +127,7 @@ async def _keep_busy() -> None:
         await asyncio.sleep(0)
 
 
-async def _fill(store: Store, objects: int) -> None:
+async def fill(store: Store, objects: int) -> None:
     names = [f"pod-{number}" for number in range(objects)]
     for first in range(0, objects, 1000):
         chunk = names[first : first + 1000]

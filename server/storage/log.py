@@ -153,7 +153,8 @@ _KEY = (REVISIONS.c.resource, REVISIONS.c.namespace, REVISIONS.c.name)
 
 def newest(connection: Connection) -> list[Record]:
     """The current objects, in no order that is promised: sorting them here would carry the bodies along."""
-    return [Record(*row) for row in connection.execute(_newest(None))]
+    rows = _newest(None).execution_options(yield_per=READ_ROWS)
+    return [Record(*row) for row in connection.execute(rows)]
 
 
 def each_newest(connection: Connection) -> Iterator[Record]:
