@@ -3,19 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.causes import at_least, invalid, required
 from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.groups.autoscaler_validation import autoscaler_causes, autoscaler_status_causes
+from server.registry.groups.autoscaler_versions import cpu_metric, to_v1, to_v2
 from server.registry.groups.subresources import status
 from server.registry.kind import Kind
-from server.registry.strategy import Strategy
+from server.registry.strategy import Scope, Strategy
 
-_OTHER_METRICS = "autoscaling.alpha.kubernetes.io/metrics"
-_TARGET = "targetCPUUtilizationPercentage"
+_RULES: dict[str, list[Object]] = {
+    "scaleUp": [
+        {"type": "Pods", "value": 4, "periodSeconds": 15},
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+    ],
+    "scaleDown": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+}
 _DEFAULT_TARGET = 80
 
 
@@ -30,53 +34,28 @@ class Autoscalers(Strategy):
     )
 
     def to_storage(self, obj: Object, version: str) -> Object:
-        """v1 knows CPU utilization only; v2's other metrics travel through it in an annotation."""
-        if version != "v1":
-            return obj
-        spec = obj.setdefault("spec", {})
-        target = spec.pop(_TARGET, None)
-        annotations = (obj.get("metadata") or {}).get("annotations") or {}
-        others = orjson.loads(annotations.pop(_OTHER_METRICS, "[]"))
-        metrics = ([_cpu(target)] if target is not None else []) + others
-        if metrics:
-            spec["metrics"] = metrics
-        return obj
+        return to_v2(obj) if version == "v1" else obj
 
     def from_storage(self, obj: Object, version: str) -> Object:
-        if version != "v1":
-            return obj
-        spec = obj.get("spec") or {}
-        metrics = spec.pop("metrics", None) or []
-        others = [each for each in metrics if _utilization(each) is None]
-        target = next((_utilization(each) for each in metrics if _utilization(each) is not None), None)
-        if target is not None:
-            spec[_TARGET] = target
-        if others:
-            annotations = obj["metadata"].setdefault("annotations", {})
-            annotations[_OTHER_METRICS] = orjson.dumps(others).decode()
-        spec.pop("behavior", None)
-        _status_of_v1(obj)
-        return obj
+        return to_v1(obj) if version == "v1" else obj
 
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         spec.setdefault("minReplicas", 1)
         if not spec.get("metrics"):
-            spec["metrics"] = [_cpu(_DEFAULT_TARGET)]
+            spec["metrics"] = [cpu_metric(_DEFAULT_TARGET)]
+        if spec.get("behavior"):
+            for name in _RULES:
+                _default_rules(spec["behavior"].setdefault(name, {}), name)
+
+    def prepare_for_create(self, scope: Scope, obj: Object) -> None:
+        obj["status"] = {"desiredReplicas": 0, "currentMetrics": None}
 
     def validate(self, obj: Object) -> list[Cause]:
-        spec = obj["spec"]
-        low, high = spec["minReplicas"], spec.get("maxReplicas", 0)
-        causes = at_least("spec.minReplicas", low, 1)
-        if high < 1:
-            causes.append(invalid("spec.maxReplicas", high, "must be greater than 0"))
-        elif high < low:
-            why = "must be greater than or equal to `minReplicas`"
-            causes.append(invalid("spec.maxReplicas", high, why))
-        reference = spec.get("scaleTargetRef") or {}
-        return causes + [
-            required(f"spec.scaleTargetRef.{name}") for name in ("kind", "name") if not reference.get(name)
-        ]
+        return autoscaler_causes(obj)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return autoscaler_status_causes(obj)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec, state = obj.get("spec") or {}, obj.get("status") or {}
@@ -92,29 +71,13 @@ class Autoscalers(Strategy):
         ]
 
 
-def _cpu(percent: int) -> Object:
-    target = {"type": "Utilization", "averageUtilization": percent}
-    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
-
-
-def _utilization(metric: Object) -> int | None:
-    resource = metric.get("resource") or {}
-    if metric.get("type") != "Resource" or resource.get("name") != "cpu":
-        return None
-    found: int | None = (resource.get("target") or {}).get("averageUtilization")
-    return found
-
-
-def _status_of_v1(obj: Object) -> None:
-    state = obj.get("status")
-    if not state:
-        return
-    for metric in state.pop("currentMetrics", None) or ():
-        resource = metric.get("resource") or {}
-        percent = (resource.get("current") or {}).get("averageUtilization")
-        if resource.get("name") == "cpu" and percent is not None:
-            state["currentCPUUtilizationPercentage"] = percent
-    state.pop("conditions", None)
+def _default_rules(rules: Object, name: str) -> None:
+    """What a scaling rule leaves open."""
+    rules.setdefault("selectPolicy", "Max")
+    if name == "scaleUp":
+        rules.setdefault("stabilizationWindowSeconds", 0)
+    if not rules.get("policies"):
+        rules["policies"] = [dict(each) for each in _RULES[name]]
 
 
 def _targets(metrics: list[Object], current: list[Object]) -> str:

@@ -7,23 +7,41 @@ from kubeling.objects import conditions, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.ages import age, human_duration
-from server.registry.causes import at_least, immutable, one_of, required
+from server.registry.causes import immutable, required
 from server.registry.columns import AGE, columns, object_age
+from server.registry.groups.batch.job_status_validation import job_status_causes
+from server.registry.groups.batch.job_validation import (
+    NAME,
+    OLD_NAME,
+    OLD_OWNER,
+    OWNER,
+    completion_update_causes,
+    job_create_causes,
+    job_spec_causes,
+)
+from server.registry.groups.core.label_selector_validation import label_selector_causes
 from server.registry.groups.core.pod_defaults import default_template
-from server.registry.groups.core.pod_validation import template_causes
-from server.registry.groups.workload import WIDE_COLUMNS, matching_causes, replicas_of, wide_cells
+from server.registry.groups.core.pod_warnings import template_warnings
+from server.registry.groups.workload import (
+    WIDE_COLUMNS,
+    changed_warnings,
+    matching_causes,
+    pod_name_warnings,
+    replicas_of,
+    wide_cells,
+)
 from server.registry.strategy import Scope, Strategy
 
-_NAME, _OLD_NAME = "batch.kubernetes.io/job-name", "job-name"
-_OWNER, _OLD_OWNER = "batch.kubernetes.io/controller-uid", "controller-uid"
-_NUMBERS = (
-    "parallelism",
-    "completions",
-    "backoffLimit",
-    "activeDeadlineSeconds",
-    "ttlSecondsAfterFinished",
+_FIXED = (
+    "selector",
+    "completionMode",
+    "podFailurePolicy",
+    "backoffLimitPerIndex",
+    "managedBy",
+    "successPolicy",
 )
-_FIXED = ("selector", "template", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy")
+_STEERED = ("nodeSelector", "tolerations", "schedulingGates")
+_MANY, _LARGE = 100_000, 10_000
 _STATES = ("Complete", "Failed")
 _LATER_STATES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 
@@ -48,6 +66,7 @@ class Jobs(Strategy):
         spec.setdefault("manualSelector", False)
         replaced = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
         spec.setdefault("podReplacementPolicy", replaced)
+        spec.pop("scheduling", None)
         default_template(spec.setdefault("template", {}))
         _labels_from_template(obj)
 
@@ -62,7 +81,11 @@ class Jobs(Strategy):
         causes = job_spec_causes("spec", spec)
         if spec.get("selector") is None:
             return [*causes, required("spec.selector")]
+        causes += label_selector_causes("spec.selector", spec["selector"])
         return causes + matching_causes(spec["selector"], spec["template"])
+
+    def validate_create(self, obj: Object) -> list[Cause]:
+        return job_create_causes(obj)
 
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
         """A selector that was generated need not be sent back."""
@@ -71,15 +94,32 @@ class Jobs(Strategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         spec, before = obj["spec"], old["spec"]
-        causes = [
-            immutable(f"spec.{name}", spec.get(name))
-            for name in _FIXED
-            if spec.get(name) != before.get(name) and not (name == "template" and _may_be_steered(old))
+        causes = completion_update_causes(spec, before)
+        causes += [
+            immutable(f"spec.{name}", spec.get(name)) for name in _FIXED if spec.get(name) != before.get(name)
         ]
-        indexed = spec.get("completionMode") == "Indexed"
-        if spec.get("completions") != before.get("completions") and not indexed:
-            causes.append(immutable("spec.completions", spec.get("completions")))
+        kept = _steered(spec["template"], before["template"]) if _may_be_steered(old) else before["template"]
+        if spec["template"] != kept:
+            causes.append(immutable("spec.template", spec["template"]))
         return causes
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
+        return job_status_causes(obj, old)
+
+    def warnings(self, obj: Object) -> list[str]:
+        spec = obj["spec"]
+        found = pod_name_warnings(obj) + template_warnings("spec.template", spec["template"])
+        large = spec.get("completions", 0) > _MANY and spec.get("parallelism", 0) > _LARGE
+        if spec.get("completionMode") == "Indexed" and large:
+            found.append(
+                f"spec: In Indexed Jobs with a number of completions higher than {_MANY} and a parallelism"
+                f" higher than {_LARGE}, Kubernetes might not be able to track completedIndexes when a big"
+                " number of indexes fail"
+            )
+        return found
+
+    def update_warnings(self, obj: Object, old: Object) -> list[str]:
+        return changed_warnings(obj, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
@@ -103,9 +143,9 @@ def _generate_selector(obj: Object) -> None:
     """A selector by the job's uid, and the labels on its pods that it selects."""
     spec, uid, name = obj["spec"], obj["metadata"]["uid"], obj["metadata"].get("name", "")
     labels = spec["template"]["metadata"].setdefault("labels", {})
-    labels |= {_OWNER: uid, _OLD_OWNER: uid, _NAME: name, _OLD_NAME: name}
+    labels |= {OWNER: uid, OLD_OWNER: uid, NAME: name, OLD_NAME: name}
     selector = spec.setdefault("selector", {})
-    selector.setdefault("matchLabels", {})[_OWNER] = uid
+    selector.setdefault("matchLabels", {})[OWNER] = uid
 
 
 def _may_be_steered(old: Object) -> bool:
@@ -114,22 +154,40 @@ def _may_be_steered(old: Object) -> bool:
     return bool(old["spec"].get("suspend")) and not status.get("startTime")
 
 
-def job_spec_causes(field: str, spec: Object) -> list[Cause]:
-    causes: list[Cause] = []
-    for name in _NUMBERS:
-        causes += at_least(f"{field}.{name}", spec.get(name))
-    if mode := spec.get("completionMode"):
-        causes += one_of(f"{field}.completionMode", mode, ("Indexed", "NonIndexed"))
-        if mode == "Indexed" and spec.get("completions") is None:
-            why = "when completion mode is Indexed"
-            causes.append(required(f"{field}.completions", why))
-    template = spec.get("template") or {}
-    causes += template_causes(f"{field}.template", template)
-    policy = (template.get("spec") or {}).get("restartPolicy")
-    if policy not in ("OnFailure", "Never"):
-        where = f"{field}.template.spec.restartPolicy"
-        causes.append(required(where, 'valid values: "OnFailure", "Never"'))
-    return causes
+def _steered(template: Object, before: Object) -> Object:
+    """The old template with what says where pods go, and how large they are, of the new one."""
+    own, was = template.get("metadata") or {}, before.get("metadata") or {}
+    spec, kept = template.get("spec") or {}, before.get("spec") or {}
+    metadata = {**was, **{name: own[name] for name in ("labels", "annotations") if name in own}}
+    metadata = {
+        key: value for key, value in metadata.items() if key in own or key not in ("labels", "annotations")
+    }
+    pod = {key: value for key, value in kept.items() if key not in _STEERED}
+    pod |= {name: spec[name] for name in _STEERED if name in spec}
+    _steer_affinity(pod, spec, kept)
+    for name in ("containers", "initContainers"):
+        if name in kept:
+            pod[name] = _resized(spec.get(name) or [], kept[name])
+    return {**before, "metadata": metadata, "spec": pod}
+
+
+def _steer_affinity(pod: Object, spec: Object, kept: Object) -> None:
+    affinity = {key: value for key, value in (kept.get("affinity") or {}).items() if key != "nodeAffinity"}
+    given = spec.get("affinity")
+    if given and "nodeAffinity" in given:
+        affinity["nodeAffinity"] = given["nodeAffinity"]
+    pod.pop("affinity", None)
+    if affinity or given is not None:
+        pod["affinity"] = affinity
+
+
+def _resized(containers: list[Object], before: list[Object]) -> list[Object]:
+    if len(containers) != len(before):
+        return before
+    return [
+        {**was, "resources": new["resources"]} if "resources" in new else was
+        for new, was in zip(containers, before, strict=True)
+    ]
 
 
 def _state(obj: Object) -> str:
