@@ -76,7 +76,8 @@ class Handler:
         return _failed(http, failure)
 
     async def _answer(self, http: web.BaseRequest, info: RequestInfo, query: Query, audit_id: str) -> Answer:
-        user = acting_user(self._authenticate(http), http.headers, self._authorization)
+        known = self._authenticate(http)
+        user = acting_user(known, http.headers, self._authorization, lambda: attributes(known, info, query))
         self._authorization.check(attributes(user, info, query))
         if info.is_resource:
             authorize = partial(self._authorize, user, info, query)
@@ -151,4 +152,5 @@ def attributes(user: UserInfo, info: RequestInfo, query: Query) -> Attributes:
         subresource=info.subresource,
         name=info.name,
         field_selector=first(query, "fieldSelector") if query else "",
+        label_selector=first(query, "labelSelector") if query else "",
     )

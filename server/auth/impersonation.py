@@ -1,45 +1,40 @@
-"""Acting as somebody else: the Impersonate-* headers, and whether the one who sends them may use them.
+"""Acting as somebody else: the Impersonate-* headers. Who may use them is for `impersonation_modes`."""
 
-Whether a user may impersonate is for the authorizers, as for every other verb: one question for each user,
-group, uid and extra that is named.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote
 
 from multidict import CIMultiDictProxy
 
-from kubeling.objects.errors import BadRequest
+from kubeling.objects.errors import BadRequest, Forbidden
 from server.auth.attributes import Attributes
 from server.auth.authorization import Authorization
-from server.auth.identities import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
+from server.auth.impersonation_modes import MODES
 from server.registry.context import UserInfo
 
 Headers = CIMultiDictProxy[str]
 
+_PREFIX = "impersonate-"
 _USER, _GROUP, _UID, _EXTRA = "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "impersonate-extra-"
-_ACCOUNT = "system:serviceaccount:"
-_GROUP_OF_USERS = "authentication.k8s.io"
 
 
-def acting_user(user: UserInfo, headers: Headers, authorization: Authorization) -> UserInfo:
-    """The user in whose name a request of `user` is made.
+def acting_user(
+    user: UserInfo, headers: Headers, authorization: Authorization, request: Callable[[], Attributes]
+) -> UserInfo:
+    """The user in whose name a request of `user` is made; `request` is what authorizers are asked about it.
 
     Raises:
         Forbidden: the user may not act as that one.
         BadRequest: there is a group, uid or extra to be, but no user.
     """
-    name = headers.get(_USER, "")
-    if not name:
-        if _GROUP in headers or _UID in headers:
-            raise BadRequest("groups, a uid or extras cannot be impersonated without impersonating a user")
+    if not any(name[:12].lower() == _PREFIX for name in headers):
         return user
-    wanted = UserInfo(
-        name, headers.get(_UID, ""), tuple(headers.getall(_GROUP, ())), extra=dict(_extra(headers))
-    )
-    for question in _questions(user, wanted):
-        authorization.check(question)
-    return UserInfo(name, wanted.uid, _with_implied(name, wanted.groups), extra=wanted.extra)
+    name, uid, groups = headers.get(_USER, ""), headers.get(_UID, ""), tuple(headers.getall(_GROUP, ()))
+    wanted = UserInfo(name, uid, groups, extra=dict(_extra(headers)))
+    if name:
+        return _allowed(wanted, authorization, request())
+    if groups or uid or wanted.extra:
+        raise BadRequest(f"requested {_as_go_writes(wanted)} without impersonating a user name")
+    return user
 
 
 def _extra(headers: Headers) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -48,41 +43,26 @@ def _extra(headers: Headers) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield unquote(header.removeprefix(_EXTRA)), tuple(headers.getall(header))
 
 
-def _questions(user: UserInfo, wanted: UserInfo) -> Iterator[Attributes]:
-    account = _account(wanted.name)
-    if account:
-        namespace, name = account
-        yield Attributes(
-            user, "impersonate", version="v1", namespace=namespace, resource="serviceaccounts", name=name
-        )
-    else:
-        yield Attributes(user, "impersonate", version="v1", resource="users", name=wanted.name)
-    for group in wanted.groups:
-        yield Attributes(user, "impersonate", version="v1", resource="groups", name=group)
-    yield from _questions_of_detail(user, wanted)
+def _allowed(wanted: UserInfo, authorization: Authorization, request: Attributes) -> UserInfo:
+    """The user, complete. When no mode allows it, what the first had to say is raised."""
+    refusals = []
+    for mode in MODES:
+        if mode.applies(request.user, wanted):
+            try:
+                mode.check(wanted, request, authorization)
+            except Forbidden as error:
+                refusals.append(error)
+            else:
+                return mode.completed(wanted)
+    raise refusals[0]
 
 
-def _questions_of_detail(user: UserInfo, wanted: UserInfo) -> Iterator[Attributes]:
-    asked = Attributes(user, "impersonate", group=_GROUP_OF_USERS, version="v1")
-    if wanted.uid:
-        yield asked._replace(resource="uids", name=wanted.uid)
-    for key, values in wanted.extra.items():
-        for value in values:
-            yield asked._replace(resource="userextras", subresource=key, name=value)
+def _as_go_writes(user: UserInfo) -> str:
+    extra = ", ".join(f'"{key}":{_texts(values)}' for key, values in sorted(user.extra.items()))
+    shown = f"map[string][]string{{{extra}}}" if extra else "map[string][]string(nil)"
+    groups = f"[]string{_texts(user.groups)}" if user.groups else "[]string(nil)"
+    return f'&user.DefaultInfo{{Name:"", UID:"{user.uid}", Groups:{groups}, Extra:{shown}}}'
 
 
-def _account(name: str) -> tuple[str, str] | None:
-    """Namespace and name of a service account's user name."""
-    if not name.startswith(_ACCOUNT):
-        return None
-    namespace, colon, account = name.removeprefix(_ACCOUNT).partition(":")
-    return (namespace, account) if colon and namespace and account else None
-
-
-def _with_implied(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
-    """The groups, with those that go without saying."""
-    account = _account(name)
-    if account and not groups:
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{account[0]}")
-    implied = UNAUTHENTICATED if name == ANONYMOUS else AUTHENTICATED
-    return groups if implied in groups or UNAUTHENTICATED in groups else (*groups, implied)
+def _texts(values: Sequence[str]) -> str:
+    return "{" + ", ".join(f'"{value}"' for value in values) + "}"
