@@ -88,7 +88,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         client_ca=_file(data, "clientCA"),
         client_ca_key=_file(data, "clientCAKey") if data.get("clientCAKey") else None,
         token_file=_file(data, "tokenFile") if data.get("tokenFile") else None,
-        service_account_key=_file(data, "serviceAccountKey") if data.get("serviceAccountKey") else None,
+        service_account_key=_private_key(data, "serviceAccountKey"),
         service_account_issuer=_issuer(data),
         kubelet_client=_key_pair(data, "kubeletClient"),
         pod_cidr=_pod_network(data),
@@ -142,6 +142,16 @@ def _file(data: Mapping[str, Any], setting: str) -> Path:
     path = Path(_text(data, setting))
     if not path.is_file():
         raise ConfigError(f"{setting}: there is no file {path}")
+    return path
+
+
+def _private_key(data: Mapping[str, Any], setting: str) -> Path | None:
+    """A PEM file; that the key in it is one is found when it is used."""
+    if not data.get(setting):
+        return None
+    path = _file(data, setting)
+    if b"PRIVATE KEY-----" not in path.read_bytes():
+        raise ConfigError(f"{setting}: {path} holds no private key")
     return path
 
 

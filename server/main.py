@@ -12,6 +12,7 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock, SystemClock
@@ -46,9 +47,11 @@ from server.storage.expiry import Expiry
 from server.storage.lane import SWITCH_SECONDS
 from server.tokens.claims import Reference
 from server.tokens.issuer import Issuer
-from server.tokens.keys import SigningKey, SigningKeyError
 from server.upkeep import Upkeep
 from server.webhooks.client import WebhookClient
+
+if TYPE_CHECKING:
+    from server.tokens.keys import SigningKey
 
 logger = logging.getLogger("server")
 
@@ -69,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         _run(load(options.config))
-    except (ConfigError, TokenFileError, SigningKeyError, ListenError, DatabaseError) as error:
+    except (ConfigError, TokenFileError, ListenError, DatabaseError) as error:
         logger.error("cannot start: %s", error)
         return 1
     return 0
@@ -87,8 +90,7 @@ async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        TokenFileError, SigningKeyError, ListenError, DatabaseError: something that the configuration names
-            cannot be used.
+        TokenFileError, ListenError, DatabaseError: something that the configuration names cannot be used.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -158,9 +160,16 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
 
 
 def _issuer(config: Config) -> Issuer | None:
-    if config.service_account_key is None:
+    file = config.service_account_key
+    if file is None:
         return None
-    return Issuer(SigningKey.read(config.service_account_key), url=config.service_account_issuer)
+
+    def read() -> "SigningKey":
+        from server.tokens.keys import SigningKey
+
+        return SigningKey.read(file)
+
+    return Issuer(read, url=config.service_account_issuer)
 
 
 def _authenticator(

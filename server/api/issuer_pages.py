@@ -8,17 +8,16 @@ from server.tokens.issuer import Issuer
 class IssuerPages:
     """`address` is the host and port at which clients outside reach the server."""
 
-    def __init__(self, issuer: Issuer, *, address: str) -> None:
-        self._pages = {
-            discovery.CONFIGURATION: (discovery.configuration(issuer, address=address), "application/json"),
-            discovery.KEYS: (discovery.key_set(issuer), "application/jwk-set+json"),
-        }
+    paths = (discovery.CONFIGURATION, discovery.KEYS)
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(self._pages)
+    def __init__(self, issuer: Issuer, *, address: str) -> None:
+        self._issuer = issuer
+        self._address = address
 
     def answer(self, path: str) -> Reply | None:
         """The document at a path; None where there is none."""
-        body, content_type = self._pages.get(path, (b"", ""))
-        return Public(body, content_type=content_type) if body else None
+        if path == discovery.CONFIGURATION:
+            return Public(discovery.configuration(self._issuer, address=self._address))
+        if path == discovery.KEYS:
+            return Public(discovery.key_set(self._issuer), content_type="application/jwk-set+json")
+        return None

@@ -42,6 +42,7 @@ def document(config: Config, **changes: Any) -> dict[str, Any]:
         ),
         ({"home": ""}, "home must be a non-empty text"),
         ({"serviceAccountIssuer": "http://x"}, "serviceAccountIssuer must be an https URL"),
+        ({"serviceAccountKey": __file__}, "serviceAccountKey: "),
     ],
 )
 def test_a_mistake_is_named(config: Config, changes: Any, problem: str | None) -> None:

@@ -5,16 +5,19 @@ The form is upstream's to the letter: compact JWS, the key's id in the header, t
 
 import base64
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from server.tokens import claims
 from server.tokens.claims import Binding, Claims, ClaimsError, Reference
-from server.tokens.keys import SigningKey
+
+if TYPE_CHECKING:
+    from server.tokens.keys import SigningKey
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 LEGACY_ISSUER = "kubernetes/serviceaccount"
@@ -40,10 +43,21 @@ class Life:
 class Issuer:
     """`audiences` are the API server's own: what a token is for that names none."""
 
-    def __init__(self, key: SigningKey, *, url: str = ISSUER, audiences: Sequence[str] = ()) -> None:
-        self.key = key
+    def __init__(
+        self,
+        key: "SigningKey | Callable[[], SigningKey]",
+        *,
+        url: str = ISSUER,
+        audiences: Sequence[str] = (),
+    ) -> None:
+        """`key` may be a way to get it, taken when it is first needed: cryptography brings 10 MB."""
+        self._key = key
         self.url = url
         self.audiences = tuple(audiences) or (url,)
+
+    @cached_property
+    def key(self) -> "SigningKey":
+        return self._key() if callable(self._key) else self._key
 
     def issue(
         self,
