@@ -6,7 +6,7 @@ from server.cel.equality import contains, equal
 from server.cel.errors import CostExceeded, EvaluationError
 from server.cel.functions import Library
 from server.cel.types import name_of
-from server.cel.values import Duration, Optional, Timestamp, TypeOf, Uint
+from server.cel.values import Duration, MapList, Optional, SetList, Timestamp, TypeOf, Uint
 
 LIBRARY = Library()
 _function, _member = LIBRARY.function, LIBRARY.member
@@ -78,9 +78,30 @@ _function("-_", "duration -> duration")(lambda a: Duration(-a.nanoseconds))
 
 @_function("_+_", "list<A>, list<A> -> list<A>", id="add_list")
 def _add_lists(one: list[Any], other: list[Any]) -> list[Any]:
+    """Lists of type set and map are merged, others follow each other."""
     if len(one) + len(other) > _LONGEST_LIST:
         raise CostExceeded
-    return [*one, *other]
+    if isinstance(one, SetList):
+        return SetList([*one, *(each for each in other if not contains(one, each))])
+    return _merged(one, other) if isinstance(one, MapList) else [*one, *other]
+
+
+def _merged(one: MapList, other: list[Any]) -> MapList:
+    """What is in both is the other's, in the first one's place."""
+    found = MapList(one)
+    found.keys = one.keys
+    places = {_key(each, one.keys): at for at, each in enumerate(found)}
+    for each in other:
+        place = places.get(_key(each, one.keys))
+        if place is None:
+            found.append(each)
+        else:
+            found[place] = each
+    return found
+
+
+def _key(item: Any, keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(repr(item.get(key)) for key in keys) if isinstance(item, dict) else (repr(item),)
 
 
 for _type in ("string", "bytes"):
