@@ -13,6 +13,9 @@ from server.cel.syntax import Bind, Call, Fold, Ident, Literal, Node, Select, Te
 from server.cel.types import DYN, fits, is_variable, type_value
 from server.cel.values import NONE, Optional
 
+_NOT_OF_ITS_TYPE = (TypeError, AttributeError)
+"""What comes of a value that is not of the declared type: a stored object may be invalid."""
+
 Step = Callable[["Run"], Any]
 
 
@@ -50,6 +53,8 @@ class Program:
             return self._step(run), run.cost
         except EvaluationError as error:
             return error, run.cost
+        except _NOT_OF_ITS_TYPE:
+            return no_such_overload(), run.cost
         except (RecursionError, MemoryError, OverflowError) as error:
             return EvaluationError(f"evaluation failed: {error}"), run.cost
 
@@ -258,7 +263,10 @@ def _invocation(args: list[Step], overloads: list[Overload], *, certain: bool) -
 
     def invoke(run: Run) -> Any:
         values = [arg(run) for arg in args]
-        found = call(*values)
+        try:
+            found = call(*values)
+        except _NOT_OF_ITS_TYPE:
+            raise no_such_overload() from None
         run.charge(1 if cost is None else cost(values, found))
         return found
 
@@ -273,7 +281,10 @@ def _binary(left: Step, right: Step, call: Callable[[Any, Any], Any]) -> Step:
         run.cost += 1
         if run.cost > run.limit:
             raise CostExceeded
-        return call(one, other)
+        try:
+            return call(one, other)
+        except _NOT_OF_ITS_TYPE:
+            raise no_such_overload() from None
 
     return invoke
 

@@ -6,9 +6,12 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kubeling.objects.errors import Cause
 from server.schema.custom import compiled, schema_errors
+from server.schema.custom.rules import rule_set
 
 Schema = dict[str, Any]
 PATH = "spec.validation.openAPIV3Schema"
@@ -210,6 +213,55 @@ def test_documented_rules_compile_and_hold(rule: str) -> None:
     assert told(schema, value) == []
 
 
+def test_a_stored_time_that_is_none_does_not_break_its_rule() -> None:
+    when = {
+        "type": "string",
+        "format": "date-time",
+        "x-kubernetes-validations": [{"rule": "self > timestamp(0)"}],
+    }
+    schema = ruled([], when=when, b=INT)
+    (found,) = told(schema, {"when": "never", "b": 1}, {"when": "never", "b": 2})
+    assert "'no such overload': call arguments did not match" in found
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "self.all(l, l.protocol in ['HTTP', 'TCP', 'UDP'] ? !has(l.tls) : true)",
+        "self.all(l1, self.exists_one(l2, l1.name == l2.name))",
+        "self.all(l1, self.exists_one(l2, l1.port == l2.port && l1.protocol == l2.protocol && (has(l1.hostname) &&"
+        " has(l2.hostname) ? l1.hostname == l2.hostname : !has(l1.hostname) && !has(l2.hostname))))",
+        "self.all(l, (l.protocol == 'HTTPS' && has(l.tls)) ? (l.tls.mode == '' || l.tls.mode == 'Terminate') : true)",
+    ],
+)
+def test_rules_that_gateways_have_are_cheap_enough(rule: str) -> None:
+    listener = {
+        "type": "object",
+        "required": ["name", "port", "protocol"],
+        "properties": {
+            "name": {"type": "string", "maxLength": 253},
+            "hostname": {"type": "string", "maxLength": 253},
+            "port": INT,
+            "protocol": {"type": "string", "maxLength": 255},
+            "tls": {
+                "type": "object",
+                "properties": {"mode": {"type": "string", "enum": ["Terminate", "Passthrough"]}},
+            },
+        },
+    }
+    schema = of_spec(
+        type="array", maxItems=64, items=listener, **{"x-kubernetes-validations": [{"rule": rule}]}
+    )
+    assert schema_errors(schema, PATH) == []
+    assert (
+        told(
+            schema,
+            [{"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "b", "port": 81, "protocol": "HTTP"}],
+        )
+        == []
+    )
+
+
 def test_names_that_are_no_identifiers_are_escaped() -> None:
     rule = "self.a__dash__b == 1 && self.__namespace__ == 2 && self.c__dot__d == 3 && self.e__underscores__f == 4"
     names = {"a-b": INT, "namespace": INT, "c.d": INT, "e__f": INT}
@@ -221,6 +273,20 @@ def test_the_roots_metadata_is_visible_to_rules() -> None:
     schema = {"type": "object", "x-kubernetes-validations": [{"rule": "self.metadata.name.startsWith('a')"}]}
     found = compiled(schema).validate({"metadata": {"name": "b"}})
     assert [each.field for each in found] == ["<nil>"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(FROM_THE_DOCUMENTATION),
+    st.dictionaries(
+        st.sampled_from(sorted(DOCUMENTED)),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers() | st.text()),
+    ),
+)
+def test_rules_stand_values_of_any_type(rule: str, value: Any) -> None:
+    node = rule_set(ruled([{"rule": rule}], **DOCUMENTED))
+    assert node is not None
+    node.causes({"spec": value}, None)
 
 
 def test_rules_are_not_checked_on_an_object_that_is_invalid() -> None:
@@ -330,7 +396,7 @@ def test_a_rule_that_may_cost_too_much_is_refused() -> None:
 def test_a_stored_definition_may_keep_an_expensive_rule() -> None:
     schema = ruled([{"rule": "self.l.all(x, self.l.all(y, x == y))"}], l={"type": "array", "items": TEXT})
     assert schema_errors(schema, PATH) != []
-    assert schema_errors(schema, PATH, old=schema) == []
+    assert schema_errors({**schema, "description": "new"}, PATH, old=schema) == []
 
 
 def test_a_schema_without_rules_does_not_need_cel() -> None:

@@ -1,8 +1,11 @@
 """The types that rules see a schema's values as, and how large these can be."""
 
+import binascii
+import re
 from collections.abc import Callable
 from typing import Any
 
+from server.cel.errors import EvaluationError
 from server.cel.library.conversions import duration_of, timestamp_of
 from server.cel.types import (
     BOOL,
@@ -19,7 +22,7 @@ from server.cel.types import (
     list_of,
     map_of,
 )
-from server.cel.values import MapList, SetList
+from server.cel.values import NANOSECONDS, Duration, MapList, SetList
 
 Schema = dict[str, Any]
 
@@ -33,6 +36,11 @@ _RESERVED = frozenset(
 )  # fmt: skip
 _TEXT = {"type": "string"}
 _META = {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}}
+_ZONED = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_WORDED = re.compile(
+    r"(\d{1,9})\s*(secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|d|weeks?|wks?|w)", re.ASCII
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
 
 
@@ -151,11 +159,11 @@ def _text(schema: Schema) -> Decl:
         case "byte":
             return Decl(BYTES, REQUEST - 2 if longest is None else max(longest, 0), 2, convert=_bytes)
         case "duration":
-            return Decl(DURATION, 32, 4, convert=_parsed(duration_of))
+            return Decl(DURATION, 32, 4, convert=_parsed(_duration))
         case "date":
             return Decl(TIMESTAMP, 12, 12, convert=_parsed(_date))
         case "date-time":
-            return Decl(TIMESTAMP, 37, 22, convert=_parsed(timestamp_of))
+            return Decl(TIMESTAMP, 37, 22, convert=_parsed(_moment))
     if longest is not None:
         return Decl(STRING, max(longest, 0) * 4, 2)
     texts = [len(each.encode()) for each in schema.get("enum") or () if isinstance(each, str)]
@@ -163,16 +171,36 @@ def _text(schema: Schema) -> Decl:
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
-    return lambda value: parse(value) if isinstance(value, str) else value
+    """A text that is of another form stays one: a stored object may be invalid."""
+
+    def convert(value: Any) -> Any:
+        try:
+            return parse(value) if isinstance(value, str) else value
+        except EvaluationError:
+            return value
+
+    return convert
 
 
 def _date(text: str) -> Any:
     return timestamp_of(f"{text}T00:00:00Z")
 
 
-def _bytes(value: Any) -> Any:
-    import binascii
+def _moment(text: str) -> Any:
+    """The format takes small letters, and times without a zone."""
+    text = text.upper().replace(",", ".")
+    return timestamp_of(text if _ZONED.search(text) else f"{text}Z")
 
+
+def _duration(text: str) -> Any:
+    """The format takes Go's durations, and an amount with a unit in words."""
+    found = _WORDED.fullmatch(text)
+    if found is None:
+        return duration_of(text)
+    return Duration(int(found[1]) * _SECONDS[found[2][0]] * NANOSECONDS)
+
+
+def _bytes(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:

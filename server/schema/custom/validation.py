@@ -46,6 +46,8 @@ def schema_errors(
     rules that today's limits refuse. With `preserve_unknown_fields`, which only old definitions have, the
     schema need not be structural.
     """
+    if old is not None and schema == old:
+        return []
     try:
         schema = typed(schema)
     except DecodeError as error:
