@@ -17,6 +17,7 @@ from server.cel.library import (
     texts,
     times,
 )
+from server.cel.literals import literal_errors
 from server.cel.parser import parse
 from server.cel.program import Program
 from server.cel.types import Decl
@@ -38,9 +39,13 @@ class Environment:
             CompileError: with upstream's report.
         """
         try:
-            return check(parse(source), source, self._variables, functions())
+            checked = check(parse(source), source, self._variables, functions())
+            errors = literal_errors(checked)
         except RecursionError as error:
             raise CompileError(source, [(0, "expression recursion limit exceeded")]) from error
+        if errors:
+            raise CompileError(source, errors)
+        return checked
 
     def program(self, checked: Checked) -> Program:
         return Program(checked, self._names)

@@ -82,3 +82,21 @@ class Bind(Node):
     result: Node
     kind: str = field(default="bind")
     """bind, optMap or optFlatMap."""
+
+
+def children(node: Node) -> list[Node]:
+    """The parts of an expression that are expressions."""
+    match node:
+        case Select() | Test():
+            return [node.operand]
+        case Call():
+            return [*([node.target] if node.target else []), *node.args]
+        case ListOf():
+            return node.items
+        case MapOf():
+            return [each for entry in node.entries for each in entry]
+        case Fold():
+            return [node.over, node.result, *([node.when] if node.when else [])]
+        case Bind():
+            return [node.value, node.result]
+    return []
