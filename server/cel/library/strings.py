@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from kubeling.objects.regex import RegexError, compiled
 from server.cel.errors import CostExceeded, EvaluationError
 from server.cel.functions import Library
 from server.cel.library.formatting import formatted
-from server.schema.regex import RegexError, compiled
 
 LIBRARY = Library()
 _function, _member = LIBRARY.function, LIBRARY.member

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from kubeling.objects import names
+from kubeling.objects.formats import format_check
 from server.cel.errors import EvaluationError
 from server.cel.functions import Library
 from server.cel.library.strings import pattern
 from server.cel.values import NONE, Optional
-from server.schema.custom.formats import format_check
 
 LIBRARY = Library()
 _function, _member = LIBRARY.function, LIBRARY.member

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from kubeling.objects.formats import format_check
+from kubeling.objects.regex import RegexError, compiled
 from server.schema.causes import shown
-from server.schema.custom.formats import format_check
 from server.schema.custom.problems import Problem
-from server.schema.regex import RegexError, compiled
 
 Schema = dict[str, Any]
 Check = Callable[[Any], Problem | None]

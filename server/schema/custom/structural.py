@@ -3,8 +3,8 @@
 from typing import Any, Literal
 
 from kubeling.objects.errors import Cause
+from kubeling.objects.regex import RegexError, compiled
 from server.schema import causes
-from server.schema.regex import RegexError, compiled
 
 Schema = dict[str, Any]
 Level = Literal["root", "item", "field"]
