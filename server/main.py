@@ -148,7 +148,8 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     await listener.start(listening, context)
     parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
     parts.push_async_callback(api.stop)
-    await bootstrap(registry, config, port=port)
+    async with store.turn():
+        await bootstrap(registry, config, port=port)
     upkeep = Upkeep(registry, store, clock, settings, name=f"{socket.gethostname()}:{port}")
     parts.push_async_callback(upkeep.stop)
     await upkeep.start()

@@ -50,6 +50,12 @@ class Database(Protocol):
     def listen(self) -> Listener:
         """Begin to hear of other servers' commits; of a shared database only."""
 
+    def take_turn(self, connection: Connection) -> None:
+        """Wait until no other server has the turn to set the cluster up; of a shared database only."""
+
+    def end_turn(self, connection: Connection) -> None:
+        """Give it to the next; a lost connection does that, too."""
+
     def begin_migration(self, connection: Connection) -> None:
         """Start a transaction that keeps other servers from migrating; there may be no tables yet."""
 

@@ -26,8 +26,8 @@ from server.storage.errors import (
 
 OLDEST_VERSION = 15
 CHANNEL = "kubeling"
-MIGRATION_LOCK, PRESENCE_LOCK = 7_362_001, 7_362_002
-"""Advisory locks: held while migrating; shared by all servers that use the database."""
+MIGRATION_LOCK, PRESENCE_LOCK, TURN_LOCK = 7_362_001, 7_362_002, 7_362_003
+"""Advisory locks: held while migrating; shared by all servers at work; held while setting the cluster up."""
 PRESENCE_SECONDS = 2
 """How long a server that has just ended may take to be gone."""
 INSERTED_ROWS = (64, 16, 4, 1)
@@ -124,6 +124,14 @@ class Postgres:
             connection.exec_driver_sql(f"SELECT pg_advisory_lock_shared({PRESENCE_LOCK})")
             connection.commit()
             return PostgresListener(self, connection, ignored=self._origin)
+
+    def take_turn(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({TURN_LOCK})")
+        connection.commit()
+
+    def end_turn(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({TURN_LOCK})")
+        connection.commit()
 
     def begin_migration(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")

@@ -101,6 +101,12 @@ class SQLite:
     def listen(self) -> Listener:
         raise NotImplementedError("nobody else writes")
 
+    def take_turn(self, connection: Connection) -> None:
+        raise NotImplementedError("there are no others")
+
+    def end_turn(self, connection: Connection) -> None:
+        raise NotImplementedError("there are no others")
+
     def begin_migration(self, connection: Connection) -> None:
         self.begin_write(connection)
 

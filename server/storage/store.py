@@ -5,7 +5,8 @@ Higher meaning (kinds, validation, selectors, resourceVersion rules of the API) 
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -127,6 +128,22 @@ class Store:
         """
         if self.shared:
             await self._freshness.fresh()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """While one server sets the cluster up, others that start wait: each finds what the one before made.
+
+        Raises:
+            DatabaseError: the turn did not come, or the database does not answer.
+        """
+        if not self.shared:
+            yield
+            return
+        await self._lanes.asking.direct(self._database.take_turn)
+        try:
+            yield
+        finally:
+            await self._lanes.asking.direct(self._database.end_turn)
 
     def get(self, resource: str, namespace: str, name: str) -> Record | None:
         return self._state.get(Key(resource, namespace, name))

@@ -247,6 +247,22 @@ async def test_servers_that_start_at_once_on_an_empty_database_agree(datastore: 
         await store.close()
 
 
+async def test_servers_set_the_cluster_up_one_after_the_other(stores: tuple[Store, Store]) -> None:
+    under_way = 0
+
+    async def set_up(store: Store) -> None:
+        nonlocal under_way
+        async with store.turn():
+            under_way += 1
+            assert under_way == 1
+            await store.fresh()
+            if store.get("counters", "ns", "x") is None:
+                await create(store, "x")
+            under_way -= 1
+
+    await asyncio.gather(*(set_up(store) for store in stores))
+
+
 # A database that goes away
 
 
@@ -312,10 +328,10 @@ async def test_what_cannot_be_known_is_said_to_be_unknown(mortal: PrivatePostgre
         await create(store, "x")
         append = store._database.append
 
-        def killed(*arguments: Any, **options: Any) -> str:
-            transaction = append(*arguments, **options)
+        def killed(*arguments: Any, **options: Any) -> int:
+            name = append(*arguments, **options)
             mortal.stop(kill=True)
-            return transaction
+            return name
 
         store._database.append = killed  # type: ignore[method-assign]
         with pytest.raises(WriteInDoubt, match="may have happened, or not"):
