@@ -5,7 +5,8 @@ Parsed whole they would be the largest thing in the server's memory, and most ar
 
 import re
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
@@ -46,7 +47,10 @@ def described_definitions() -> dict[str, Definition]:
 
 
 def _content() -> bytes:
-    return files("kubernetes_validate").joinpath(_FILE).read_bytes()
+    package = find_spec("kubernetes_validate")  # found, not imported: it would bring jsonschema with it
+    assert package is not None
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0], _FILE).read_bytes()
 
 
 @cache
