@@ -55,7 +55,7 @@ class Program:
             return error, run.cost
         except _NOT_OF_ITS_TYPE:
             return no_such_overload(), run.cost
-        except (RecursionError, MemoryError, OverflowError) as error:
+        except (RecursionError, MemoryError, OverflowError, ValueError) as error:
             return EvaluationError(f"evaluation failed: {error}"), run.cost
 
 

@@ -25,7 +25,7 @@ class Semver:
     type_name: ClassVar[str] = "kubernetes.Semver"
     core: tuple[int, int, int]
     pre: tuple[tuple[int, int, str], ...]
-    """Each part as something that orders: numbers first. None at all is later than any."""
+    """Each part as something that orders: numbers first, by length. None at all is later than any."""
 
 
 def _quantity(text: str) -> Quantity:
@@ -99,7 +99,7 @@ def _semver(text: str, normalize: bool = False) -> Semver:
     if found is None:
         raise EvaluationError(f"invalid semantic version: {text}")
     parts = found[4].split(".") if found[4] else []
-    pre = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+    pre = tuple((0, len(part), part) if part.isdigit() else (1, 0, part) for part in parts)
     return Semver((int(found[1]), int(found[2]), int(found[3])), pre)
 
 
