@@ -6,6 +6,10 @@
 The facts (field numbers, JSON names, which fields can be absent) are read from the type information that
 any Go program carries, here a stock kubectl's; the newer it is, the newer the fields. Only those types are
 taken that a request body can hold: the kinds that the server serves, its subresources, what they contain.
+
+A kubectl that is older than the server knows some kinds by an earlier version only, which is laid out alike
+(`_EARLIER`), and some types and fields not at all: these stand in `protobuf_numbers.json` beside this file,
+in the form of the table.
 """
 
 import json
@@ -37,6 +41,20 @@ _DIRECTORIES = {
     "apiextensions.k8s.io": "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions",
     "apiregistration.k8s.io": "k8s.io/kube-aggregator/pkg/apis/apiregistration",
 }
+
+
+_EARLIER = {
+    "k8s.io/api/admissionregistration/v1.MutatingAdmissionPolicy": "v1alpha1",
+    "k8s.io/api/admissionregistration/v1.MutatingAdmissionPolicyBinding": "v1alpha1",
+    "k8s.io/api/certificates/v1.ClusterTrustBundle": "v1beta1",
+    "k8s.io/api/resource/v1.DeviceClass": "v1beta2",
+    "k8s.io/api/resource/v1.DeviceTaintRule": "v1alpha3",
+    "k8s.io/api/resource/v1.ResourceClaim": "v1beta2",
+    "k8s.io/api/resource/v1.ResourceClaimTemplate": "v1beta2",
+    "k8s.io/api/resource/v1.ResourceSlice": "v1beta2",
+    "k8s.io/api/storage/v1.VolumeAttributesClass": "v1beta1",
+}
+_NUMBERS = Path(__file__).with_name("protobuf_numbers.json")
 
 
 class GoType(NamedTuple):
@@ -168,7 +186,9 @@ class Table:
             layout.append([int(protobuf.group(1)), name, form, int(keep), int(pointer)])
 
     def _form(self, of: GoType) -> Any:
-        """`"string"`, `["list", form]`, `["map", form]`, `["items", form]`, or the full name of a message."""
+        """`"string"`, `["list", form]`, `["map", form]`, `["items", form]`, or the full name of a message.
+
+        By hand there is `["either", name]` as well: a message of which one field stands for the whole."""
         if of.full_name in _SPECIAL:
             return _SPECIAL[of.full_name]
         if of.kind == _STRUCT:
@@ -211,12 +231,31 @@ def _go_name(group: str, version: str, kind: str) -> str:
     return f"{directory}/{version}.{kind}"
 
 
+def _known_as(name: str, go: GoProgram) -> str:
+    """The name that the program has for a type."""
+    if name in go.structs or name not in _EARLIER:
+        return name
+    package, _, kind = name.rpartition(".")
+    return f"{package.rpartition('/')[0]}/{_EARLIER[name]}.{kind}"
+
+
+def _complete(types: dict[str, list[list[Any]]]) -> None:
+    """Adds the types and fields that the program lacks."""
+    for name, rows in json.loads(_NUMBERS.read_text()).items():
+        known = types.setdefault(name, [])
+        known += [row for row in rows if row[0] not in {each[0] for each in known}]
+
+
 def main(program: str, target: str) -> None:
     go = GoProgram(Path(program))
     table = Table(go)
-    kinds = {kind: name for kind, name in sorted(roots().items()) if name in go.structs}
+    by_hand = json.loads(_NUMBERS.read_text())
+    names = {kind: _known_as(name, go) for kind, name in sorted(roots().items())}
+    kinds = {kind: name for kind, name in names.items() if name in go.structs or name in by_hand}
     for name in (*kinds.values(), f"{_META}.DeleteOptions"):
-        table.add(go.structs[name])
+        if name in go.structs:
+            table.add(go.structs[name])
+    _complete(table.types)
     document = {"kinds": kinds, "types": {name: table.types[name] for name in sorted(table.types)}}
     Path(target).write_text(_written(document))
     missing = sorted(kind for kind in roots() if kind not in kinds)

@@ -124,19 +124,36 @@ def _put_many(obj: Object, name: str, form: list[Any], value: Wire, *, depth: in
 
 def _value(form: Form, value: Wire | None, *, depth: int) -> Any:
     if isinstance(form, list):
-        return [
-            _value(form[1], each, depth=depth)
-            for number, each in _fields(_bytes(value or b""))
-            if number == 1
-        ]
+        return _composed(form, _bytes(value or b""), depth=depth)
     if form == "int":
         return _integer(value or 0)
     if form == "bool":
         return bool(value)
     if form == "float":
-        return struct.unpack("<d", _bytes(value))[0] if value else 0.0
+        return _float(_bytes(value)) if value else 0
     decode = _DECODERS.get(form)
     return decode(_bytes(value or b"")) if decode else _message(form, _bytes(value or b""), depth=depth)
+
+
+def _composed(form: list[Any], data: bytes, *, depth: int) -> Any:
+    shape, inner = form
+    if shape == "either":
+        return _either(_message(inner, data, depth=depth))
+    return [_value(inner, each, depth=depth) for number, each in _fields(data) if number == 1]
+
+
+def _either(parts: Object) -> Any:
+    """A schema, or what may stand in its place: a list, or a yes or no."""
+    for name in ("schema", "list"):
+        if name in parts:
+            return parts[name]
+    return parts.get("allows", False)
+
+
+def _float(data: bytes) -> float:
+    """Whole numbers as JSON has them, without a fraction."""
+    found: float = struct.unpack("<d", data)[0]
+    return int(found) if found.is_integer() else found
 
 
 def _integer(value: Wire) -> int:

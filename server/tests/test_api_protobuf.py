@@ -1,5 +1,6 @@
 """Bodies in protobuf, encoded here by hand as a Go client would."""
 
+import struct
 from typing import Any
 
 import pytest
@@ -111,3 +112,54 @@ def test_malformed_bytes_are_a_bad_request(data: bytes) -> None:
 def test_a_kind_without_a_known_layout_should_come_as_json() -> None:
     with pytest.raises(UnsupportedMediaType, match="application/json"):
         decode_object(body("example.org/v1", "Thing"))
+
+
+def schema(*content: bytes) -> Any:
+    """The schema of a CustomResourceDefinition's only version, as it is decoded."""
+    version = field(1, "v1") + field(2, True) + field(3, True) + field(4, field(1, b"".join(content)))
+    spec = field(1, "example.com") + field(4, "Namespaced") + field(7, version)
+    sent = body("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, spec))
+    return decode_object(sent)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def text_schema() -> bytes:
+    return field(5, "string")
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (field(24, field(1, text_schema())), {"items": {"type": "string"}}),
+        (field(24, field(2, text_schema())), {"items": [{"type": "string"}]}),
+        (field(30, field(1, True)), {"additionalProperties": True}),
+        (field(30, field(1, False)), {"additionalProperties": False}),
+        (field(30, field(1, True) + field(2, text_schema())), {"additionalProperties": {"type": "string"}}),
+        (field(8, field(1, b'{"a":[1]}')), {"default": {"a": [1]}}),
+        (field(20, field(1, b'"x"')) + field(20, field(1, b"null")), {"enum": ["x", None]}),
+        (field(29, field(1, "a") + field(2, text_schema())), {"properties": {"a": {"type": "string"}}}),
+        (number(9 << 3 | 1) + struct.pack("<d", 10), {"maximum": 10}),
+        (number(11 << 3 | 1) + struct.pack("<d", 0.5), {"minimum": 0.5}),
+        (field(38, True) + field(40, False), {"x-kubernetes-preserve-unknown-fields": True}),
+        (field(44, field(1, "self > 1")), {"x-kubernetes-validations": [{"rule": "self > 1"}]}),
+    ],
+)
+def test_schemas_of_custom_resources(sent: bytes, read: Any) -> None:
+    found = schema(sent)
+    assert found == read
+    assert [type(each) for each in found.values()] == [type(each) for each in read.values()]
+
+
+def test_every_kind_that_the_numbers_are_known_of_is_read() -> None:
+    spec = field(7, 100) + field(8, 15) + field(1, field(1, "ns") + field(2, "s") + field(3, 443))
+    sent = body("apiregistration.k8s.io/v1", "APIService", field(1, field(1, "v1.a.b")), field(2, spec))
+    assert decode_object(sent)["spec"] == {
+        "groupPriorityMinimum": 100,
+        "versionPriority": 15,
+        "service": {"namespace": "ns", "name": "s", "port": 443},
+    }
+    request = field(1, "r") + field(2, field(1, "c") + field(3, "ExactCount") + field(4, 1))
+    claim = field(2, field(1, field(1, request)))
+    decoded = decode_object(body("resource.k8s.io/v1", "ResourceClaim", claim))
+    assert decoded["spec"]["devices"]["requests"] == [
+        {"name": "r", "exactly": {"deviceClassName": "c", "allocationMode": "ExactCount", "count": 1}}
+    ]
