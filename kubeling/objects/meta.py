@@ -64,12 +64,12 @@ def split_key(text: str) -> tuple[str, str]:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, as metav1.Time is written."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def micro_timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with six digits of microseconds, as metav1.MicroTime is written."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def parse_timestamp(text: str) -> datetime:

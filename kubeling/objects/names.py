@@ -1,9 +1,12 @@
 """Whether names, label keys and values have the form that Kubernetes asks for.
 
-Each function returns the list of what is wrong, in upstream's words, empty when nothing is.
+Each function returns the list of what is wrong, in upstream's words, empty when nothing is. The same few keys
+are checked again and again: their outcomes are remembered.
 """
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -12,6 +15,8 @@ _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _ENV = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_RELAXED_ENV = re.compile(r"[ -<>-~]+")
+_LONGEST_REMEMBERED = 128
 
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and"
@@ -49,6 +54,20 @@ def _too_long(limit: int) -> str:
     return f"must be no more than {limit} characters"
 
 
+Check = Callable[[str], list[str]]
+
+
+def _remembered(check: Check) -> Check:
+    """The check, with its outcomes kept, but those of long values, which could fill the memory."""
+    known = lru_cache(maxsize=4096)(lambda value: tuple(check(value)))
+
+    @wraps(check)
+    def remembering(value: str) -> list[str]:
+        return list(known(value)) if len(value) <= _LONGEST_REMEMBERED else check(value)
+
+    return remembering
+
+
 def label_errors(value: str) -> list[str]:
     """RFC 1123 label: the name of a namespace, a container, a port of a pod."""
     errors = [_too_long(63)] if len(value) > 63 else []
@@ -74,6 +93,7 @@ def subdomain_errors(value: str) -> list[str]:
     return errors
 
 
+@_remembered
 def qualified_name_errors(value: str) -> list[str]:
     """A label key, an annotation key, a resource name: `name` or `prefix/name`."""
     prefix, slash, short = value.rpartition("/")
@@ -113,7 +133,7 @@ def path_segment_errors(value: str) -> list[str]:
 
 def env_name_errors(value: str) -> list[str]:
     """The name of an environment variable, by the relaxed rule: any printable ASCII but '='."""
-    if not value or any(not " " <= character <= "~" or character == "=" for character in value):
+    if not _RELAXED_ENV.fullmatch(value):
         return [
             "a valid environment variable name must consist only of printable ASCII characters other than '='"
         ]

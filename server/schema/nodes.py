@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from server.schema import scalars
 from server.schema.errors import TypeMismatch
 from server.schema.scalars import Decoder, json_type
 
@@ -139,34 +140,53 @@ class Struct:
         return self.build()
 
     @cached_property
+    def _steps(self) -> "dict[str, _Step]":
+        return {name: _step(field) for name, field in self.fields.items()}
+
+    @cached_property
     def name(self) -> str:
         return self.go_type.rpartition(".")[2]
 
     def decode(self, value: Any, unknown: list[Path]) -> Any:
         if type(value) is not dict:
             raise TypeMismatch(json_type(value), self.go_type)
-        fields, out, before = self.fields, {}, len(unknown)
+        steps, out, before = self._steps, {}, len(unknown)
         for key, item in value.items():
-            known = fields.get(key)
-            if known is None:
+            step = steps.get(key)
+            if step is None:
                 unknown.append([key])
                 before = len(unknown)
                 continue
             if item is None:
                 continue
-            try:
-                decoded = known.node.decode(item, unknown)
-            except TypeMismatch as error:
-                raise error.inside(self.name, key) from None
-            if len(unknown) > before:
-                _prefix(unknown, before, key)
-                before = len(unknown)
-            if not (decoded in known.omitted if known.omitted else False):
+            plain, decode, omitted = step
+            if type(item) is plain:
+                decoded = item
+            else:
+                try:
+                    decoded = decode(item, unknown)
+                except TypeMismatch as error:
+                    raise error.inside(self.name, key) from None
+                if len(unknown) > before:
+                    _prefix(unknown, before, key)
+                    before = len(unknown)
+            if not omitted or decoded not in omitted:
                 out[key] = decoded
         return out
 
     def zero(self) -> Any:
         return {}
+
+
+_Step = tuple[type | None, Callable[[Any, list[Path]], Any], tuple[Any, ...]]
+"""How a field is decoded: which type is stored as it is, the way for other values, what is left out."""
+_PLAIN: dict[Decoder, type] = {scalars.string: str, scalars.boolean: bool}
+
+
+def _step(field: Field) -> _Step:
+    node = field.node
+    plain = _PLAIN.get(node.decoder) if isinstance(node, Scalar) else None
+    return plain, node.decode, field.omitted
 
 
 def _prefix(unknown: list[Path], start: int, part: str) -> None:
