@@ -1,5 +1,6 @@
 """Field selectors: `metadata.name=x,spec.nodeName!=y`. Each kind says which fields it offers."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class FieldSelector:
 
 
 EVERYTHING = FieldSelector()
+_OPERATOR = re.compile(r"!=|==|=")
 
 
 def parse_field_selector(text: str) -> FieldSelector:
@@ -39,48 +41,43 @@ def parse_field_selector(text: str) -> FieldSelector:
     Raises:
         FieldSelectorError: a term has no operator.
     """
-    terms = [term for term in _split_terms(text) if term]
-    return FieldSelector(tuple(_term(term) for term in terms)) if terms else EVERYTHING
+    terms = sorted(term for term in _split_terms(text) if term)
+    return FieldSelector(tuple(_term(term, text) for term in terms)) if terms else EVERYTHING
 
 
 def _split_terms(text: str) -> list[str]:
-    terms, current, escaped = [], "", False
-    for character in text:
+    terms, begin, escaped = [], 0, False
+    for position, character in enumerate(text):
         if character == "," and not escaped:
-            terms.append(current)
-            current = ""
-            continue
-        current += character
+            terms.append(text[begin:position])
+            begin = position + 1
         escaped = character == "\\" and not escaped
-    return [*terms, current]
+    return [*terms, text[begin:]]
 
 
-def _term(term: str) -> tuple[str, str, str]:
-    for position, character in enumerate(term):
-        for operator in ("!=", "==", "="):
-            if term.startswith(operator, position):
-                value = _unescaped(term[position + len(operator) :], term)
-                return term[:position].strip(), "!=" if operator == "!=" else "=", value
-        if character == "\\":
-            break
-    raise FieldSelectorError(f"invalid selector: '{term}'; can't understand '{term}'")
+def _term(term: str, whole: str) -> tuple[str, str, str]:
+    found = _OPERATOR.search(term)
+    if found is None:
+        raise FieldSelectorError(f"invalid selector: '{whole}'; can't understand '{term}'")
+    return term[: found.start()], "!=" if found[0] == "!=" else "=", _unescaped(term[found.end() :])
 
 
-def _unescaped(text: str, term: str) -> str:
-    out, escaped = "", False
+def _unescaped(text: str) -> str:
+    pieces, escaped = [], False
     for character in text:
         if escaped:
             if character not in "\\,=":
-                raise FieldSelectorError(
-                    f"invalid selector: '{term}'; invalid escape sequence: '\\{character}'"
-                )
-            out, escaped = out + character, False
+                raise FieldSelectorError(f"invalid field selector: invalid escape sequence: \\{character}")
+            pieces.append(character)
+            escaped = False
         elif character == "\\":
             escaped = True
         elif character == "=":
-            raise FieldSelectorError(f"invalid selector: '{term}'; unhandled '=' in value")
+            raise FieldSelectorError(
+                f"invalid field selector: unescaped character in value: {ord(character)}"
+            )
         else:
-            out += character
+            pieces.append(character)
     if escaped:
-        raise FieldSelectorError(f"invalid selector: '{term}'; the value ends within an escape sequence")
-    return out
+        raise FieldSelectorError("invalid field selector: invalid escape sequence: \\")
+    return "".join(pieces)

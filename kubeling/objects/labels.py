@@ -47,9 +47,8 @@ class Requirement:
 
     def _compares(self, value: str) -> bool:
         (bound,) = self.values
-        try:
-            left, right = int(value), int(bound)
-        except ValueError:
+        left, right = _integer(value), _integer(bound)
+        if left is None or right is None:
             return False
         return left > right if self.operator == "gt" else left < right
 
@@ -82,12 +81,17 @@ class Selector:
 EVERYTHING = Selector()
 NOTHING = Selector(nothing=True)
 
-_TOKEN = re.compile(r"\s*(==|!=|=|!|,|\(|\)|<|>|[^\s=!,()<>]+)")
+_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|=|!|,|\(|\)|<|>|[^ \t\r\n=!,()<>]+)")
+_SYMBOLS = frozenset({"=", "==", "!=", "!", ",", "(", ")", "<", ">"})
+_BINARY = "in, notin, =, ==, !=, gt, lt"
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INT64 = range(-(2**63), 2**63)
 
 
 class _Parser:
+    """Upstream's grammar, with its messages: clients show them, and its own tests look for them."""
+
     def __init__(self, text: str) -> None:
-        self._text = text
         self._tokens = _TOKEN.findall(text)
         self._at = 0
 
@@ -99,22 +103,27 @@ class _Parser:
         self._at += 1
         return token
 
-    def _error(self, found: str, *expected: str) -> SelectorError:
-        wanted = " or ".join(f"'{each}'" for each in expected)
-        return SelectorError(f"unable to parse requirement: found '{found}', expected: {wanted}")
-
     def parse(self) -> Selector:
         requirements: list[Requirement] = []
-        while self._peek():
-            requirements.append(self._requirement())
+        while found := self._peek():
+            if found in _SYMBOLS and found != "!":
+                raise _unexpected(found, ", expected: !, identifier, or 'end of string'")
+            requirements.append(self._wrapped())
             separator = self._next()
             if not separator:
                 break
             if separator != ",":
-                raise self._error(separator, ",", "end of string")
-            if not self._peek():
-                raise self._error("", "identifier after ','")
+                raise _unexpected(separator, ", expected: ',' or 'end of string'")
+            following = self._peek()
+            if not following or (following in _SYMBOLS and following != "!"):
+                raise _unexpected(following, ", expected: identifier after ','")
         return Selector(tuple(requirements))
+
+    def _wrapped(self) -> Requirement:
+        try:
+            return self._requirement()
+        except SelectorError as error:
+            raise SelectorError(f"unable to parse requirement: {error}") from error
 
     def _requirement(self) -> Requirement:
         negated = self._peek() == "!"
@@ -123,69 +132,95 @@ class _Parser:
         key = _checked_key(self._identifier())
         if negated:
             return Requirement(key, "!")
-        operator = self._peek()
-        if operator in ("", ","):
+        if self._peek() in ("", ","):
             return Requirement(key, "exists")
-        self._next()
-        return self._comparison(key, operator)
+        return self._comparison(key, self._next())
 
     def _comparison(self, key: str, operator: str) -> Requirement:
         match operator:
             case "=" | "==":
-                return Requirement(key, "in", frozenset({self._value()}))
+                return Requirement(key, "in", _checked_values(key, {self._value()}))
             case "!=":
-                return Requirement(key, "notin", frozenset({self._value()}))
+                return Requirement(key, "notin", _checked_values(key, {self._value()}))
             case "in" | "notin":
-                return Requirement(key, operator, self._values())
+                return Requirement(key, operator, _checked_values(key, self._values()))
             case ">" | "<":
-                bound = self._value()
-                if not re.fullmatch(r"[+-]?\d+", bound):
-                    raise SelectorError(
-                        f"unable to parse requirement: the value of {operator} must be an integer"
-                    )
-                return Requirement(key, "gt" if operator == ">" else "lt", frozenset({bound}))
+                bound = _checked_values(key, {self._value()}, integer=True)
+                return Requirement(key, "gt" if operator == ">" else "lt", bound)
             case _:
-                raise self._error(operator, "in", "notin", "=", "==", "!=", "gt", "lt")
+                raise _unexpected(operator, f", expected: {_BINARY}")
 
     def _identifier(self) -> str:
         token = self._next()
-        if not token or token in ("=", "==", "!=", "!", ",", "(", ")", "<", ">"):
-            raise self._error(token, "identifier")
+        if not token or token in _SYMBOLS:
+            raise _unexpected(token, ", expected: identifier")
         return str(token)
 
     def _value(self) -> str:
-        if self._peek() in ("", ","):
-            return ""
-        return _checked_value(self._identifier())
+        return "" if self._peek() in ("", ",") else self._identifier()
 
-    def _values(self) -> frozenset[str]:
-        if self._next() != "(":
-            raise self._error(self._tokens[self._at - 1] if self._at <= len(self._tokens) else "", "(")
+    def _values(self) -> set[str]:
+        opening = self._next()
+        if opening != "(":
+            raise _unexpected(opening, " expected: '('")
+        first = self._peek()
+        if first == ")":
+            self._next()
+            return {""}
+        if not first or (first in _SYMBOLS and first != ","):
+            raise _unexpected(first, ", expected: ',', ')' or identifier")
+        return self._listed()
+
+    def _listed(self) -> set[str]:
+        """The values up to the closing parenthesis; two commas in a row, or one at an end, mean ""."""
         values: set[str] = set()
         while True:
-            if self._peek() in (",", ")"):
-                values.add("")
+            token = self._next()
+            if token == ",":
+                values |= {""} if not values or self._peek() in (",", ")") else set()
+                if self._peek() == ",":
+                    self._next()
+            elif token and token not in _SYMBOLS:
+                values.add(token)
+                if self._peek() not in (",", ")"):
+                    raise _unexpected(self._peek(), ", expected: ',' or ')'")
             else:
-                values.add(_checked_value(self._identifier()))
-            end = self._next()
-            if end == ")":
-                return frozenset(values)
-            if end != ",":
-                raise self._error(end, ",", ")")
+                raise _unexpected(token, ", expected: ',', or identifier")
+            if self._peek() == ")":
+                self._next()
+                return values
+
+
+def _unexpected(found: str, expected: str) -> SelectorError:
+    return SelectorError(f"found '{found}'{expected}")
 
 
 def _checked_key(key: str) -> str:
     if errors := qualified_name_errors(key):
-        raise SelectorError(f'unable to parse requirement: key: Invalid value: "{key}": {"; ".join(errors)}')
+        raise SelectorError(f'<nil>: Invalid value: "{key}": {"; ".join(errors)}')
     return key
 
 
-def _checked_value(value: str) -> str:
-    if errors := label_value_errors(value):
-        raise SelectorError(
-            f'unable to parse requirement: values[0]: Invalid value: "{value}": {"; ".join(errors)}'
-        )
-    return value
+def _checked_values(key: str, values: set[str], *, integer: bool = False) -> frozenset[str]:
+    problems = []
+    for position, value in enumerate(sorted(values)):
+        if integer and _integer(value) is None:
+            why = "for 'Gt', 'Lt' operators, the value must be an integer"
+            problems.append(f'values[{position}]: Invalid value: "{value}": {why}')
+    for position, value in enumerate(sorted(values)):
+        if errors := label_value_errors(value):
+            problems.append(f'values[{position}][{key}]: Invalid value: "{value}": {"; ".join(errors)}')
+    if problems:
+        raise SelectorError(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+    return frozenset(values)
+
+
+def _integer(text: str) -> int | None:
+    """A number as Kubernetes reads one: of 64 bits, and digits only."""
+    if len(text) > 63 or not _INTEGER.fullmatch(text):
+        return None
+    number = int(text)
+    return number if number in _INT64 else None
 
 
 def parse_selector(text: str) -> Selector:

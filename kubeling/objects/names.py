@@ -51,7 +51,7 @@ def _regex_error(text: str, pattern: str, *examples: str) -> str:
 
 
 def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} characters"
+    return f"must be no more than {limit} bytes"
 
 
 Check = Callable[[str], list[str]]
@@ -149,7 +149,7 @@ def env_identifier_errors(value: str) -> list[str]:
 
 def config_key_errors(value: str) -> list[str]:
     """A key of a ConfigMap's or Secret's data."""
-    errors = [_too_long(253)] if len(value) > 253 else []
+    errors = ["must be no more than 253 characters"] if len(value) > 253 else []
     if not _CONFIG_KEY.fullmatch(value):
         errors.append(_regex_error(_CONFIG_KEY_TEXT, "[-._a-zA-Z0-9]+", "key.name", "KEY_NAME", "key-name"))
     elif value == ".":

@@ -64,7 +64,7 @@ def test_names_are_refused_in_upstreams_words() -> None:
         " and must start and end with an alphanumeric character (e.g. 'example.com', regex used"
         " for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
     ]
-    assert names.label_errors("x" * 64) == ["must be no more than 63 characters"]
+    assert names.label_errors("x" * 64) == ["must be no more than 63 bytes"]
     assert "(e.g. 'my-name',  or '123-abc', regex" in names.label_errors("-")[0]
     assert names.qualified_name_errors("example.com/Name_1") == []
     assert names.qualified_name_errors("/x") == ["prefix part must be non-empty"]

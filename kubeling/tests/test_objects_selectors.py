@@ -69,3 +69,61 @@ def test_field_selectors_split_escape_and_negate() -> None:
 def test_a_malformed_field_selector_is_refused(text: str) -> None:
     with pytest.raises(FieldSelectorError):
         parse_field_selector(text)
+
+
+_NAME = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an"
+    " alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
+    " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a in b", "unable to parse requirement: found 'b' expected: '('"),
+        ("a in (=", "unable to parse requirement: found '=', expected: ',', ')' or identifier"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("a=!", "unable to parse requirement: found '!', expected: identifier"),
+        ("!a=b", "found '=', expected: ',' or 'end of string'"),
+        ("a,", "found '', expected: identifier after ','"),
+        ("=a", "found '=', expected: !, identifier, or 'end of string'"),
+        ("!", "unable to parse requirement: found '', expected: identifier"),
+        ("-a", f'unable to parse requirement: <nil>: Invalid value: "-a": {_NAME}'),
+        (
+            "a>b",
+            "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the"
+            " value must be an integer",
+        ),
+        (
+            f"a={'x' * 64}",
+            f'unable to parse requirement: values[0][a]: Invalid value: "{"x" * 64}": must be no more than 63'
+            " bytes",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_label_selector_is_said_as_upstream_does(text: str, message: str) -> None:
+    with pytest.raises(SelectorError) as caught:
+        parse_selector(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("foo", "invalid selector: 'foo'; can't understand 'foo'"),
+        ("a=b,foo", "invalid selector: 'a=b,foo'; can't understand 'foo'"),
+        ("a=b=c", "invalid field selector: unescaped character in value: 61"),
+        (r"a=\x", r"invalid field selector: invalid escape sequence: \x"),
+    ],
+)
+def test_what_is_wrong_with_a_field_selector_is_said_as_upstream_does(text: str, message: str) -> None:
+    with pytest.raises(FieldSelectorError) as caught:
+        parse_field_selector(text)
+    assert str(caught.value) == message
+
+
+def test_numbers_in_selectors_are_of_digits_only() -> None:
+    assert not parse_selector("n>5").matches({"n": "1_0"})
+    assert not parse_selector("n>5").matches({"n": "9" * 20})

@@ -24,7 +24,7 @@ async def delete(registry: Registry, request: Request) -> Reply:
 
 async def delete_collection(registry: Registry, request: Request) -> Reply:
     context, wanted = await _read(request)
-    selected = options.list_options(request.query)
+    selected = options.list_options(request)
     result = await registry.delete_collection(context, request.kind, request.namespace, selected, wanted)
     return await list_reply(registry, request, result)
 

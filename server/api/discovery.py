@@ -197,7 +197,7 @@ def _storage_version_hash(kind: Kind) -> str:
 
 def _aggregated_group(name: str, versions: Mapping[str, Sequence[Kind]]) -> Object:
     return {
-        "metadata": {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None},
+        "metadata": {"name": name} if name else {},
         "versions": [
             {
                 "version": version,

@@ -8,5 +8,5 @@ from server.registry.registry import Registry
 
 
 async def list_(registry: Registry, request: Request) -> Reply:
-    result = await registry.list(request.kind, request.namespace, options.list_options(request.query))
+    result = await registry.list(request.kind, request.namespace, options.list_options(request))
     return await list_reply(registry, request, result)

@@ -4,9 +4,12 @@ What the options mean together with a kind is for the registry.
 """
 
 import random
+import re
+from dataclasses import replace
 from typing import Any
 
 from kubeling.objects.errors import BadRequest, Cause, Invalid, invalid
+from kubeling.objects.fields import FieldSelector
 from kubeling.objects.meta import Object
 from server.api.request import Request
 from server.api.requestinfo import Query, first, flag
@@ -19,6 +22,9 @@ _FIELD_VALIDATION = ("Ignore", "Strict", "Warn")
 _PROPAGATION = ("Background", "Foreground", "Orphan")
 _OPTIONS_KINDS = {"create": "CreateOptions", "patch": "PatchOptions", "delete": "DeleteOptions"}
 _LONGEST_WATCH_SECONDS = 10**9
+_NUMBER = re.compile(r"[+-]?[0-9]{1,4000}")
+_MOST_DIGITS = 19
+_INT64 = range(-(2**63), 2**63)
 MIN_WATCH_SECONDS, MAX_WATCH_SECONDS = 1800, 3600
 
 
@@ -59,49 +65,73 @@ def _unsupported(kind: str, field: str, value: str, supported: tuple[str, ...]) 
     return invalid(kind, "", [Cause(field, "FieldValueNotSupported", message)], group=_OPTIONS_GROUP)
 
 
-def list_options(query: Query) -> ListOptions:
+def list_options(request: Request) -> ListOptions:
+    query = request.query
+    _number(query, "timeoutSeconds")  # means nothing for a list, but must be a number
     return ListOptions(
-        selection=selection(query),
-        limit=_number(query, "limit") or 0,
+        selection=_selection(request),
+        limit=max(_number(query, "limit") or 0, 0),
         continue_token=first(query, "continue"),
         resource_version=first(query, "resourceVersion"),
         resource_version_match=first(query, "resourceVersionMatch"),
+        send_initial_events=_optional_flag(query, "sendInitialEvents"),
     )
 
 
-def selection(query: Query) -> Selection:
-    return Selection.parse(first(query, "labelSelector"), first(query, "fieldSelector"))
+def _selection(request: Request) -> Selection:
+    """The selectors. A name that a path of the old form for watches gives is one too."""
+    query, name = request.query, request.info.name
+    found = Selection.parse(first(query, "labelSelector"), first(query, "fieldSelector"))
+    if not name:
+        return found
+    if found.fields.empty:
+        return replace(found, fields=FieldSelector((("metadata.name", "=", name),)))
+    if found.fields.exact("metadata.name") != name:
+        raise BadRequest("fieldSelector metadata.name doesn't match requested name")
+    return found
 
 
-def watch_options(query: Query, *, seconds: float) -> WatchOptions:
+def watch_options(request: Request, *, seconds: float) -> WatchOptions:
     """The watch is going to last so many seconds."""
-    initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    query = request.query
+    _number(query, "limit")  # means nothing for a watch, but must be a number
     return WatchOptions(
-        selection=selection(query),
+        selection=_selection(request),
         resource_version=first(query, "resourceVersion"),
         resource_version_match=first(query, "resourceVersionMatch"),
         bookmarks=flag(query, "allowWatchBookmarks"),
-        send_initial_events=initial,
+        send_initial_events=_optional_flag(query, "sendInitialEvents"),
+        continue_token=first(query, "continue"),
         lasts_seconds=seconds,
     )
+
+
+def _optional_flag(query: Query, name: str) -> bool | None:
+    return flag(query, name) if name in query else None
 
 
 def watch_seconds(query: Query) -> float:
     """How long a watch may last: as asked, or a random time, so that not all clients return at once."""
     asked = _number(query, "timeoutSeconds")
     if asked:
-        return float(min(asked, _LONGEST_WATCH_SECONDS))
+        return float(min(max(asked, 0), _LONGEST_WATCH_SECONDS))
     return random.uniform(MIN_WATCH_SECONDS, MAX_WATCH_SECONDS)
 
 
 def _number(query: Query, name: str) -> int | None:
-    text = first(query, name)
-    if not text:
+    """A parameter that is a number of 64 bits; None when it is not there.
+
+    Raises:
+        BadRequest: it is none, as upstream's parser puts it.
+    """
+    if name not in query:
         return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BadRequest(f'unable to parse query parameter {name}: invalid number "{text}"') from error
+    text = first(query, name)
+    if not _NUMBER.fullmatch(text):
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text.lstrip("+-").lstrip("0")) > _MOST_DIGITS or int(text) not in _INT64:
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)
 
 
 def delete_options(query: Query, body: Object | None) -> DeleteOptions:

@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from kubeling.objects.fields import FieldSelectorError, parse_field_selector
+from kubeling.objects.names import path_segment_errors
+
 Query = dict[str, list[str]]
 
 _VERBS = {
@@ -94,11 +97,13 @@ def _collection_read(info: RequestInfo, query: Query) -> RequestInfo:
 
 
 def _selected_name(selector: str) -> str:
-    for requirement in selector.split(","):
-        field, equals, value = requirement.partition("=")
-        if equals and field == "metadata.name":
-            return value.removeprefix("=")
-    return ""
+    if "metadata.name" not in selector:
+        return ""
+    try:
+        name = parse_field_selector(selector).exact("metadata.name") or ""
+    except FieldSelectorError:
+        return ""
+    return "" if path_segment_errors(name) else name
 
 
 def _parse(method: str, path: str) -> RequestInfo:

@@ -61,7 +61,7 @@ class Watches:
         if request.representation.media != JSON:
             raise not_acceptable(JSON)
         seconds = options.watch_seconds(request.query)
-        wanted = options.watch_options(request.query, seconds=seconds)
+        wanted = options.watch_options(request, seconds=seconds)
         out = request.stream()
         with self._ending(
             self._registry.watch(request.kind, request.namespace, wanted), request, seconds

@@ -6,7 +6,7 @@ from kubeling.objects import errors
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
 from server.registry import continuation
-from server.registry.causes import forbidden, not_supported
+from server.registry.causes import forbidden, unsupported
 from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import ListOptions
@@ -18,6 +18,7 @@ from server.storage.errors import Compacted, FutureRevision
 
 _LONGEST_REVISION = 20
 """Digits of the largest number that Kubernetes takes for a resourceVersion, 2^64 - 1."""
+_TOO_OLD = "The resourceVersion for the provided list is too old."
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 
 
@@ -26,33 +27,30 @@ async def list_records(env: Environment, kind: Kind, namespace: str, options: Li
     _check(options)
     if options.continue_token:
         return await _continued(env, kind, namespace, options, matches)
-    exact = _exact_revision(env, options)
+    exact = _exact_revision(options)
     if exact is not None:
-        with history_translated():
-            return await _chunk(env, kind, namespace, options, matches, revision=exact, after=None)
+        return await _as_it_was(env, kind, namespace, options, matches, exact)
     return await _current(env, kind, namespace, options, matches)
 
 
 def _check(options: ListOptions) -> None:
-    match, version = options.resource_version_match, options.resource_version
-    if options.continue_token and version not in ("", "0"):
-        raise BadRequest("specifying resource version is not allowed when using continue")
-    if not match:
-        return
-    if options.continue_token:
-        raise _invalid(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for continue"))
-    if not version:
-        why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        raise _invalid(forbidden("resourceVersionMatch", why))
-    if match not in (_EXACT, _NOT_OLDER):
-        raise _invalid(not_supported("resourceVersionMatch", match, (_EXACT, _NOT_OLDER)))
+    causes, match, version = [], options.resource_version_match, options.resource_version
+    if match and not version:
+        causes.append(_no_match("resourceVersionMatch is forbidden unless resourceVersion is provided"))
+    if match and options.continue_token:
+        causes.append(_no_match("resourceVersionMatch is forbidden for continue"))
+    if match not in ("", _EXACT, _NOT_OLDER):
+        causes.append(unsupported("resourceVersionMatch", match, (_EXACT, _NOT_OLDER, "")))
     if match == _EXACT and version == "0":
-        why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        raise _invalid(forbidden("resourceVersionMatch", why))
+        causes.append(_no_match('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+    if options.send_initial_events is not None:
+        causes.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if causes:
+        raise errors.invalid("ListOptions", "", causes, group="meta.k8s.io")
 
 
-def _invalid(cause: errors.Cause) -> errors.Invalid:
-    return errors.invalid("ListOptions", "", [cause], group="meta.k8s.io")
+def _no_match(why: str) -> errors.Cause:
+    return forbidden("resourceVersionMatch", why)
 
 
 def revision_of(text: str) -> int:
@@ -69,18 +67,27 @@ def revision_of(text: str) -> int:
 
 
 def _not_a_revision(text: str, why: str) -> BadRequest:
-    return BadRequest(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {why}')
+    parsing = f'strconv.ParseUint: parsing "{text}": {why}'
+    return BadRequest(f'invalid resource version: resourceVersion: Invalid value: "{text}": {parsing}')
 
 
-def _exact_revision(env: Environment, options: ListOptions) -> int | None:
+def _exact_revision(options: ListOptions) -> int | None:
     """The revision that must be listed as it was; None for the current state, which is always new enough."""
     revision = revision_of(options.resource_version)
     legacy = options.limit > 0 and not options.resource_version_match
     if revision and (options.resource_version_match == _EXACT or legacy):
         return revision
-    if revision > env.store.revision:
-        raise too_large(FutureRevision(requested=revision, current=env.store.revision))
     return None
+
+
+async def _as_it_was(
+    env: Environment, kind: Kind, namespace: str, options: ListOptions, matches: Matches | None, revision: int
+) -> ListResult:
+    with history_translated():
+        try:
+            return await _chunk(env, kind, namespace, options, matches, revision=revision, after=None)
+        except Compacted as error:
+            raise errors.expired(_TOO_OLD) from error
 
 
 async def _current(
@@ -108,6 +115,8 @@ async def _continued(
     env: Environment, kind: Kind, namespace: str, options: ListOptions, matches: Matches | None
 ) -> ListResult:
     revision, after = continuation.decode(options.continue_token)
+    if options.resource_version not in ("", "0"):
+        raise BadRequest("specifying resource version is not allowed when using continue")
     revision = env.store.revision if revision < 0 else revision
     try:
         return await _chunk(env, kind, namespace, options, matches, revision=revision, after=after)

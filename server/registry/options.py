@@ -50,6 +50,8 @@ class ListOptions:
     continue_token: str = ""
     resource_version: str = ""
     resource_version_match: str = ""
+    send_initial_events: bool | None = None
+    """Which no list may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class WatchOptions:
     resource_version_match: str = ""
     bookmarks: bool = False
     send_initial_events: bool | None = None
+    continue_token: str = ""
+    """Which means nothing for a watch, but may contradict other options."""
     bookmark_seconds: float = 60.0
     lasts_seconds: float = math.inf
     """When the caller is going to close the watch: two seconds before, there is a last bookmark."""

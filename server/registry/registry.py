@@ -17,7 +17,7 @@ from server.registry.create import act, create
 from server.registry.decoding import decoded
 from server.registry.delete import delete, delete_collection
 from server.registry.environment import Environment, unstored
-from server.registry.freshness import caught_up
+from server.registry.freshness import caught_up, reached
 from server.registry.kind import Kind
 from server.registry.kinds import Kinds
 from server.registry.listing import list_records
@@ -62,14 +62,18 @@ class Registry:
         """What the store takes and holds."""
         return await self._store.usage()
 
-    async def get(self, kind: Kind, namespace: str, name: str, *, subresource: str = "") -> Record:
-        """The object. Namespace is "" for cluster-scoped kinds, here and everywhere.
+    async def get(
+        self, kind: Kind, namespace: str, name: str, *, subresource: str = "", resource_version: str = ""
+    ) -> Record:
+        """The object, not older than a resourceVersion ("0": of any age). Namespace is "" for cluster-scoped
+        kinds, here and everywhere.
 
         Raises:
             NotFound: there is none of that name.
+            Timeout: the resourceVersion is of the future.
         """
-        if self._store.shared:
-            await caught_up(self._store)
+        if resource_version or self._store.shared:
+            await reached(self._store, self._env.clock, resource_version)
         record = await self._env.find(kind, namespace, name)
         return scale_of(kind, record) if subresource == "scale" else record
 
@@ -80,8 +84,9 @@ class Registry:
             BadRequest: a selector names a field that the kind does not offer, or the options contradict.
             Expired: the continue token's revision has been compacted.
         """
-        if self._store.shared:
-            await caught_up(self._store, options.resource_version)
+        if self._store.shared or options.resource_version:
+            at_least = "" if options.continue_token else options.resource_version
+            await reached(self._store, self._env.clock, at_least)
         return await list_records(self._env, kind, namespace, options)
 
     def watch(self, kind: Kind, namespace: str, options: WatchOptions = WATCH_ALL) -> WatchStream:

@@ -61,5 +61,5 @@ def too_large(error: storage_errors.FutureRevision) -> errors.Timeout:
         "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
         "retryAfterSeconds": 1,
     }
-    text = f"Too large resource version: {error.requested}, current: {error.current}"
+    text = f"Timeout: Too large resource version: {error.requested}, current: {error.current}"
     return errors.Timeout(text, details=details)

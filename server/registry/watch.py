@@ -11,9 +11,9 @@ from typing import Self
 import orjson
 
 from kubeling.objects import errors
-from server.registry.causes import forbidden
+from server.registry.causes import forbidden, not_supported
 from server.registry.environment import Environment
-from server.registry.freshness import caught_up
+from server.registry.freshness import reached
 from server.registry.kind import Kind, StoredForm
 from server.registry.listing import revision_of
 from server.registry.options import WatchOptions
@@ -77,7 +77,7 @@ class WatchStream:
 
     async def _begin(self) -> list[WatchEvent]:
         store, initial = self._env.store, _wants_initial_events(self._options)
-        await caught_up(store, self._options.resource_version)
+        await reached(store, self._env.clock, self._options.resource_version)
         since = store.revision if initial or not self._since else self._since
         if initial and self._since > store.revision:
             since = self._since
@@ -187,7 +187,7 @@ def _departed(event: Event) -> Record:
 
 
 def _bookmark(kind: Kind, revision: int, *, initial_events_end: bool) -> Record:
-    own: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    own: dict[str, object] = {"resourceVersion": str(revision)}
     if initial_events_end:
         own["annotations"] = {INITIAL_EVENTS_END: "true"}
     obj = {"kind": kind.kind, "apiVersion": kind.storage_api_version, "metadata": own}
@@ -209,14 +209,16 @@ def _wants_initial_events(options: WatchOptions) -> bool:
 
 
 def _check(options: WatchOptions) -> None:
-    match, initial = options.resource_version_match, options.send_initial_events
-    if initial is None and match:
-        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        raise _invalid("resourceVersionMatch", why)
+    causes, match, initial = [], options.resource_version_match, options.send_initial_events
     if initial is not None and match != "NotOlderThan":
         why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        raise _invalid("resourceVersionMatch", why)
-
-
-def _invalid(field: str, why: str) -> errors.Invalid:
-    return errors.invalid("ListOptions", "", [forbidden(field, why)], group="meta.k8s.io")
+        causes.append(forbidden("resourceVersionMatch", why))
+    if match and initial is None:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        causes.append(forbidden("resourceVersionMatch", why))
+    if match not in ("", "NotOlderThan"):
+        causes.append(not_supported("resourceVersionMatch", match, ("NotOlderThan",)))
+    if match and options.continue_token:
+        causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for continue"))
+    if causes:
+        raise errors.invalid("ListOptions", "", causes, group="meta.k8s.io")
