@@ -9,14 +9,12 @@ Needs wrk. Not here: start-up (`bench.startup`), the store alone (`bench.storage
 
 import asyncio
 import json
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
@@ -24,15 +22,13 @@ import typer
 import urllib3
 
 from bench.fan_out import FanOut, fan_out
+from bench.measured import POOL, Server, cluster
 from bench.report import Row, show
 from bench.wrk import Load, Request, load
-from conformance.cluster import Cluster, program, remove
 from conformance.image_registry import free_port
 
 _SPACE = "/api/v1/namespaces/bench"
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
-_POOL = urllib3.PoolManager(cert_reqs=ssl.CERT_NONE, assert_hostname=False)
-urllib3.disable_warnings()
 
 
 def main(
@@ -42,7 +38,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Requests per second, watch deliveries, memory: each with the ceiling's figure and the ratio."""
-    with _cluster() as server:
+    with cluster() as server:
         _fill(server, pods)
         with _ceiling(server) as ceiling:
             rows = [
@@ -62,51 +58,8 @@ def main(
     )
 
 
-class _Server:
-    """The measured server: requests to it, and its memory."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        assert cluster.home
-        self.keys = cluster.home / "pki"
-        status = cluster.status()
-        self.url: str = status["api_servers"][0]
-        self.token = (cluster.home / "pki" / "tokens.csv").read_text().split(",")[0]
-        self._pid = status["processes"]["server"]["pid"]
-        self.idle_memory = self.memory()
-
-    def memory(self) -> float:
-        """Resident MiB."""
-        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
-        return pages * 4096 / 2**20
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = _POOL.request(
-            method,
-            self.url + path,
-            body=json.dumps(body) if body is not None else None,
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
-        )
-        if answer.status >= 300:
-            raise SystemExit(f"{method} {path}: {answer.status} {answer.data[:300]!r}")
-        return json.loads(answer.data)
-
-
 @contextmanager
-def _cluster() -> Iterator[_Server]:
-    with tempfile.TemporaryDirectory(prefix="bench-api-") as directory:
-        home = Path(directory) / "home"
-        cluster = Cluster(Path(directory) / "kubeconfig", "", containers=False, home=home)
-        arguments = ["up", "--detach", "--no-node", "--home", str(home), "--port", "0"]
-        arguments += ["--kubeconfig", str(cluster.kubeconfig)]
-        try:
-            subprocess.run([*program(), *arguments], check=True, stdout=subprocess.DEVNULL)
-            yield _Server(cluster)
-        finally:
-            remove(cluster)
-
-
-@contextmanager
-def _ceiling(server: _Server) -> Iterator[str]:
+def _ceiling(server: Server) -> Iterator[str]:
     port, keys = free_port(), server.keys
     with tempfile.NamedTemporaryFile("w", suffix=".json") as pods:
         json.dump(server.call("GET", f"{_SPACE}/pods"), pods)
@@ -132,12 +85,12 @@ def _await(holds: Callable[[], bool]) -> None:
 
 def _answers(port: int) -> bool:
     try:
-        return _POOL.request("GET", f"https://127.0.0.1:{port}/", retries=False).status == 200
+        return POOL.request("GET", f"https://127.0.0.1:{port}/", retries=False).status == 200
     except urllib3.exceptions.HTTPError:
         return False
 
 
-def _fill(server: _Server, pods: int) -> None:
+def _fill(server: Server, pods: int) -> None:
     server.call("POST", "/api/v1/namespaces", {"metadata": {"name": "bench"}})
     for number in range(pods):
         server.call("POST", f"{_SPACE}/pods", _pod(f"pod-{number:06d}", group=f"g{number % 10}"))
@@ -206,7 +159,7 @@ end
 """
 
 
-def _compared(server: _Server, ceiling: str, name: str, request: Request, seconds: float, rounds: int) -> Row:
+def _compared(server: Server, ceiling: str, name: str, request: Request, seconds: float, rounds: int) -> Row:
     """In turn, so that both meet the same moods of the machine."""
     ours: list[Load] = []
     bare: list[Load] = []
@@ -224,7 +177,7 @@ def _compared(server: _Server, ceiling: str, name: str, request: Request, second
     }
 
 
-def _watched(server: _Server) -> FanOut:
+def _watched(server: Server) -> FanOut:
     version = server.call("GET", f"{_SPACE}/configmaps?limit=1")["metadata"]["resourceVersion"]
     path = f"{_SPACE}/configmaps?watch=1&resourceVersion={version}&timeoutSeconds=300"
     run = f"fan-{time.time_ns()}"

@@ -46,14 +46,7 @@ class Environment:
         Raises:
             ApiError: they cannot be converted.
         """
-        if kind.form is None:
-            return records
-        found = [kind.form.seen(record) for record in records]
-        if None in found:
-            missing = [record for record, seen in zip(records, found, strict=True) if seen is None]
-            await kind.form.convert(missing)
-            found = [kind.form.seen(record) for record in records]
-        return [record for record in found if record is not None]
+        return records if kind.form is None else await kind.form.seen_all(records)
 
     async def add(self, kind: Kind, namespace: str, name: str, obj: Object) -> Record:
         """Store a new object. Raises what storage raises, as do the other two."""
@@ -80,10 +73,7 @@ class Environment:
         return await self._converted(kind.form, removed, kind.form.written(removed))
 
     async def _converted(self, form: StoredForm, record: Record, found: Record | None) -> Record:
-        if found is None:
-            await form.convert([record])
-            found = form.seen(record)
-        return found or record
+        return found or (await form.convert([record]))[0]
 
 
 def attributes(

@@ -62,8 +62,12 @@ class StoredForm(Protocol):
         """The same for a record that has just been stored."""
         ...
 
-    async def convert(self, records: "Sequence[Record]") -> None:
-        """See to it that `seen` has an answer for each of the records."""
+    async def seen_all(self, records: "Sequence[Record]") -> "Sequence[Record]":
+        """`seen` for many, converting what must be; lets others work in between."""
+        ...
+
+    async def convert(self, records: "Sequence[Record]") -> "list[Record]":
+        """What `seen` had no answer for, as the operations see it."""
         ...
 
     async def stored(self, obj: "Object") -> "Object":

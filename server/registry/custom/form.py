@@ -5,7 +5,9 @@ webhook the apiVersion is another one, and what the other version does not know 
 record, so that it is made once.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from time import monotonic
 
 import orjson
 
@@ -15,6 +17,11 @@ from server.schema.custom import CustomSchema
 from server.schema.decode import decode
 from server.schema.errors import DecodeError
 from server.storage import Record
+
+SLICE_SECONDS = 0.005
+"""How long the event loop is kept from its other work while many records are looked at for the first time."""
+_STEP = 32
+"""Records between two looks at the clock."""
 
 
 class CustomForm:
@@ -35,11 +42,12 @@ class CustomForm:
         self._schemas = schemas
         self._converter = converter
         self._key = f"form {self._seen_api}"
+        self._listed: tuple[Sequence[Record], Sequence[Record]] | None = None
 
     def seen(self, record: Record) -> Record | None:
         known = record.cache.get(self._key)
         if known is not None and known[0] is self:
-            found: Record = known[1]
+            found: Record = known[1] or record
             return found
         stored_api = record.parsed().get("apiVersion")
         if stored_api != self._seen_api and self._converter is not None:
@@ -52,17 +60,43 @@ class CustomForm:
     def written(self, record: Record) -> Record | None:
         """`seen` for a record that has just been stored: of this version it is as it should be."""
         if record.parsed().get("apiVersion") == self._seen_api:
-            record.cache[self._key] = (self, record)
+            record.cache[self._key] = (self, None)
         return self.seen(record)
 
-    async def convert(self, records: Sequence[Record]) -> None:
-        waiting = [record for record in records if self.seen(record) is None]
-        if not waiting or self._converter is None:
-            return
-        objects = [self._at_rest(record) for record in waiting]
+    async def seen_all(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The store hands out the same tuple until something is written: what was made of it is kept."""
+        if self._listed is not None and self._listed[0] is records:
+            return self._listed[1]
+        found = await self._look_at_all(records)
+        if type(records) is tuple:
+            self._listed = (records, found)
+        return found
+
+    async def _look_at_all(self, records: Sequence[Record]) -> Sequence[Record]:
+        found = await self._in_slices(records)
+        missing = [record for record, seen in zip(records, found, strict=True) if seen is None]
+        converted = iter(await self.convert(missing) if missing else ())
+        return [next(converted) if record is None else record for record in found]
+
+    async def _in_slices(self, records: Sequence[Record]) -> list[Record | None]:
+        found: list[Record | None] = []
+        began = monotonic()
+        for start in range(0, len(records), _STEP):
+            found += map(self.seen, records[start : start + _STEP])
+            if monotonic() - began > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                began = monotonic()
+        return found
+
+    async def convert(self, records: Sequence[Record]) -> list[Record]:
+        if self._converter is None:
+            return [self.seen(record) or record for record in records]
+        objects = [self._at_rest(record) for record in records]
         converted = await self._converter.convert(objects, self._seen_api)
-        for record, obj in zip(waiting, converted, strict=True):
+        return [
             self._remembered(record, self._pruned(obj))
+            for record, obj in zip(records, converted, strict=True)
+        ]
 
     async def stored(self, obj: Object) -> Object:
         if self._seen_api == self._stored_api:
@@ -93,9 +127,9 @@ class CustomForm:
 
     def _remembered(self, record: Record, obj: Object) -> Record:
         found = record if obj == record.parsed() else _with_body(record, obj)
-        record.cache[self._key] = (self, found)
+        record.cache[self._key] = (self, None if found is record else found)
         if found is not record:
-            found.cache[self._key] = (self, found)
+            found.cache[self._key] = (self, None)
         return found
 
 
