@@ -1,6 +1,6 @@
 """Static types: which overloads a call can mean, and what is undeclared or does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from server.cel import syntax
 from server.cel.errors import CompileError
@@ -13,6 +13,7 @@ from server.cel.types import (
     Bindings,
     Decl,
     FieldDecl,
+    Message,
     ObjectType,
     Type,
     assignable,
@@ -46,6 +47,8 @@ class Checked:
         """Of selections from objects with known fields."""
         self.type_names: dict[Node, Type] = {}
         """Identifiers that name a type."""
+        self.dotted: dict[Node, str] = {}
+        """Selections that are a variable whose name has a dot."""
         self.qualified: set[Node] = set()
         """Calls whose target is only part of the function's name."""
         self.used: set[str] = set()
@@ -56,13 +59,20 @@ class Checked:
         return self.types[self.root]
 
 
-def check(root: Node, source: str, variables: Mapping[str, Decl], functions: Functions) -> Checked:
-    """The expression's types.
+def check(
+    root: Node,
+    source: str,
+    variables: Mapping[str, Decl],
+    functions: Functions,
+    messages: Callable[[str], Message | None] = lambda name: None,
+) -> Checked:
+    """The expression's types; `messages` knows the types that objects can be made of.
 
     Raises:
         CompileError: with all that does not fit.
     """
     checker = _Checker(root, source, variables, functions)
+    checker.messages = messages
     checker.visit(root)
     if checker.errors:
         raise CompileError(source, checker.errors)
@@ -70,6 +80,8 @@ def check(root: Node, source: str, variables: Mapping[str, Decl], functions: Fun
 
 
 class _Checker:
+    messages: Callable[[str], Message | None]
+
     def __init__(self, root: Node, source: str, variables: Mapping[str, Decl], functions: Functions) -> None:
         self.checked = Checked(root, source)
         self.errors: list[tuple[int, str]] = []
@@ -99,6 +111,8 @@ class _Checker:
                 return list_of(self._joined([self._element(node, at) for at in range(len(node.items))]))
             case syntax.MapOf():
                 return self._map(node)
+            case syntax.Message():
+                return self._message(node)
             case Fold():
                 return self._fold(node)
             case Bind():
@@ -129,10 +143,14 @@ class _Checker:
         return self._error(node, f"undeclared reference to '{node.name}' (in container '')")
 
     def _select(self, node: Select) -> Type:
-        name = _qualified(node)
+        name = syntax.qualified(node)
         if name in _WELL_KNOWN and self._local("google") is None:
             self.checked.type_names[node] = Type(_WELL_KNOWN[name])
             return Type("type", (Type(_WELL_KNOWN[name]),))
+        if name in self._variables and self._local(name.partition(".")[0]) is None:
+            self.checked.used.add(name)
+            self.checked.dotted[node] = name
+            return self._variables[name].type
         operand = self.visit(node.operand)
         inner = operand.params[0] if operand.name == "optional_type" else operand
         found = self._field(node, inner, node.field)
@@ -146,6 +164,8 @@ class _Checker:
         self._field(node, inner, node.field)
 
     def _field(self, node: Node, operand: Type, name: str) -> Type:
+        if isinstance(operand, ObjectType) and operand.open:
+            return DYN
         if isinstance(operand, ObjectType):
             field = operand.fields.get(name)
             if field is None:
@@ -170,7 +190,7 @@ class _Checker:
     def _candidates(self, node: Call) -> tuple[list[Overload], Node | None]:
         if node.target is None:
             return self._functions.overloads(node.function, member=False), None
-        name = _qualified(node.target)
+        name = syntax.qualified(node.target)
         if name and self._local(name.partition(".")[0]) is None and name not in self._variables:
             found = self._functions.overloads(f"{name}.{node.function}", member=False)
             if found:
@@ -213,6 +233,24 @@ class _Checker:
             if values[at].name == "optional_type":
                 values[at] = values[at].params[0]
         return map_of(self._joined(keys), self._joined(values))
+
+    def _message(self, node: syntax.Message) -> Type:
+        given = [self.visit(value) for _, value in node.fields]
+        message = self.messages(node.name)
+        if message is None:
+            return self._error(node, f"undeclared reference to '{node.name}' (in container '')")
+        for at, (name, value) in enumerate(node.fields):
+            found = given[at]
+            if at in node.optional and found.name == "optional_type":
+                found = found.params[0]
+            wanted = DYN if message.fields is None else message.fields.get(name)
+            if wanted is None:
+                self._error(value, f"undefined field '{name}'")
+            elif not assignable(wanted, found, {}):
+                self._error(
+                    value, f"expected type of field '{name}' is '{wanted}' but provided type is '{found}'"
+                )
+        return message.type
 
     def _fold(self, node: Fold) -> Type:
         over = self.visit(node.over)
@@ -274,16 +312,6 @@ def _type_named(name: str) -> Type | None:
     if name == "null_type":
         return NULL
     return Type(name, {"list": (DYN,), "map": (DYN, DYN)}.get(name, ()))
-
-
-def _qualified(node: Node) -> str:
-    """A chain of names as one; empty for anything else."""
-    if isinstance(node, Ident):
-        return node.name
-    if isinstance(node, Select) and not node.optional:
-        start = _qualified(node.operand)
-        return f"{start}.{node.field}" if start else ""
-    return ""
 
 
 def _mismatch(function: str, args: list[Type], *, member: bool) -> str:

@@ -12,7 +12,7 @@ from server.cel.equality import size
 
 STRING = 0.1
 REGEX = 0.25
-LIST, MAP = 10, 30
+LIST, MAP, MESSAGE = 10, 30, 40
 MOST = (1 << 64) - 1
 
 PER_CALL = 1_000_000

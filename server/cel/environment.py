@@ -1,11 +1,11 @@
 """The environment that expressions are compiled in: Kubernetes' libraries, and the variables of a use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from server.cel.check import Checked, check
 from server.cel.errors import CompileError
-from server.cel.functions import Functions
+from server.cel.functions import Functions, Library
 from server.cel.library import (
     conversions,
     lists,
@@ -20,16 +20,32 @@ from server.cel.library import (
 from server.cel.literals import literal_errors
 from server.cel.parser import parse
 from server.cel.program import Program
-from server.cel.types import Decl
+from server.cel.types import Decl, Message
 
 _LIBRARIES = (operators, conversions, strings, lists, texts, quantities, networks, optionals, times)
 
 
-class Environment:
-    """Variables by name; those that an expression does not use need no value."""
+def _no_message(name: str) -> Message | None:
+    return None
 
-    def __init__(self, variables: Mapping[str, Decl]) -> None:
+
+class Environment:
+    """Variables by name; those that an expression does not use need no value.
+
+    `libraries` come on top of those that all expressions have; `messages` knows the types by name that
+    expressions can make objects of.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, Decl],
+        *,
+        libraries: tuple[Library, ...] = (),
+        messages: Callable[[str], Message | None] = _no_message,
+    ) -> None:
         self._variables = variables
+        self._functions = functions(libraries)
+        self._messages = messages
         self._names = tuple(variables)
 
     def check(self, source: str) -> Checked:
@@ -39,7 +55,7 @@ class Environment:
             CompileError: with upstream's report.
         """
         try:
-            checked = check(parse(source), source, self._variables, functions())
+            checked = check(parse(source), source, self._variables, self._functions, self._messages)
             errors = literal_errors(checked)
         except RecursionError as error:
             raise CompileError(source, [(0, "expression recursion limit exceeded")]) from error
@@ -60,5 +76,5 @@ class Environment:
 
 
 @cache
-def functions() -> Functions:
-    return Functions(tuple(each.LIBRARY for each in _LIBRARIES))
+def functions(libraries: tuple[Library, ...] = ()) -> Functions:
+    return Functions((*(each.LIBRARY for each in _LIBRARIES), *libraries))

@@ -138,10 +138,13 @@ class Parser:
 
     def _member(self) -> Node:
         found, steps = self._primary(), 0
-        while self._next.kind == "op" and self._next.text in (".", ".?", "[", "[?"):
+        while self._next.kind == "op" and self._next.text in (".", ".?", "[", "[?", "{"):
             mark, steps = self._take(), steps + 1
             if steps > _CHAIN:
                 raise self._error(mark.at, "expression recursion limit exceeded")
+            if mark.text == "{":
+                found = self._message(found, mark)
+                continue
             if mark.text in ("[", "[?"):
                 index = self._expression()
                 self._expect("]")
@@ -221,6 +224,28 @@ class Parser:
                 optional.add(len(items))
             items.append(self._expression())
         return syntax.ListOf(opened.at, items, frozenset(optional))
+
+    def _message(self, named: Node, opened: Token) -> Node:
+        name = syntax.qualified(named)
+        if not name:
+            self._place -= 1
+            raise self._unexpected("<EOF>")
+        fields: list[tuple[str, Node]] = []
+        optional: set[int] = set()
+        while not self._takes("}"):
+            if fields:
+                self._expect(",")
+                if self._takes("}"):
+                    break
+            if self._takes("?"):
+                optional.add(len(fields))
+            field = self._take()
+            if field.kind not in ("ident", "escaped"):
+                self._place -= 1
+                raise self._unexpected("IDENTIFIER")
+            self._expect(":")
+            fields.append((field.text, self._expression()))
+        return syntax.Message(opened.at, name, fields, frozenset(optional))
 
     def _map(self, opened: Token) -> Node:
         entries: list[tuple[Node, Node]] = []

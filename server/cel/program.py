@@ -5,7 +5,7 @@ from typing import Any
 
 from server.cel import syntax
 from server.cel.check import Checked
-from server.cel.cost import ACTUAL, LIST, MAP, PER_CALL
+from server.cel.cost import ACTUAL, LIST, MAP, MESSAGE, PER_CALL
 from server.cel.errors import CostExceeded, EvaluationError, no_such_overload
 from server.cel.folds import build_fold
 from server.cel.functions import Overload
@@ -91,6 +91,8 @@ class Builder:
                 return self._list(node)
             case syntax.MapOf():
                 return self._map(node)
+            case syntax.Message():
+                return self._message(node)
             case Fold():
                 return build_fold(self, node)
             case Bind():
@@ -101,7 +103,10 @@ class Builder:
         if node in self._checked.type_names:
             named = type_value(self._checked.type_names[node])
             return lambda run: named
-        slot = next(scope[node.name] for scope in reversed(self._scopes) if node.name in scope)
+        return self._variable(node.name)
+
+    def _variable(self, name: str) -> Step:
+        slot = next(scope[name] for scope in reversed(self._scopes) if name in scope)
 
         def ident(run: Run) -> Any:
             run.cost += 1
@@ -113,6 +118,8 @@ class Builder:
         if node in self._checked.type_names:
             named = type_value(self._checked.type_names[node])
             return lambda run: named
+        if node in self._checked.dotted:
+            return self._variable(self._checked.dotted[node])
         operand, field = self.build(node.operand), self._checked.fields.get(node)
         name = field.name if field else node.field
         convert = field.decl.convert if field else None
@@ -178,6 +185,25 @@ class Builder:
                     item = item.content
                 if name in found:
                     raise EvaluationError(f"Failed with repeated key: {name}")
+                found[name] = item
+            return found
+
+        return make
+
+    def _message(self, node: syntax.Message) -> Step:
+        """An object, as the JSON that it stands for."""
+        fields = [(name, self.build(value)) for name, value in node.fields]
+        optional = node.optional
+
+        def make(run: Run) -> dict[str, Any]:
+            run.charge(MESSAGE)
+            found: dict[str, Any] = {}
+            for at, (name, value) in enumerate(fields):
+                item = value(run)
+                if at in optional:
+                    if not item.has_value:
+                        continue
+                    item = item.content
                 found[name] = item
             return found
 

@@ -60,6 +60,15 @@ class MapOf(Node):
 
 
 @dataclass(eq=False, slots=True)
+class Message(Node):
+    """An object of a named type: `Object.spec{replicas: 1}`."""
+
+    name: str
+    fields: list[tuple[str, Node]]
+    optional: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
 class Fold(Node):
     """A macro over a list or map: all, exists, exists_one, map, filter, transformList, ..."""
 
@@ -95,8 +104,20 @@ def children(node: Node) -> list[Node]:
             return node.items
         case MapOf():
             return [each for entry in node.entries for each in entry]
+        case Message():
+            return [each for _, each in node.fields]
         case Fold():
             return [node.over, node.result, *([node.when] if node.when else [])]
         case Bind():
             return [node.value, node.result]
     return []
+
+
+def qualified(node: Node) -> str:
+    """A chain of names as one; empty for anything else."""
+    if isinstance(node, Ident):
+        return node.name
+    if isinstance(node, Select) and not node.optional:
+        start = qualified(node.operand)
+        return f"{start}.{node.field}" if start else ""
+    return ""

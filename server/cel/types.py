@@ -38,6 +38,17 @@ class ObjectType(Type):
     """An object with known fields; each is a type of its own."""
 
     fields: "dict[str, FieldDecl]" = field(default_factory=dict)
+    open: bool = False
+    """It has any field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A type that expressions can make objects of."""
+
+    type: Type
+    fields: "dict[str, Type] | None" = None
+    """None when any field goes."""
 
 
 @dataclass(eq=False, slots=True)

@@ -1,7 +1,7 @@
 """Registration of admissionregistration.k8s.io's kinds."""
 
 from server.registry.groups.admissionregistration.policies import (
-    Bindings,
+    MutatingBindings,
     MutatingPolicies,
     Policies,
     ValidatingBindings,
@@ -28,7 +28,7 @@ def _kind(kind: str, plural: str, strategy: Strategy, *, has_status: bool = Fals
 
 KINDS = (
     _kind("MutatingAdmissionPolicy", "mutatingadmissionpolicies", MutatingPolicies()),
-    _kind("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", Bindings()),
+    _kind("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", MutatingBindings()),
     _kind("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", MutatingWebhooks()),
     _kind("ValidatingAdmissionPolicy", "validatingadmissionpolicies", Policies(), has_status=True),
     _kind("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", ValidatingBindings()),

@@ -1,4 +1,4 @@
-"""Admission policies and their bindings. Expressions are only looked at for being there."""
+"""Admission policies and their bindings."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,18 +14,38 @@ from kubeling.objects.names import (
     qualified_name_errors,
     subdomain_errors,
 )
-from server.registry.causes import duplicate, forbidden, invalid, invalids, not_supported, required
+from server.cel.tokens import RESERVED
+from server.registry.causes import (
+    duplicate,
+    forbidden,
+    invalid,
+    invalids,
+    not_supported,
+    required,
+    unsupported,
+)
 from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.groups.admissionregistration.expressions import (
+    BOOL,
+    OBJECT,
+    PATCHES,
+    TEXT,
+    TEXT_OR_NULL,
+    Composition,
+)
 from server.registry.groups.admissionregistration.rules import condition_causes, default_rules, rule_causes
 from server.registry.groups.core.label_selector_validation import label_selector_causes
 from server.registry.strategy import Strategy
 
-_FAILURE, _MATCH, _AGAIN = ("Fail", "Ignore"), ("Equivalent", "Exact"), ("IfNeeded", "Never")
+_FAILURE, _MATCH, _AGAIN = ("Fail", "Ignore"), ("Equivalent", "Exact"), ("Never", "IfNeeded")
+_MUTABLE = ("CREATE", "UPDATE")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
 _ACTIONS, _PATCHES = ("Audit", "Deny", "Warn"), ("ApplyConfiguration", "JSONPatch")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
-_MOST_ANNOTATIONS = 20
+_WORDS = RESERVED | {"true", "false", "null", "in"}
+_MOST_ANNOTATIONS, _LONGEST_VALUE = 20, 5 * 1024
 _EITHER = "validations or auditAnnotations must contain at least one item"
+_EXCLUSIVE = "name and selector are mutually exclusive"
 _REPEATED = (
     "must not contain both Deny and Warn (repeating the same validation failure information in the API"
     " response and headers serves no purpose)"
@@ -60,19 +80,22 @@ class Policies(Strategy):
         if (kind := spec.get("paramKind")) is not None:
             causes += _param_kind_causes("spec.paramKind", kind)
         causes += _constraint_causes("spec.matchConstraints", spec.get("matchConstraints"))
-        causes += condition_causes("spec.matchConditions", spec.get("matchConditions") or [])
-        causes += _variable_causes("spec.variables", spec.get("variables") or [])
-        return causes + self.step_causes(obj)
+        causes += condition_causes(
+            "spec.matchConditions", spec.get("matchConditions") or [], params=kind is not None
+        )
+        composition = Composition(spec, patches=self.steps == "mutations")
+        causes += _variable_causes("spec.variables", spec.get("variables") or [], composition)
+        return causes + self.step_causes(obj, composition)
 
-    def step_causes(self, obj: Object) -> list[Cause]:
+    def step_causes(self, obj: Object, composition: Composition) -> list[Cause]:
         spec = obj["spec"]
         checks, notes = spec.get("validations") or [], spec.get("auditAnnotations") or []
         if not checks and not notes:
             return [required(f"spec.{name}", _EITHER) for name in ("validations", "auditAnnotations")]
         causes: list[Cause] = []
         for position, each in enumerate(checks):
-            causes += _check_causes(f"spec.validations[{position}]", each)
-        return causes + _annotation_causes("spec.auditAnnotations", meta.name(obj), notes)
+            causes += _check_causes(f"spec.validations[{position}]", each, composition)
+        return causes + _annotation_causes("spec.auditAnnotations", meta.name(obj), notes, composition)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or {}
@@ -85,18 +108,18 @@ class MutatingPolicies(Policies):
     columns = columns(Column("Mutations", "integer"), "ParamKind", AGE)
     steps = "mutations"
 
-    def step_causes(self, obj: Object) -> list[Cause]:
+    def step_causes(self, obj: Object, composition: Composition) -> list[Cause]:
         spec = obj["spec"]
         field, changes, again = "spec.mutations", spec.get("mutations") or [], spec.get("reinvocationPolicy")
-        causes: list[Cause] = []
+        causes = _mutable_causes("spec.matchConstraints", spec.get("matchConstraints"))
         if not changes:
             causes.append(required(field, "mutations must contain at least one item"))
         for position, each in enumerate(changes):
-            causes += _mutation_causes(f"{field}[{position}]", each)
+            causes += _mutation_causes(f"{field}[{position}]", each, composition)
         if not again:
             causes.append(required("spec.reinvocationPolicy"))
         elif again not in _AGAIN:
-            causes.append(not_supported("spec.reinvocationPolicy", again, _AGAIN))
+            causes.append(unsupported("spec.reinvocationPolicy", again, _AGAIN))
         return causes
 
 
@@ -129,6 +152,12 @@ class Bindings(Strategy):
             _param_shown(spec.get("paramRef")),
             object_age(obj, now),
         ]
+
+
+class MutatingBindings(Bindings):
+    def validate(self, obj: Object) -> list[Cause]:
+        match = obj["spec"].get("matchResources")
+        return super().validate(obj) + _mutable_causes("spec.matchResources", match)
 
 
 class ValidatingBindings(Bindings):
@@ -177,6 +206,16 @@ def _constraint_causes(field: str, match: Object | None) -> list[Cause]:
     return causes if match.get("resourceRules") else [*causes, required(f"{field}.resourceRules")]
 
 
+def _mutable_causes(field: str, match: Object | None) -> list[Cause]:
+    """Only what is created or updated can be changed on its way."""
+    return [
+        not_supported(f"{field}.resourceRules.operations", each, _MUTABLE)
+        for rule in (match or {}).get("resourceRules") or ()
+        for each in rule.get("operations") or ()
+        if each not in _MUTABLE
+    ]
+
+
 def _match_causes(field: str, match: Object) -> list[Cause]:
     causes: list[Cause] = []
     if match["matchPolicy"] not in _MATCH:
@@ -189,26 +228,42 @@ def _match_causes(field: str, match: Object) -> list[Cause]:
     return causes
 
 
-def _variable_causes(field: str, variables: Iterable[Object]) -> list[Cause]:
+def _variable_causes(field: str, variables: Iterable[Object], composition: Composition) -> list[Cause]:
     causes: list[Cause] = []
     for position, each in enumerate(variables):
         where, name = f"{field}[{position}]", each.get("name") or ""
         if not name.strip():
             causes.append(required(f"{where}.name", "name is not specified"))
-        elif not _IDENTIFIER.fullmatch(name):
+        elif not _IDENTIFIER.fullmatch(name) or name in _WORDS:
             causes.append(invalid(f"{where}.name", name, "name is not a valid CEL identifier"))
-        if not (each.get("expression") or "").strip():
+        expression = each.get("expression") or ""
+        if not expression.strip():
             causes.append(required(f"{where}.expression", "expression is not specified"))
+        elif problem := composition.declare(name, expression):
+            causes.append(invalid(f"{where}.expression", expression, problem))
     return causes
 
 
-def _check_causes(field: str, each: Object) -> list[Cause]:
+def _compiled_causes(
+    field: str, expression: str, results: Iterable[str], composition: Composition, *, authorizer: bool = True
+) -> list[Cause]:
+    problem = composition.problem(expression, results, authorizer=authorizer)
+    return [invalid(field, expression, problem)] if problem else []
+
+
+def _check_causes(field: str, each: Object, composition: Composition) -> list[Cause]:
     causes: list[Cause] = []
     message, telling = each.get("message") or "", each.get("messageExpression") or ""
-    if not (each.get("expression") or "").strip():
+    expression = each.get("expression") or ""
+    if not expression.strip():
         causes.append(required(f"{field}.expression", "expression is not specified"))
+    else:
+        causes += _compiled_causes(f"{field}.expression", expression, BOOL, composition)
+    where = f"{field}.messageExpression"
     if telling and not telling.strip():
-        causes.append(invalid(f"{field}.messageExpression", telling, "must be non-empty if specified"))
+        causes.append(invalid(where, telling, "must be non-empty if specified"))
+    elif telling:
+        causes += _compiled_causes(where, telling, TEXT, composition, authorizer=False)
     if message and not message.strip():
         causes.append(invalid(f"{field}.message", message, "message must be non-empty if specified"))
     elif "\n" in message.strip() or "\r" in message.strip():
@@ -219,7 +274,9 @@ def _check_causes(field: str, each: Object) -> list[Cause]:
     return causes
 
 
-def _annotation_causes(field: str, policy: str, notes: Sequence[Object]) -> list[Cause]:
+def _annotation_causes(
+    field: str, policy: str, notes: Sequence[Object], composition: Composition
+) -> list[Cause]:
     causes: list[Cause] = []
     if len(notes) > _MOST_ANNOTATIONS:
         why = f"must not have more than {_MOST_ANNOTATIONS} auditAnnotations"
@@ -228,15 +285,23 @@ def _annotation_causes(field: str, policy: str, notes: Sequence[Object]) -> list
     for position, each in enumerate(notes):
         where, key = f"{field}[{position}]", each.get("key") or ""
         causes += invalids(f"{where}.key", f"{policy}/{key}", qualified_name_errors(f"{policy}/{key}"))
-        if not (each.get("valueExpression") or "").strip():
-            why = "valueExpression is not specified"
-            causes.append(required(f"{where}.valueExpression", why))
+        causes += _value_causes(f"{where}.valueExpression", each.get("valueExpression") or "", composition)
         causes += [duplicate(f"{where}.key", key)] if key in keys else []
         keys.add(key)
     return causes
 
 
-def _mutation_causes(field: str, each: Object) -> list[Cause]:
+def _value_causes(field: str, expression: str, composition: Composition) -> list[Cause]:
+    trimmed = expression.strip()
+    if not trimmed:
+        return [required(field, "valueExpression is not specified")]
+    if len(trimmed.encode()) > _LONGEST_VALUE:
+        return [required(field, f"must not exceed {_LONGEST_VALUE} bytes in length")]
+    problem = composition.problem(trimmed, TEXT_OR_NULL)
+    return [invalid(field, expression, problem)] if problem else []
+
+
+def _mutation_causes(field: str, each: Object, composition: Composition) -> list[Cause]:
     kind = each.get("patchType") or ""
     if not kind:
         return [required(f"{field}.patchType")]
@@ -248,10 +313,14 @@ def _mutation_causes(field: str, each: Object) -> list[Cause]:
     causes: list[Cause] = []
     if each.get(own) is None:
         causes.append(required(f"{field}.{own}", f"must be specified when patchType is {kind}"))
-    elif not (each[own].get("expression") or "").strip():
-        causes.append(required(f"{field}.{own}.expression", "expression is not specified"))
+    elif not (expression := (each[own].get("expression") or "").strip()):
+        causes.append(required(f"{field}.{own}.expression"))
+    else:
+        wanted = OBJECT if own == "applyConfiguration" else PATCHES
+        causes += _compiled_causes(f"{field}.{own}.expression", expression, wanted, composition)
     if each.get(other) is not None:
-        causes.append(invalid(f"{field}.{other}", {}, f"must not be specified when patchType is {kind}"))
+        why = f"must not be specified when patchType is {kind}"
+        causes.append(invalid(f"{field}.{other}", f"{{{other}}}", why))
     return causes
 
 
@@ -262,15 +331,16 @@ def _param_ref_causes(field: str, param: Object) -> list[Cause]:
     if name:
         causes += invalids(f"{field}.name", name, path_segment_errors(name))
         if selector is not None:
-            why = "name and selector are mutually exclusive"
-            causes.append(forbidden(f"{field}.name", why))
-    elif selector is None:
-        causes.append(required(field, "one of name or selector must be specified"))
+            causes.append(forbidden(f"{field}.name", _EXCLUSIVE))
     causes += label_selector_causes(f"{field}.selector", selector)
-    if action is None:
+    if name and selector is not None:
+        causes.append(forbidden(f"{field}.selector", _EXCLUSIVE))
+    if not name and selector is None:
+        causes.append(required(field, "one of name or selector must be specified"))
+    if not action:
         causes.append(required(f"{field}.parameterNotFoundAction"))
     elif action not in ("Allow", "Deny"):
-        causes.append(not_supported(f"{field}.parameterNotFoundAction", action, ("Allow", "Deny")))
+        causes.append(unsupported(f"{field}.parameterNotFoundAction", action, ("Deny", "Allow")))
     return causes
 
 

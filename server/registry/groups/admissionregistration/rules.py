@@ -6,6 +6,7 @@ from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import path_segment_errors, qualified_name_errors
 from server.registry.causes import duplicate, invalid, invalids, not_supported, required, too_many
+from server.registry.groups.admissionregistration.expressions import match_causes
 
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
@@ -81,16 +82,18 @@ def _resource_causes(field: str, resources: Sequence[str]) -> list[Cause]:
     return causes
 
 
-def condition_causes(field: str, conditions: Sequence[Object]) -> list[Cause]:
-    """Match conditions; their expressions are only looked at for being there."""
+def condition_causes(field: str, conditions: Sequence[Object], *, params: bool = False) -> list[Cause]:
+    """Match conditions; with `params` their expressions may speak of a policy's parameters."""
     causes: list[Cause] = []
     if len(conditions) > _MOST_CONDITIONS:
         causes.append(too_many(field, len(conditions), _MOST_CONDITIONS))
     names: set[str] = set()
     for position, each in enumerate(conditions):
         where, name = f"{field}[{position}]", each.get("name") or ""
-        if not (each.get("expression") or "").strip():
+        if not (expression := (each.get("expression") or "").strip()):
             causes.append(required(f"{where}.expression"))
+        else:
+            causes += match_causes(f"{where}.expression", expression, params=params)
         if not name:
             causes.append(required(f"{where}.name"))
             continue
