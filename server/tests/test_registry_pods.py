@@ -156,14 +156,6 @@ async def test_a_bound_pod_is_given_its_grace_period(registry: Registry) -> None
     assert gone.removed
 
 
-async def test_eviction_deletes(registry: Registry) -> None:
-    await make(registry)
-    answer = await registry.create(context(), PODS, "default", {}, name="p", subresource="eviction")
-    assert answer.obj["status"] == "Success"
-    with pytest.raises(errors.NotFound):
-        await registry.get(PODS, "default", "p")
-
-
 def running(**more: Any) -> dict[str, Any]:
     return {"name": "c", "ready": True, "restartCount": 0, "state": {"running": {}}, **more}
 

@@ -56,13 +56,12 @@ class DisruptionBudgets(Strategy):
         ]
 
 
-KINDS = (
-    Kind(
-        "policy",
-        "PodDisruptionBudget",
-        "poddisruptionbudgets",
-        DisruptionBudgets(),
-        short_names=("pdb",),
-        subresources=status("PodDisruptionBudget"),
-    ),
+BUDGETS = Kind(
+    "policy",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+    DisruptionBudgets(),
+    short_names=("pdb",),
+    subresources=status("PodDisruptionBudget"),
 )
+KINDS = (BUDGETS,)
