@@ -6,6 +6,7 @@ commit.
 """
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,8 +15,9 @@ from sqlalchemy import Connection
 
 from kubeling.objects.meta import Object
 from server.storage import log
-from server.storage.database import Database
+from server.storage.database import Database, Step
 from server.storage.errors import (
+    CommitInDoubt,
     DatabaseUnusable,
     InvalidObject,
     KeyExists,
@@ -121,10 +123,15 @@ class Batch:
 
     revision: int
     compacted: int
-    name: int = 0
-    """For `Database.was_committed`; 0 if nothing was written."""
     events: list[Event] = field(default_factory=list)
     outcomes: list[tuple[Write, Record | StorageError]] = field(default_factory=list)
+    step: Step | None = None
+    """What was written, if anything was."""
+
+    @property
+    def caught_up_to(self) -> int:
+        """Up to where others had written."""
+        return self.step.after if self.step is not None else self.revision
 
 
 @dataclass(slots=True)
@@ -143,13 +150,39 @@ class Committing:
         self._state = state
         self._identity = identity
 
+    def try_commit(self, connection: Connection, writes: Sequence[Write]) -> Batch | None:
+        """Decide the writes by what memory holds and insert what they did, in a transaction of its own.
+
+        None, and nothing was written, if memory does not hold all, or may not, and has a say in it.
+
+        Raises:
+            CommitInDoubt: the database was lost meanwhile; its result is the batch.
+        """
+        batch = Batch(self._state.revision, 0)
+        self._decide(batch, writes)
+        if self._database.shared and len(batch.events) < len(writes):
+            return None
+        if batch.step is None:
+            return batch
+        try:
+            return batch if self._database.commit(connection, batch.step) else None
+        except CommitInDoubt as doubt:
+            raise CommitInDoubt(str(doubt), batch) from doubt
+
     def commit(self, connection: Connection, writes: Sequence[Write]) -> Batch:
-        """Decide the writes in order, giving gap-free revisions, and insert what they did.
+        """Catch up with others, decide the writes and insert what they did, in the caller's transaction.
 
         Raises:
             Overtaken: nothing was written.
         """
         batch = self._caught_up(connection, log.lock_cluster(connection))
+        self._decide(batch, writes)
+        if batch.step is not None:
+            self._database.append(connection, batch.step)
+        return batch
+
+    def _decide(self, batch: Batch, writes: Sequence[Write]) -> None:
+        """Add what the writes do, in their order and with gap-free revisions, to what others did."""
         reached, others = batch.revision, len(batch.events)
         changed = {event.record.key: _after(event) for event in batch.events}
         for write in writes:
@@ -164,9 +197,8 @@ class Committing:
             batch.outcomes.append((write, event.record))
             changed[write.key] = _after(event)
         if batch.revision > reached:
-            events = batch.events[others:]
-            batch.name = log.append(connection, self._database, events, revision=batch.revision)
-        return batch
+            rows = log.rows(batch.events[others:])
+            batch.step = Step(self._identity, reached, batch.revision, rows, secrets.randbits(63))
 
     def catch_up(self, connection: Connection) -> Batch:
         """What others have done, without a lock; memory is applied in order all the same.
@@ -184,11 +216,11 @@ class Committing:
 
     def was_committed(self, connection: Connection, batch: Batch) -> bool | None:
         """What became of a batch whose connection was lost; None: history no longer shows it."""
-        if not batch.name:
+        if batch.step is None:
             return True
         if log.lock_cluster(connection).compacted >= batch.revision:
             return None
-        return self._database.was_committed(connection, batch.name, revision=batch.revision)
+        return self._database.was_committed(connection, batch.step)
 
     def _caught_up(self, connection: Connection, cluster: log.Cluster) -> Batch:
         self._check(cluster)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import URL, Connection, make_url
@@ -11,6 +12,18 @@ from server.storage.errors import DatabaseUnusable
 
 Row = Sequence[object]
 """A row of the log, in the order of the table's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Rows that lead the log of a cluster from one revision to another."""
+
+    identity: str
+    after: int
+    revision: int
+    rows: Sequence[Row]
+    name: int
+    """For `Database.was_committed`."""
 
 
 class Listener(Protocol):
@@ -72,20 +85,23 @@ class Database(Protocol):
     def begin_read(self, connection: Connection) -> None:
         """Start a transaction that sees one state of the database throughout."""
 
-    def insert(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
-        """Insert whole rows, in as few calls of the driver as can be.
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Add rows to the log, and nothing else."""
 
-        Each call gives up Python's interpreter lock and must get it back from a busy event loop.
+    def append(self, connection: Connection, step: Step) -> None:
+        """Add to the log, and announce that to other servers: part of a transaction that has the lock."""
+
+    def commit(self, connection: Connection, step: Step) -> bool:
+        """As `append`, but all in one call, with a transaction of its own.
+
+        False, and nothing was written, if the log is not where the step begins.
+
+        Raises:
+            CommitInDoubt: the connection was lost meanwhile.
         """
 
-    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> int:
-        """Add rows to the log, which is at `revision` then, and announce that to other servers.
-
-        A name for these rows is returned, for `was_committed`; 0 where that question never arises.
-        """
-
-    def was_committed(self, connection: Connection, batch: int, *, revision: int) -> bool:
-        """Whether the row of a retained revision is of that batch; asked while holding the writers' lock."""
+    def was_committed(self, connection: Connection, step: Step) -> bool:
+        """Whether the row of its last revision, which is retained, is the step's; asked under the lock."""
 
     def reclaim(self, connection: Connection) -> bool:
         """Return some space that deleted rows held, in a few milliseconds; whether there is more to do.

@@ -15,6 +15,7 @@
         ├── DatabaseLocked       another process holds it
         └── DatabaseUnavailable  the disk is full or fails; the store goes on, later writes may succeed
             ├── ConnectionLost     the database's server went away, or does not answer
+            │   └── CommitInDoubt  while committing: whether it did has yet to be found out
             └── WriteInDoubt       it went away while committing; nobody can say whether it did
 
 SQLAlchemy's and the driver's errors never leave the package: each database translates its own.
@@ -92,6 +93,14 @@ class DatabaseUnavailable(DatabaseError):
 
 class ConnectionLost(DatabaseUnavailable):
     pass
+
+
+class CommitInDoubt(ConnectionLost):
+    """`result` is what the work had returned, or would have. Never leaves the package."""
+
+    def __init__(self, text: str, result: object) -> None:
+        super().__init__(text)
+        self.result = result
 
 
 class WriteInDoubt(DatabaseUnavailable):

@@ -5,16 +5,15 @@ an outage that passes leaves nothing behind. A connection that turns out to be l
 committed is replaced at once, and the job done again.
 """
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from server.storage.database import Database
-from server.storage.errors import ConnectionLost, DatabaseError, StoreClosed
+from server.storage.errors import CommitInDoubt, ConnectionLost, DatabaseError, StoreClosed
+from server.storage.worker import Worker
 
 T = TypeVar("T")
 Begin = Callable[[Connection], None]
@@ -28,18 +27,10 @@ polls, is never asked, and writes starve.
 """
 
 
-class CommitInDoubt(ConnectionLost):
-    """The connection was lost while committing; `result` is what the work had returned."""
-
-    def __init__(self, text: str, result: object) -> None:
-        super().__init__(text)
-        self.result = result
-
-
 class Lane:
     def __init__(self, database: Database, *, name: str) -> None:
         self._database = database
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._worker = Worker(name)
         self._connection: Connection | None = None
         self._closed = False
 
@@ -86,13 +77,13 @@ class Lane:
         """Wait for the job in hand and end the thread; may be called more than once."""
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-            self._thread.shutdown()
+            await self._worker.run(self._disconnect)
+            self._worker.stop()
 
     async def _in_thread(self, job: Callable[[], T]) -> T:
         if self._closed:
             raise StoreClosed("the store has been closed")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, job)
+        return await self._worker.run(job)
 
     def _prepare(self) -> None:
         with self._database.errors():

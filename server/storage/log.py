@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    case,
     column,
     delete,
     false,
@@ -28,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from server.storage.database import Database
+from server.storage.database import Database, Row
 from server.storage.errors import Compacted, DatabaseUnusable
 from server.storage.hub import Scope
 from server.storage.record import Event, EventType, Record
@@ -54,7 +55,10 @@ CLUSTER = table(
 
 READ_ROWS = 2000
 """How many rows are held at a time where they are only passed on."""
-_READ_CLUSTER = select(CLUSTER.c.identity, CLUSTER.c.revision, CLUSTER.c.compacted_revision)
+_NEWEST = select(func.coalesce(func.max(REVISIONS.c.revision), 0)).scalar_subquery()
+# The cluster's own revision lags behind where only one server writes: that saves every commit a page.
+_REVISION = case((CLUSTER.c.revision < _NEWEST, _NEWEST), else_=CLUSTER.c.revision)
+_READ_CLUSTER = select(CLUSTER.c.identity, _REVISION, CLUSTER.c.compacted_revision)
 _LOCK_CLUSTER = _READ_CLUSTER.with_for_update()
 
 
@@ -106,7 +110,7 @@ def current_revision(connection: Connection) -> int:
 
 def insert(connection: Connection, database: Database, events: Iterable[Event]) -> None:
     """Add rows, and nothing else."""
-    database.insert(connection, REVISIONS.name, [_row(event) for event in events])
+    database.insert(connection, rows(events))
 
 
 def clear(connection: Connection) -> None:
@@ -119,14 +123,12 @@ def set_cluster(connection: Connection, cluster: Cluster) -> None:
     connection.execute(update(CLUSTER).values(identity=cluster.identity, **values))
 
 
-def append(connection: Connection, database: Database, events: Iterable[Event], *, revision: int) -> int:
-    """Add the events, of consecutive revisions up to `revision`; the batch's name, as the database has it."""
-    return database.append(connection, [_row(event) for event in events], revision=revision)
-
-
-def _row(event: Event) -> tuple[object, ...]:
+def rows(events: Iterable[Event]) -> list[Row]:
     """In the order of the table's columns."""
-    record = event.record
+    return [_row(event.record, event.type == "DELETED") for event in events]
+
+
+def _row(record: Record, deleted: bool) -> Row:
     return (
         record.revision,
         record.resource,
@@ -134,7 +136,7 @@ def _row(event: Event) -> tuple[object, ...]:
         record.name,
         record.uid,
         record.created_revision,
-        event.type == "DELETED",
+        deleted,
         record.body,
     )
 
@@ -260,7 +262,8 @@ def compact(connection: Connection, *, through: int, width: int) -> int:
     A revision supersedes the rows of its key before it, and a tombstone also itself. That the compacted
     revision moves in the same transaction makes an interrupted compaction resume where it stopped.
     """
-    low = lock_cluster(connection).compacted
+    cluster = lock_cluster(connection)
+    low = cluster.compacted
     high = min(low + width, through)
     if high <= low:
         return low
@@ -276,5 +279,5 @@ def compact(connection: Connection, *, through: int, width: int) -> int:
     )
     doomed = superseded.union_all(tombstones)
     connection.execute(delete(REVISIONS).where(REVISIONS.c.revision.in_(doomed)))
-    connection.execute(update(CLUSTER).values(compacted_revision=high))
+    connection.execute(update(CLUSTER).values(compacted_revision=high, revision=cluster.revision))
     return high

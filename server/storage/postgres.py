@@ -5,24 +5,29 @@ commit is announced to the others with NOTIFY. The SQL that works on every datab
 """
 
 import secrets
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from server.storage.database import Row
+from server.storage.database import Row, Step
 from server.storage.errors import (
+    CommitInDoubt,
     ConnectionLost,
     DatabaseError,
     DatabaseLocked,
     DatabaseUnavailable,
     DatabaseUnusable,
 )
+from server.storage.insertion import COLUMNS, PADDING, padded
 
 OLDEST_VERSION = 15
 CHANNEL = "kubeling"
@@ -30,8 +35,7 @@ MIGRATION_LOCK, PRESENCE_LOCK, TURN_LOCK = 7_362_001, 7_362_002, 7_362_003
 """Advisory locks: held while migrating; shared by all servers at work; held while setting the cluster up."""
 PRESENCE_SECONDS = 2
 """How long a server that has just ended may take to be gone."""
-INSERTED_ROWS = (64, 16, 4, 1)
-"""How many rows one statement inserts: some sizes only, so that the server finds each statement prepared."""
+_BIGINT = struct.Struct("!q")
 
 CONNECT_SECONDS = 5
 _SESSION = {
@@ -107,6 +111,7 @@ class Postgres:
 
     def connect(self) -> Connection:
         connection = self._engine.connect()
+        _driver(connection).adapters.register_dumper(int, _Integer)
         # Commits are durable, though the server's own configuration should say otherwise.
         settings = [f"set_config('{name}', '{value}', false)" for name, value in _SESSION.items()]
         durable = (
@@ -154,24 +159,40 @@ class Postgres:
     def begin_read(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
-    def insert(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
         driver = _driver(connection)
         with driver.pipeline(), driver.cursor() as cursor:
-            _insert(cursor, table, rows)
+            _insert(cursor, rows, name=0)
 
-    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> int:
-        driver, batch = _driver(connection), secrets.randbits(63)
+    def append(self, connection: Connection, step: Step) -> None:
+        driver = _driver(connection)
         with driver.pipeline(), driver.cursor() as cursor:
-            _insert(cursor, "revisions", [(*row, batch) for row in rows])
-            cursor.execute("UPDATE cluster SET revision = %s", (revision,))
-            cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{revision} {self._origin}"))
-        return batch
+            _insert(cursor, step.rows, name=step.name)
+            cursor.execute("UPDATE cluster SET revision = %b", (step.revision,), prepare=True)
+            cursor.execute("SELECT pg_notify(%b, %b)", (CHANNEL, self._announcement(step)), prepare=True)
 
-    def was_committed(self, connection: Connection, batch: int, *, revision: int) -> bool:
+    def commit(self, connection: Connection, step: Step) -> bool:
+        driver = _driver(connection)
+        ((values, size),) = _padded(step.rows, step.name)
+        driver.pgconn.consume_input()  # fails if the connection ended before: then nothing is in doubt
+        place = (step.revision, step.after, step.identity)
+        told = (CHANNEL, self._announcement(step))
+        try:
+            with self.errors(), driver.cursor() as cursor:
+                cursor.execute(_commit_statement(size), (*place, *values, *told), prepare=True)
+                return cursor.rowcount == 1
+        except ConnectionLost as error:
+            raise CommitInDoubt(str(error), step) from error
+
+    def _announcement(self, step: Step) -> str:
+        return f"{step.revision} {self._origin}"
+
+    def was_committed(self, connection: Connection, step: Step) -> bool:
         # Not pg_xact_status: after a crash, transactions that left no trace have their numbers used again.
         with _driver(connection).cursor() as cursor:
-            row = cursor.execute("SELECT batch FROM revisions WHERE revision = %s", (revision,)).fetchone()
-        return row is not None and row[0] == batch
+            asked = "SELECT batch FROM revisions WHERE revision = %b"
+            row = cursor.execute(asked, (step.revision,)).fetchone()
+        return row is not None and row[0] == step.name
 
     def reclaim(self, connection: Connection) -> bool:
         return False  # autovacuum's work
@@ -235,17 +256,43 @@ class PostgresListener:
         self._connection.close()
 
 
+class _Integer(Dumper):
+    """Every int is a bigint: by their values, as the driver would have it, statements have many forms."""
+
+    format, oid = Format.BINARY, psycopg.postgres.types["int8"].oid
+
+    def dump(self, obj: int) -> bytes:
+        return _BIGINT.pack(obj)
+
+
 def _driver(connection: Connection) -> "psycopg.Connection[Any]":
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
 
 
-def _insert(cursor: "psycopg.Cursor[Any]", table: str, rows: Sequence[Row]) -> None:
-    start = 0
-    while start < len(rows):
-        size = next(size for size in INSERTED_ROWS if size <= len(rows) - start)
-        row = f"({', '.join(['%b'] * len(rows[0]))})"
-        values = tuple(chain.from_iterable(rows[start : start + size]))
-        cursor.execute(f"INSERT INTO {table} VALUES {', '.join([row] * size)}", values)
-        start += size
+def _padded(rows: Sequence[Row], name: int) -> Iterator[tuple[list[object], int]]:
+    return padded([(*row, name) for row in rows], padding=(*PADDING, name))
+
+
+_ROW = f"({', '.join(['%b'] * (COLUMNS + 1))})"
+
+
+@cache
+def _insert_statement(size: int) -> str:
+    return f"INSERT INTO revisions SELECT * FROM (VALUES {', '.join([_ROW] * size)}) v WHERE column1 > 0"
+
+
+@cache
+def _commit_statement(size: int) -> str:
+    """All or nothing: the cluster's row is locked and moved on first."""
+    return (
+        "WITH moved AS (UPDATE cluster SET revision = %b WHERE revision = %b AND identity = %b RETURNING 1),"
+        f" added AS ({_insert_statement(size)} AND EXISTS (SELECT FROM moved))"
+        " SELECT pg_notify(%b, %b) FROM moved"
+    )
+
+
+def _insert(cursor: "psycopg.Cursor[Any]", rows: Sequence[Row], *, name: int) -> None:
+    for values, size in _padded(rows, name):
+        cursor.execute(_insert_statement(size), values, prepare=True)

@@ -5,15 +5,16 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from server.storage.database import Listener, Row
+from server.storage.database import Listener, Row, Step
 from server.storage.errors import DatabaseError, DatabaseLocked, DatabaseUnavailable, DatabaseUnusable
+from server.storage.insertion import COLUMNS, padded
 
 BUSY_SECONDS = 5.0
 KEPT_FREE_PAGES = 256
@@ -25,8 +26,6 @@ WAL_BYTES = 4096 * WAL_PAGES
 """The size to which its file is cut back after a burst."""
 FULL_BYTES = 128 * 1024
 """With less room on its disk, whatever SQLite fails at is for want of room."""
-INSERTED_ROWS = (64, 16, 4, 1)
-"""How many rows one statement inserts."""
 
 _PRAGMAS = ("synchronous=FULL", f"wal_autocheckpoint={WAL_PAGES}", f"journal_size_limit={WAL_BYTES}")
 _MEANINGS: dict[str, tuple[type[DatabaseError], str]] = {
@@ -54,6 +53,8 @@ class SQLite:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._lock: int | None = None
+        self._file = (0, 0)
+        """Device and inode."""
         self._engine = create_engine(
             URL.create("sqlite+pysqlite", database=path),
             poolclass=NullPool,
@@ -67,6 +68,7 @@ class SQLite:
         # SQLite gives -wal and -shm the mode of the database, so that one must be right from the first byte.
         for path in (self._path, self._beside("-wal"), self._beside("-shm")):
             self._make_private(path, create=path == self._path)
+        self._file = os.stat(self._path)[1:3]
         with self.connect() as connection:
             connection.exec_driver_sql(
                 "PRAGMA auto_vacuum=INCREMENTAL"
@@ -119,24 +121,23 @@ class SQLite:
     def begin_read(self, connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    def insert(self, connection: Connection, table: str, rows: Sequence[Row]) -> None:
-        # Some sizes only, so that the driver finds each statement prepared.
-        start = 0
-        while start < len(rows):
-            size = next(size for size in INSERTED_ROWS if size <= len(rows) - start)
-            chunk = rows[start : start + size]
-            values = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * size)
-            connection.exec_driver_sql(
-                f"INSERT INTO {table} VALUES {values}", tuple(chain.from_iterable(chunk))
-            )
-            start += size
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        _insert(_driver(connection), rows)
 
-    def append(self, connection: Connection, rows: Sequence[Row], *, revision: int) -> int:
-        self.insert(connection, "revisions", rows)
-        connection.exec_driver_sql("UPDATE cluster SET revision = ?", (revision,))
-        return 0
+    def append(self, connection: Connection, step: Step) -> None:
+        _insert(_driver(connection), step.rows)
 
-    def was_committed(self, connection: Connection, batch: int, *, revision: int) -> bool:
+    def commit(self, connection: Connection, step: Step) -> bool:
+        # One statement is a transaction. Its lock, and that rows' revisions are unique, make up for the rest.
+        if os.stat(self._path)[1:3] != self._file:
+            raise DatabaseUnusable(f"the database {self._path} was put there anew while in use: start again")
+        try:
+            _insert(_driver(connection), step.rows)
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+    def was_committed(self, connection: Connection, step: Step) -> bool:
         raise NotImplementedError("no connection to a file is ever lost")
 
     def size(self, connection: Connection) -> int:
@@ -150,9 +151,7 @@ class SQLite:
         if excess <= 0:
             return False
         # Frees one page a step, and only executescript steps through to the end.
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.executescript(f"PRAGMA incremental_vacuum({excess})")
+        _driver(connection).executescript(f"PRAGMA incremental_vacuum({excess})")
         return True
 
     @contextmanager
@@ -205,3 +204,23 @@ class SQLite:
         except OSError:
             return False
         return free.f_bavail * free.f_frsize < FULL_BYTES
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+_ROW = f"({', '.join('?' * COLUMNS)})"
+
+
+@cache
+def _statement(size: int) -> str:
+    values = ", ".join([_ROW] * size)
+    return f"INSERT INTO revisions SELECT * FROM (VALUES {values}) WHERE column1 > 0"
+
+
+def _insert(driver: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    for values, size in padded(rows):
+        driver.execute(_statement(size), values)

@@ -15,6 +15,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.tasks import Tasks
 from server.storage.commit import Batch, Committing, Overtaken, Reload, Write
 from server.storage.errors import (
+    CommitInDoubt,
     DatabaseError,
     DatabaseUnavailable,
     QueueFull,
@@ -22,7 +23,7 @@ from server.storage.errors import (
     StoreClosed,
     WriteInDoubt,
 )
-from server.storage.lane import CommitInDoubt, Lane
+from server.storage.lane import Lane
 from server.storage.limits import Limits
 from server.storage.outage import Outage
 from server.storage.record import Record
@@ -58,6 +59,8 @@ class Writer:
         self._behind: list[tuple[int, asyncio.Future[None]]] = []
         self._work = asyncio.Event()
         self._closing = False
+        self._alone = True
+        """No other server wrote since the last write of this one."""
 
     async def submit(self, write: Write) -> Record:
         """Commit a write. A caller that is cancelled cannot know whether it happened.
@@ -145,13 +148,23 @@ class Writer:
     async def _committed(self, writes: Sequence[Write]) -> Batch:
         while True:
             try:
-                return await self._lane.write(partial(self._committing.commit, writes=writes))
+                return await self._attempted(writes)
             except Overtaken:
                 await self._reload()
             except CommitInDoubt as doubt:
                 batch = cast(Batch, doubt.result)
                 if await self._was_committed(batch):
                     return batch
+
+    async def _attempted(self, writes: Sequence[Write]) -> Batch:
+        """In one call of the database, unless other servers write, too: then under the lock, in turns."""
+        if self._alone:
+            batch = await self._lane.direct(partial(self._committing.try_commit, writes=writes))
+            if batch is not None:
+                return batch
+        batch = await self._lane.write(partial(self._committing.commit, writes=writes))
+        self._alone = batch.caught_up_to == self._revision
+        return batch
 
     async def _was_committed(self, batch: Batch) -> bool:
         """What became of a batch whose connection was lost while committing.

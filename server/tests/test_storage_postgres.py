@@ -15,6 +15,7 @@ from kubeling.objects.clock import FakeClock, SystemClock
 from kubeling.objects.meta import Object
 from server.storage import Event, Limits, Record, Store, Watch
 from server.storage.errors import (
+    CommitInDoubt,
     DatabaseUnavailable,
     DatabaseUnusable,
     KeyExists,
@@ -24,6 +25,7 @@ from server.storage.errors import (
     WatchOverflow,
     WriteInDoubt,
 )
+from server.storage.postgres import Postgres
 from server.tests.private_postgres import Missing, PrivatePostgres, missing, private_postgres
 
 OpenStore = Callable[..., Awaitable[Store]]
@@ -276,18 +278,22 @@ async def test_a_connection_that_was_closed_meanwhile_costs_nobody_a_write(
     assert stores[1].revision == 2
 
 
+@pytest.mark.parametrize("alone", [True, False], ids=["in one call", "under the lock"])
 async def test_a_commit_that_happened_is_acknowledged_though_its_connection_broke(
-    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch, alone: bool
 ) -> None:
+    stores[0]._writer._alone = alone
     break_next_commit(monkeypatch, before=False)
     assert (await create(stores[0], "x")).revision == 1
     assert (await create(stores[1], "y")).revision == 2
     assert [record.name for record in stores[1].list("counters")] == ["x", "y"]
 
 
+@pytest.mark.parametrize("alone", [True, False], ids=["in one call", "under the lock"])
 async def test_a_commit_that_did_not_happen_is_done_again(
-    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch, alone: bool
 ) -> None:
+    stores[0]._writer._alone = alone
     break_next_commit(monkeypatch, before=True)
     assert (await create(stores[0], "x")).revision == 1
     with pytest.raises(KeyExists):
@@ -295,24 +301,37 @@ async def test_a_commit_that_did_not_happen_is_done_again(
 
 
 def break_next_commit(monkeypatch: pytest.MonkeyPatch, *, before: bool) -> None:
-    """The connection of the next COMMIT dies, before or after the database took it."""
-    commit = psycopg.Connection.commit
+    """The connection of the next commit dies, before or after the database took it."""
     armed = True
 
-    def broken(connection: "psycopg.Connection[Any]") -> None:
-        nonlocal armed
-        if not armed or not has_written(connection):
-            commit(connection)
-            return
-        armed = False
-        if before:
-            os.kill(connection.info.backend_pid, signal.SIGTERM)
-            commit(connection)
-        commit(connection)
-        connection.close()
-        raise psycopg.OperationalError("the connection is lost")
+    def breaking(commit: Callable[..., Any], applies: Callable[..., bool]) -> Callable[..., Any]:
+        def broken(connection: "psycopg.Connection[Any]", *arguments: Any, **options: Any) -> Any:
+            nonlocal armed
+            if not armed or not applies(connection, *arguments):
+                return commit(connection, *arguments, **options)
+            armed = False
+            if before:
+                os.kill(connection.info.backend_pid, signal.SIGTERM)
+            commit(connection, *arguments, **options)
+            connection.close()
+            raise psycopg.OperationalError("the connection is lost")
 
-    monkeypatch.setattr(psycopg.Connection, "commit", broken)
+        return broken
+
+    commit, execute = psycopg.Connection.commit, psycopg.Cursor.execute
+    monkeypatch.setattr(psycopg.Connection, "commit", breaking(commit, has_written))
+
+    def executed(cursor: "psycopg.Cursor[Any]", *arguments: Any, **options: Any) -> Any:
+        def called(_: object, *arguments: Any, **options: Any) -> Any:
+            return execute(cursor, *arguments, **options)
+
+        return breaking(called, commits)(cursor.connection, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", executed)
+
+
+def commits(_: "psycopg.Connection[Any]", statement: Any, *_arguments: Any) -> bool:
+    return str(statement).startswith("WITH moved")
 
 
 def has_written(connection: "psycopg.Connection[Any]") -> bool:
@@ -322,23 +341,46 @@ def has_written(connection: "psycopg.Connection[Any]") -> bool:
     return bool(row and row[0])
 
 
-async def test_what_cannot_be_known_is_said_to_be_unknown(mortal: PrivatePostgres) -> None:
+async def test_a_write_takes_the_lock_only_when_another_server_was_faster(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deafen(stores[0], monkeypatch)
+    ways: list[str] = []
+    for way in ("commit", "append"):
+        note_calls(monkeypatch, way, ways)
+    await create(stores[1], "x")
+    assert ways == ["commit"]
+    assert [(await create(stores[0], name)).revision for name in "abc"] == [2, 3, 4]
+    assert ways == ["commit", "commit", "append", "append", "commit"]
+
+
+def note_calls(monkeypatch: pytest.MonkeyPatch, way: str, calls: list[str]) -> None:
+    call = getattr(Postgres, way)
+
+    def noted(*arguments: Any) -> Any:
+        calls.append(way)
+        return call(*arguments)
+
+    monkeypatch.setattr(Postgres, way, noted)
+
+
+async def test_what_cannot_be_known_is_said_to_be_unknown(
+    mortal: PrivatePostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with mortal.database() as url:
         store = await Store.open(url, clock=SystemClock(), limits=replace(Limits(), doubt_seconds=0.3))
         await create(store, "x")
-        append = store._database.append
 
-        def killed(*arguments: Any, **options: Any) -> int:
-            name = append(*arguments, **options)
+        def killed(*_: Any) -> bool:
             mortal.stop(kill=True)
-            return name
+            raise CommitInDoubt("the connection is lost", None)
 
-        store._database.append = killed  # type: ignore[method-assign]
+        monkeypatch.setattr(Postgres, "commit", killed)
         with pytest.raises(WriteInDoubt, match="may have happened, or not"):
             await create(store, "y")
         with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
             await create(store, "z")
-        store._database.append = append  # type: ignore[method-assign]
+        monkeypatch.undo()
         mortal.start()
         await store.fresh()
         assert (await create(store, "y")).revision == store.revision == 2
