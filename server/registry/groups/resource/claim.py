@@ -19,13 +19,13 @@ from server.registry.groups.resource.names import (
     pool_causes,
     qualified_causes,
     raw_causes,
-    selector_causes,
     toleration_causes,
 )
+from server.registry.groups.resource.selectors import selector_causes
 from server.registry.groups.storage.csi import driver_name_causes
 from server.registry.strategy import Strategy
 
-_MOST, _MOST_ALTERNATIVES, _MOST_CONSUMERS = 32, 8, 256
+_MOST, _MOST_ALTERNATIVES, _MOST_CONSUMERS, _MOST_TOLERATIONS = 32, 8, 256, 16
 _MODES, _SOURCES = ("All", "ExactCount"), ("FromClaim", "FromClass")
 _UNION = "exactly one of `exactly` or `firstAvailable` is required"
 _REFERENCE = (
@@ -161,7 +161,9 @@ def _wanted_causes(field: str, each: Object) -> list[Cause]:
         causes.append(invalid(f"{field}.count", count, why))
     elif mode == "ExactCount" and count <= 0:
         causes.append(invalid(f"{field}.count", count, "must be greater than zero"))
-    return causes + items(f"{field}.tolerations", each.get("tolerations") or [], -1, toleration_causes)
+    return causes + items(
+        f"{field}.tolerations", each.get("tolerations") or [], _MOST_TOLERATIONS, toleration_causes
+    )
 
 
 def _constraint_causes(field: str, each: Object, names: Names) -> list[Cause]:

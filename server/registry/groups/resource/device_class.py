@@ -14,9 +14,9 @@ from server.registry.groups.resource.names import (
     items,
     label_causes,
     pool_causes,
-    selector_causes,
     taint_causes,
 )
+from server.registry.groups.resource.selectors import selector_causes
 from server.registry.groups.storage.csi import driver_name_causes
 from server.registry.strategy import Scope, Strategy
 

@@ -13,7 +13,7 @@ from server.registry.causes import duplicate, invalid, invalids, not_supported, 
 from server.registry.groups.storage.csi import driver_name_causes
 
 EFFECTS, OPERATORS = ("NoExecute", "NoSchedule", "None"), ("Equal", "Exists")
-_LONGEST_POOL, _LONGEST_ID, _LARGEST_OPAQUE, _LARGEST_EXPRESSION = 253, 32, 10 * 1024, 10 * 1024
+_LONGEST_POOL, _LONGEST_ID, _LARGEST_OPAQUE = 253, 32, 10 * 1024
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NO_IDENTIFIER = (
     "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric"
@@ -89,18 +89,6 @@ def qualified_causes(field: str, name: str, *, with_domain: bool = False) -> lis
 def _identifier_causes(field: str, name: str) -> list[Cause]:
     causes = [too_long(field, _LONGEST_ID)] if len(name) > _LONGEST_ID else []
     return causes if _IDENTIFIER.fullmatch(name) else [*causes, invalid(field, name, _NO_IDENTIFIER)]
-
-
-def selector_causes(field: str, selector: Object) -> list[Cause]:
-    """A CEL selector; its expression is only looked at for its length."""
-    cel = selector.get("cel")
-    if cel is None:
-        return [required(f"{field}.cel")]
-    where = f"{field}.cel.expression"
-    expression = cel.get("expression") or ""
-    if not expression:
-        return [required(where)]
-    return [too_long(where, _LARGEST_EXPRESSION)] if len(expression) > _LARGEST_EXPRESSION else []
 
 
 def configuration_causes(field: str, each: Object) -> list[Cause]:

@@ -11,6 +11,7 @@ from kubeling.objects.names import qualified_name_errors, subdomain_errors
 from server.registry.causes import duplicate, immutable, invalid, invalids, required, too_long, too_many
 from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.core.node_selector_validation import node_selector_causes
+from server.registry.groups.resource.capacity import capacity_causes
 from server.registry.groups.resource.names import (
     by_name,
     distinct,
@@ -157,8 +158,10 @@ def _device_causes(field: str, each: Object, *, each_node: bool) -> list[Cause]:
     for name, value in attributes.items():
         causes += qualified_causes(f"{field}.attributes", name)
         causes += _attribute_causes(f"{field}.attributes[{name}]", value)
-    for name in capacity:
+    shared = bool(each.get("allowMultipleAllocations"))
+    for name, value in capacity.items():
         causes += qualified_causes(f"{field}.capacity", name)
+        causes += capacity_causes(f"{field}.capacity[{name}]", value, shared=shared)
     causes += items(f"{field}.taints", each.get("taints") or [], _MOST_TAINTS, taint_causes)
     consumed = each.get("consumesCounters") or []
     causes += distinct(
