@@ -38,6 +38,21 @@ class TypeMismatch(DecodeError):
         where = f"struct field {self._struct}.{'.'.join(self._path)}" if self._path else "value"
         return f"json: cannot unmarshal {self._found} into Go {where} of type {self._wanted}"
 
+    @property
+    def restoring(self) -> str:
+        """The same in the words of Go's converter, which makes objects of maps."""
+        found = self._found.partition(" ")[0]
+        kind = {"array": "slice", "object": "map", "number": "int64"}.get(found, found)
+        if self._wanted.startswith("map["):
+            return f"cannot restore map from {kind}"
+        if self._wanted.startswith("[]"):
+            return f"cannot restore slice from {kind}"
+        if "." in self._wanted:
+            return f"cannot restore struct from: {kind}"
+        if (kind, self._wanted) == ("int64", "string"):
+            return "cannot convert int64 to string"
+        return f"unrecognized type: {self._wanted}"
+
 
 class PatchError(SchemaError):
     pass

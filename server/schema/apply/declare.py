@@ -7,14 +7,13 @@ they are declared, too.
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from server.schema import scalars
 from server.schema.apply.compare import UNOWNED_FIELDS
 from server.schema.apply.elements import ElementError, element_text, labels_of, path_text
 from server.schema.apply.field_set import ITSELF, LEAF, Fields, Path, difference, in_order
 from server.schema.apply.plan import Branch, ListPlan, Plan, StructPlan
 from server.schema.nodes import ListOf, MapOf, Scalar, Struct
+from server.schema.printed import printed
 
 _TEXTS = frozenset({"string", "[]uint8", "v1.Time", "v1.MicroTime"})
 _NUMBERS = frozenset({"int32", "int64", "float64"})
@@ -127,7 +126,7 @@ def _check_struct(struct: Struct, value: Any, path: Path, problems: list[tuple[P
     if value is None:
         return
     if not isinstance(value, dict):
-        problems.append((path, f"expected map, got &{{{_shown(value)}}}"))
+        problems.append((path, f"expected map, got &{{{printed(value)}}}"))
         return
     for key, item in value.items():
         field = struct.fields.get(key)
@@ -141,7 +140,7 @@ def _check_struct(struct: Struct, value: Any, path: Path, problems: list[tuple[P
 
 def _check_map(node: MapOf, value: Any, path: Path, problems: list[tuple[Path, str]]) -> None:
     if not isinstance(value, dict):
-        problems.append((path, f"expected map, got &{{{_shown(value)}}}"))
+        problems.append((path, f"expected map, got &{{{printed(value)}}}"))
         return
     for key, item in value.items():
         _check_node(node.values, item, (*path, f"f:{key}"), problems)
@@ -149,7 +148,7 @@ def _check_map(node: MapOf, value: Any, path: Path, problems: list[tuple[Path, s
 
 def _check_list(node: ListOf, value: Any, path: Path, problems: list[tuple[Path, str]]) -> None:
     if not isinstance(value, list):
-        problems.append((path, f"expected list, got &{{{_shown(value)}}}"))
+        problems.append((path, f"expected list, got &{{{printed(value)}}}"))
         return
     label = labels_of(node) if node.list_type in ("set", "map") else None
     seen: set[str] = set()
@@ -169,7 +168,7 @@ def _check_scalar(node: Scalar, value: Any, path: Path, problems: list[tuple[Pat
     if node.decoder is scalars.int_or_string or node.go_type not in _TEXTS | _NUMBERS | {"bool"}:
         return
     if node.go_type in _TEXTS and not isinstance(value, str):
-        problems.append((path, f"expected string, got &value.valueUnstructured{{Value:{_shown(value)}}}"))
+        problems.append((path, f"expected string, got &value.valueUnstructured{{Value:{printed(value)}}}"))
     elif node.go_type in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
         problems.append((path, f"expected numeric (int or float), got {_go_type(value)}"))
     elif node.go_type == "bool" and not isinstance(value, bool):
@@ -181,14 +180,3 @@ def _go_type(value: Any) -> str:
         return "bool"
     names = {str: "string", int: "int64", float: "float64", list: "[]interface {}"}
     return names.get(type(value), "map[string]interface {}")
-
-
-def _shown(value: Any) -> str:
-    """A value as Go's %v prints it."""
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_shown(item)}' for key, item in sorted(value.items()))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(_shown(item) for item in value)}]"
-    if value is None:
-        return "<nil>"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
