@@ -20,6 +20,7 @@ from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.api.assembly import Api
+from server.api.components import Components
 from server.api.listener import Listener, ListenError, bind, tls
 from server.api.nodes import Nodes
 from server.api.reviews import Reviews
@@ -121,12 +122,14 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(legacy_use.stop)
     authenticator = _authenticator(config, issuer, store, clock, legacy_use)
     settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
+    components = Components(store)
     registry = Registry(
         store,
         clock,
         standard(store, authorization),
         settings=settings,
         reviews=Reviews(authenticator, authorization).by_resource(),
+        computed=components.by_resource(),
     )
     legacy_use.begin(registry)
     webhooks = WebhookClient(ServiceEndpoints(store))
@@ -154,7 +157,15 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(upkeep.stop)
     await upkeep.start()
     if loops:
-        await _start_controllers(config, parts, registry=registry, store=store, clock=clock, issuer=issuer)
+        await _start_controllers(
+            config,
+            parts,
+            registry=registry,
+            store=store,
+            clock=clock,
+            issuer=issuer,
+            components=components,
+        )
     gc.freeze()  # what has been made by now stays
     api.ready()
     return port
@@ -199,6 +210,7 @@ async def _start_controllers(
     store: Store,
     clock: Clock,
     issuer: Issuer | None,
+    components: Components,
 ) -> None:
     """The controllers and the scheduler, each as the user that it is in Kubernetes."""
     manager = LocalClient(registry, store, user=user(CONTROLLER_MANAGER))
@@ -217,4 +229,7 @@ async def _start_controllers(
     parts.push_async_callback(controllers.stop)
     scheduler = LocalClient(registry, store, user=user(SCHEDULER))
     parts.push_async_callback(scheduler.close)
-    parts.push_async_callback(start_scheduler(scheduler, clock=clock).stop)
+    scheduling = start_scheduler(scheduler, clock=clock)
+    parts.push_async_callback(scheduling.stop)
+    components.add("scheduler", scheduling.health)
+    components.add("controller-manager", controllers.health)

@@ -172,7 +172,7 @@ def _legacy_resources(kind: Kind, version: str) -> Iterable[Object]:
         resource["shortNames"] = list(kind.short_names)
     if kind.categories:
         resource["categories"] = list(kind.categories)
-    if kind.stored:
+    if kind.stored and not kind.computed:
         resource["storageVersionHash"] = _storage_version_hash(kind)
     yield resource
     for name, subresource in sorted(kind.subresources.items()):
@@ -209,10 +209,16 @@ def _aggregated_group(name: str, versions: Mapping[str, Sequence[Kind]]) -> Obje
     }
 
 
+def _response_kind(kind: Kind, version: str, name: str) -> Object:
+    """A built-in kind leaves out its group and version, which stand above it."""
+    group, own = (kind.group, version) if kind.custom else ("", "")
+    return {"group": group, "version": own, "kind": name}
+
+
 def _aggregated_resource(kind: Kind, version: str) -> Object:
     resource: Object = {
         "resource": kind.plural,
-        "responseKind": {"group": kind.group, "version": version, "kind": kind.kind},
+        "responseKind": _response_kind(kind, version, kind.kind),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": list(kind.listed_verbs),
@@ -230,9 +236,11 @@ def _aggregated_resource(kind: Kind, version: str) -> Object:
 
 
 def _aggregated_subresource(kind: Kind, version: str, name: str, subresource: Subresource) -> Object:
-    group, own = (subresource.group, subresource.version) if subresource.version else (kind.group, version)
+    response = _response_kind(kind, version, subresource.kind)
+    if subresource.version:
+        response |= {"group": subresource.group, "version": subresource.version}
     return {
         "subresource": name,
-        "responseKind": {"group": group, "version": own, "kind": subresource.kind},
+        "responseKind": response,
         "verbs": list(subresource.verbs),
     }

@@ -65,9 +65,15 @@ class Controllers:
         ]
         for controller in self._running:
             controller.start()
+        self._stopping = False
+
+    def health(self) -> str:
+        """Why the controllers do not work; an empty text while they do."""
+        return "shutting down" if self._stopping else ""
 
     async def stop(self) -> None:
         """Let what is under way finish. The client stays open: it is the caller's."""
+        self._stopping = True
         for controller in reversed(self._running):
             await controller.stop()
         await self._recorder.close()

@@ -107,6 +107,10 @@ class Kind:
     scale_paths: ScalePaths = ScalePaths()
     custom_schema: "Object | None" = None
     """The OpenAPI schema to publish, for a custom resource; empty when nothing is known."""
+    computed: bool = False
+    """Objects are not stored but made when they are asked for."""
+    posted_to: "tuple[Kind, str] | None" = None
+    """Creating one is POSTing it to this subresource of the object that it names: bindings."""
     terminating: bool = False
     """The kind is going: its objects can be read, changed and deleted, but no new ones come."""
 

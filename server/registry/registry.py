@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import GroupResource, NotFound, invalid
 from kubeling.objects.meta import Object
+from kubeling.objects.meta import name as name_of
 from server.registry import encoding
 from server.registry.admission import Admission
 from server.registry.apply import apply_object
+from server.registry.computed import Computed, computed_list, computed_object
 from server.registry.context import RequestContext
 from server.registry.create import act, create
 from server.registry.decoding import decoded
@@ -46,17 +48,22 @@ class Registry:
         *,
         settings: Settings | None = None,
         reviews: Mapping[GroupResource, Review] | None = None,
+        computed: Mapping[GroupResource, Computed] | None = None,
     ) -> None:
-        """`reviews` answers create-only kinds by resource; the others of them are not served."""
+        """`reviews` answers create-only kinds by resource, `computed` makes the objects of kinds that are not
+        stored; the others of them are not served."""
         self._env = Environment(store, clock, admission, settings or Settings())
         self._store = store
         self._reviews = reviews or {}
+        self._computed = computed or {}
         self.kinds = Kinds()
         """Every kind that is served."""
 
     def serves(self, kind: Kind) -> bool:
         """Whether requests for the kind can be answered: for discovery."""
-        return kind.stored or kind.resource in self._reviews
+        if kind.computed:
+            return kind.resource in self._computed
+        return kind.stored or kind.posted_to is not None or kind.resource in self._reviews
 
     async def usage(self) -> Usage:
         """What the store takes and holds."""
@@ -72,6 +79,8 @@ class Registry:
             NotFound: there is none of that name.
             Timeout: the resourceVersion is of the future.
         """
+        if kind.computed:
+            return await computed_object(kind, self._computed[kind.resource], name)
         if resource_version or self._store.shared:
             await reached(self._store, self._env.clock, resource_version)
         record = await self._env.find(kind, namespace, name)
@@ -84,6 +93,9 @@ class Registry:
             BadRequest: a selector names a field that the kind does not offer, or the options contradict.
             Expired: the continue token's revision has been compacted.
         """
+        if kind.computed:
+            make = self._computed[kind.resource]
+            return await computed_list(kind, make, options.selection, revision=self._store.revision)
         if self._store.shared or options.resource_version:
             at_least = "" if options.continue_token else options.resource_version
             await reached(self._store, self._env.clock, at_least)
@@ -112,6 +124,9 @@ class Registry:
         await caught_up(self._store)
         if subresource:
             return await act(self._env, context, kind, namespace, name, obj, subresource)
+        if kind.posted_to is not None:
+            target, place = kind.posted_to
+            return await act(self._env, context, target, namespace, name_of(obj), obj, place)
         version = version or kind.versions[0]
         if not kind.stored:
             return await self._review(context, kind, namespace, obj, version)

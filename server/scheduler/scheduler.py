@@ -43,12 +43,17 @@ class Scheduler:
         self._recorder = EventRecorder(client, NAME, clock=clock, instance=f"{NAME}-{platform.node()}")
         self._tasks = Tasks("scheduler")
         self._slots = asyncio.Semaphore(BINDINGS)
+        self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin in the background as soon as nodes and pods are known."""
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
-        self._tasks.start(self._run(), name="loop")
+        self._loop = self._tasks.start(self._run(), name="loop")
+
+    def health(self) -> str:
+        """Why no pods are scheduled; an empty text while they are."""
+        return "" if self._loop is not None and not self._loop.done() else "the scheduling loop has ended"
 
     async def stop(self) -> None:
         """Stop at once. A binding under way may or may not take effect; nothing is lost by either."""

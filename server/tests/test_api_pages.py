@@ -31,7 +31,7 @@ async def test_aggregated_discovery(api: Any, version: Any) -> None:
     assert core.headers["Content-Type"] == AGGREGATED.format(version)
     assert core.json["apiVersion"] == f"apidiscovery.k8s.io/{version}"
     resources = {each["resource"]: each for each in core.json["items"][0]["versions"][0]["resources"]}
-    assert resources["pods"]["responseKind"] == {"group": "", "version": "v1", "kind": "Pod"}
+    assert resources["pods"]["responseKind"] == {"group": "", "version": "", "kind": "Pod"}
     assert groups.json["items"][0]["metadata"]["name"] != ""
 
 

@@ -19,9 +19,12 @@ async def bind(
 ) -> Object:
     """
     Raises:
+        BadRequest: no pod is named.
         Invalid: the target is not a node.
         Conflict: the pod is bound already, is being deleted, or has scheduling gates.
     """
+    if not name:
+        raise errors.BadRequest("Name parameter required.")
     target = binding.get("target") or {}
     _check_target(name, target)
     own = binding.get("metadata") or {}

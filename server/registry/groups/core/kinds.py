@@ -1,5 +1,6 @@
 """Registration of the core group's kinds, in the order of discovery."""
 
+from server.registry.groups.core.component_status import ComponentStatuses
 from server.registry.groups.core.config_map import ConfigMaps
 from server.registry.groups.core.endpoints import EndpointsKind
 from server.registry.groups.core.event import Events
@@ -15,6 +16,7 @@ from server.registry.groups.core.service_account import ServiceAccounts
 from server.registry.groups.core.volume_claim import PersistentVolumeClaims
 from server.registry.groups.subresources import PROXY_VERBS, scale_and_status, status
 from server.registry.kind import ALL_VERBS, Kind, Subresource
+from server.registry.strategy import Strategy
 
 _STREAM = ("create", "get")
 _POD_SUBRESOURCES = {
@@ -37,6 +39,18 @@ PODS = Kind(
 )
 
 KINDS = (
+    Kind("", "Binding", "bindings", Strategy(), verbs=("create",), posted_to=(PODS, "binding")),
+    Kind(
+        "",
+        "ComponentStatus",
+        "componentstatuses",
+        ComponentStatuses(),
+        namespaced=False,
+        short_names=("cs",),
+        verbs=("get", "list"),
+        computed=True,
+        deprecations={"v1": "v1 ComponentStatus is deprecated in v1.19+"},
+    ),
     Kind("", "ConfigMap", "configmaps", ConfigMaps(), short_names=("cm",)),
     Kind(
         "",

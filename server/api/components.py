@@ -1,0 +1,46 @@
+"""How the parts of the control plane are, for componentstatuses. Each part is asked when a client asks."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from kubeling.objects.errors import GroupResource
+from kubeling.objects.meta import Object
+from server.registry.computed import Computed
+from server.registry.groups.core.component_status import component_status
+from server.storage import Store
+
+Health = Callable[[], str]
+"""Gives "" when the part is well, else the reason why not."""
+
+_ELSEWHERE = "not a part of this server"
+
+
+class Components:
+    """The names are those of Kubernetes' components that do the same."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._parts: dict[str, Health] = {}
+
+    def add(self, name: str, health: Health) -> None:
+        """A part runs in this process."""
+        self._parts[name] = health
+
+    def by_resource(self) -> Mapping[GroupResource, Computed]:
+        """What the registry asks for the kinds whose objects are not stored."""
+        return {GroupResource("", "componentstatuses"): self._statuses}
+
+    async def _statuses(self) -> Sequence[Object]:
+        named = {name: self._asked(name) for name in ("controller-manager", "scheduler")}
+        return [
+            component_status("controller-manager", named["controller-manager"]),
+            component_status("etcd-0", await self._database()),
+            component_status("scheduler", named["scheduler"]),
+        ]
+
+    def _asked(self, name: str) -> str:
+        health = self._parts.get(name)
+        return _ELSEWHERE if health is None else health()
+
+    async def _database(self) -> str:
+        usage = await self._store.usage()
+        return "" if usage.size is not None else "the database does not answer"
