@@ -1,4 +1,5 @@
-"""What a server does for its cluster now and then: says that it lives, and frees what a crash left taken.
+"""What a server does for its cluster now and then: says that it lives, frees what a crash left taken, and
+keeps the flow schemas that every cluster has.
 
 It says so with a Lease of its own, as every API server does. An address or a node port is taken before its
 Service is stored; a server that dies in between leaves it without one. What is found so twice in a row, an
@@ -16,6 +17,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
+from server.initial.flow_control import keep_flow_control
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.groups.core.addresses import MANAGED_BY, MANAGER, RESOURCE, ip_address_object
 from server.registry.groups.core.node_ports import NAME as PORTS_NAME
@@ -28,6 +30,8 @@ from server.storage import Store
 from server.storage.errors import StorageError
 
 _LEASE_SECONDS, _RENEWAL_SECONDS = 3600, 10.0
+_KEEP_EVERY = 6
+"""Renewals: a minute."""
 _REPAIR_EVERY = 18
 """Renewals: three minutes, as upstream's repair."""
 
@@ -58,6 +62,9 @@ class Upkeep:
             with suppress(ApiError, StorageError):
                 await self._lease.renew(self._registry)
             turn += 1
+            if turn % _KEEP_EVERY == 0:
+                with suppress(ApiError, StorageError):
+                    await keep_flow_control(self._registry)
             if turn % _REPAIR_EVERY == 0:
                 with suppress(ApiError, StorageError):
                     await self._repair.run()

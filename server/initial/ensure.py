@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from kubeling.objects.errors import AlreadyExists, NotFound
 from kubeling.objects.meta import Object
 from server.initial.api_services import api_services
-from server.initial.flow_control import LEVELS, SCHEMAS
+from server.initial.flow_control import keep_flow_control
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.groups.scheduling import SYSTEM as PRIORITIES
 from server.registry.kind import Kind
@@ -24,8 +24,8 @@ async def ensure(registry: Registry, *, service_networks: Networks) -> None:
         ApiError: the registry refused an object.
     """
     await _make_range(registry, service_networks)
-    wanted = [*_priority_classes(), *LEVELS, *SCHEMAS, *api_services(registry.kinds.all())]
-    await asyncio.gather(*(_make(registry, obj) for obj in wanted))
+    wanted = [*_priority_classes(), *api_services(registry.kinds.all())]
+    await asyncio.gather(*(_make(registry, obj) for obj in wanted), keep_flow_control(registry))
 
 
 def _priority_classes() -> Iterable[Object]:

@@ -6,6 +6,7 @@ from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.causes import forbidden, in_range, invalid, not_supported, required
+from server.registry.groups.flowcontrol.bootstrap import MANDATORY
 
 _TYPES, _RESPONSES = ("Exempt", "Limited"), ("Queue", "Reject")
 _MOST_QUEUES, _MOST_ENTROPY = 10_000_000, 60
@@ -32,7 +33,20 @@ def level_causes(obj: Object) -> list[Cause]:
             causes += _limited_causes("spec.limited", spec.get("limited"))
         case other:
             causes.append(not_supported("spec.type", other or "", _TYPES))
-    return causes
+    return causes + _mandatory_causes(name, spec)
+
+
+def _mandatory_causes(name: str, spec: Object) -> list[Cause]:
+    """Of the exempt level, what is exempt may be changed."""
+    fixed, given, but = MANDATORY["PriorityLevelConfiguration"].get(name), spec, ""
+    if fixed is None:
+        return []
+    if name == "exempt":
+        fixed, given = ({key: each for key, each in found.items() if key != name} for found in (fixed, spec))
+        but = " except the 'spec.exempt' field"
+    return (
+        [] if given == fixed else [invalid("spec", spec, f"spec of '{name}'{but} must equal the fixed value")]
+    )
 
 
 def _share_causes(field: str, limits: Object, *, least: int) -> list[Cause]:

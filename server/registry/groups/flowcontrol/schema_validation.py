@@ -7,6 +7,7 @@ from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import label_errors, subdomain_errors
 from server.registry.causes import forbidden, invalid, invalids, not_supported, required
+from server.registry.groups.flowcontrol.bootstrap import MANDATORY
 
 _VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch")
 _METHODS = ("ByNamespace", "ByUser")
@@ -28,6 +29,10 @@ def schema_causes(obj: Object) -> list[Cause]:
         causes.append(required(field, "must reference a priority level"))
     for position, rule in enumerate(spec.get("rules") or ()):
         causes += _rule_causes(f"spec.rules[{position}]", rule)
+    fixed = MANDATORY["FlowSchema"].get(meta.name(obj))
+    if fixed is not None and spec != fixed:
+        why = f"spec of '{meta.name(obj)}' must equal the fixed value"
+        causes.append(invalid("spec", spec, why))
     return causes
 
 
