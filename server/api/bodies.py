@@ -4,19 +4,30 @@ What the decoded object means is for the verbs and the registry.
 """
 
 import asyncio
+import json
 from typing import Any
 
 import orjson
 from aiohttp import StreamReader, web
 
 from kubeling.objects.errors import BadRequest, RequestEntityTooLarge, Timeout
-from server.api import protobuf
+from server.api import protobuf, yaml_duplicates
 from server.api.negotiation import PROTOBUF, YAML
+from server.registry.strictness import Misread, duplicate_field
 from server.schema import duplicates
+from server.schema.scalars import json_type
 
 MAX_BYTES = 3 * 1024 * 1024
 MAX_DEPTH = 100
 BODY_SECONDS = 60.0
+SHOWN_BYTES = 30
+_TYPE_META = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
+
+
+class Malformed(BadRequest):
+    """A body is no JSON."""
 
 
 async def read(request: web.BaseRequest, *, limit: int = MAX_BYTES) -> bytes:
@@ -72,7 +83,41 @@ def _decode_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body of the request is not valid JSON: {error}") from error
+        raise Malformed(_go_json_error(body, error)) from error
+
+
+def _go_json_error(body: bytes, error: orjson.JSONDecodeError) -> str:
+    """What Go's decoder says, for the mistakes that people make."""
+    text = body.decode(errors="replace")
+    if error.pos >= len(text.rstrip()):
+        return "unexpected end of JSON input"
+    before = text[: error.pos].rstrip()[-1:]
+    if before in ("", ":", "["):
+        return f"invalid character {_go_rune(text[error.pos])} looking for beginning of value"
+    if before == "{":
+        return f"invalid character {_go_rune(text[error.pos])} looking for beginning of object key string"
+    return str(error)
+
+
+def mismatched(value: Any, go_type: str) -> Malformed:
+    """A body, or a part of it, that is JSON of another type than is wanted."""
+    return Malformed(f"json: cannot unmarshal {json_type(value)} into Go value of type {go_type}")
+
+
+def _go_rune(character: str) -> str:
+    escaped = {"'": "\\'", '"': '"'}.get(character) or json.dumps(character, ensure_ascii=False)[1:-1]
+    return f"'{escaped}'"
+
+
+def unrecognized(kind: str, error: Malformed, body: bytes) -> BadRequest:
+    """What a write says of a body that is no JSON."""
+    shown = body[:SHOWN_BYTES]
+    summary = shown.decode(errors="replace") if shown.startswith(b"{") else shown.hex()
+    rest = " ..." if len(body) > SHOWN_BYTES else ""
+    return BadRequest(
+        f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
+        f"json parse error: {error} ({(summary + rest) or '<empty>'})"
+    )
 
 
 def _decode_yaml(body: bytes) -> Any:
@@ -116,15 +161,24 @@ def _check_depth(value: Any) -> None:
     raise BadRequest(f"the body of the request is nested deeper than {MAX_DEPTH} levels")
 
 
-def duplicate_fields(body: bytes, value: Any) -> list[str]:
-    """Paths of fields that a JSON object holds twice: of those the last wins, and clients should be told.
+def misread_json(body: bytes, value: Any) -> Misread | None:
+    """What is to be said of a JSON body that holds fields twice: of those the last wins.
 
     Parsing drops duplicates, so the parsed value, written again, has fewer colons than the body had; only
     then is the slow parser asked which.
     """
     if body.count(b":") <= orjson.dumps(value).count(b":"):
-        return []
-    return duplicates.duplicate_fields(body)
+        return None
+    found = duplicates.duplicate_fields(body).paths
+    if not found:
+        return None
+    told = tuple(map(duplicate_field, found))
+    return Misread(told, find=lambda wanted: duplicates.duplicate_fields(body, wanted=wanted))
+
+
+def misread_yaml(body: bytes, value: Any) -> Misread:
+    """What is to be said of a YAML body: its keys that come twice, by line."""
+    return Misread(tuple(yaml_duplicates.duplicate_keys(body, value)), of_yaml=True)
 
 
 def decode_object(body: bytes, media: str) -> dict[str, Any]:
@@ -137,5 +191,5 @@ def decode_object(body: bytes, media: str) -> dict[str, Any]:
         return protobuf.decode_object(body)
     value = decode(body, media)
     if not isinstance(value, dict):
-        raise BadRequest("the body of the request must be an object")
+        raise mismatched(value, _TYPE_META)
     return value

@@ -2,7 +2,7 @@
 
 from kubeling.objects.meta import Object
 from server.api import bodies
-from server.api.negotiation import JSON
+from server.api.negotiation import JSON, YAML
 from server.api.request import Request
 from server.registry.context import RequestContext
 
@@ -14,7 +14,13 @@ async def read_object(request: Request, context: RequestContext) -> Object:
         BadRequest, UnsupportedMediaType, RequestEntityTooLarge: the body cannot be read.
     """
     body, media = await request.body()
-    obj = bodies.decode_object(body, media)
-    if media == JSON and context.field_validation != "Ignore":
-        context.unread_duplicates = tuple(bodies.duplicate_fields(body, obj))
+    try:
+        obj = bodies.decode_object(body, media)
+    except bodies.Malformed as error:
+        raise bodies.unrecognized(request.kind.kind, error, body) from error
+    if context.field_validation != "Ignore":
+        if media == JSON:
+            context.misread = bodies.misread_json(body, obj)
+        elif media == YAML:
+            context.misread = bodies.misread_yaml(body, obj)
     return obj

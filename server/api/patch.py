@@ -4,6 +4,7 @@ from typing import Any
 
 from kubeling.objects.errors import BadRequest, Cause, invalid
 from server.api import bodies, options, yaml_duplicates
+from server.api.bodies import Malformed, mismatched
 from server.api.negotiation import JSON, YAML, media_type, unsupported_media
 from server.api.render import object_reply
 from server.api.reply import Reply
@@ -12,8 +13,11 @@ from server.api.requestinfo import flag
 from server.registry.context import RequestContext
 from server.registry.options import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
 from server.registry.registry import Registry
+from server.registry.strictness import Misread, unknown_field
+from server.schema.duplicates import MOST_TOLD
 
 _ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
+_OPERATION_FIELDS = frozenset({"op", "path", "from", "value"})
 _CUSTOM_ACCEPTED = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 
 
@@ -67,15 +71,42 @@ async def _read(request: Request, context: RequestContext, media: str) -> Patch:
     content = await bodies.read(request.http)
     if media == APPLY_PATCH:
         return Patch(media, _configuration(content, context), force=flag(request.query, "force"))
-    body = bodies.decode(content, JSON)
-    if media == JSON_PATCH and not isinstance(body, list):
-        raise BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    if media != JSON_PATCH and not isinstance(body, dict):
-        raise BadRequest("json: cannot unmarshal array into Go value of type map[string]interface {}")
+    try:
+        body = bodies.decode(content, JSON)
+        _check_form(body, media)
+    except Malformed as error:
+        prefix = "" if media == STRATEGIC_MERGE_PATCH else "error decoding patch: "
+        raise BadRequest(f"{prefix}{error}") from error
     if context.field_validation != "Ignore":
-        found = bodies.duplicate_fields(content, body)
-        context.unread_duplicates = tuple(found)
+        found = bodies.misread_json(content, body)
+        context.misread = _of_operations(found, body) if media == JSON_PATCH else found
     return Patch(media, body)
+
+
+def _check_form(body: Any, media: str) -> None:
+    if media != JSON_PATCH:
+        if not isinstance(body, dict):
+            raise mismatched(body, "map[string]interface {}")
+        return
+    if not isinstance(body, list):
+        raise mismatched(body, "[]handlers.jsonPatchOp")
+    for operation in body:
+        if not isinstance(operation, dict):
+            raise mismatched(operation, "handlers.jsonPatchOp")
+
+
+def _of_operations(found: Misread | None, operations: list[dict[str, Any]]) -> Misread:
+    """What is too much or comes twice in a JSON patch, operation by operation."""
+    told = [
+        (position, unknown_field(f"[{position}].{name}"))
+        for position, operation in enumerate(operations)
+        for name in operation
+        if name not in _OPERATION_FIELDS
+    ]
+    for text in found.told if found is not None else ():
+        told.append((int(text.partition("[")[2].partition("]")[0]), text))
+    told.sort(key=lambda each: each[0])
+    return Misread(tuple(f"json patch {text}" for _, text in told[:MOST_TOLD]))
 
 
 def _configuration(content: bytes, context: RequestContext) -> Any:

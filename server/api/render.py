@@ -4,8 +4,9 @@ The registry encodes and makes tables; here the pieces become bodies: JSON or YA
 """
 
 import asyncio
+import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +23,9 @@ from server.storage.record import Record
 
 COMPRESS_FROM = 128 * 1024
 """Bytes: smaller answers are not worth compressing."""
+MOST_WARNINGS, LONGEST_WARNING = 4096, 256
+"""Characters of all Warning headers together, and of each when there are more."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 async def object_reply(
@@ -180,8 +184,23 @@ def _gzip(body: bytes) -> bytes:
 
 
 def warning_headers(warnings: Sequence[str]) -> Headers:
-    """One `Warning: 299 - "text"` header for each distinct text."""
-    return tuple(("Warning", f"299 - {_quoted(text)}") for text in dict.fromkeys(warnings))
+    """One `Warning: 299 - "text"` header for each distinct text that can stand in one; when they are too
+    long together, each is cut, and the last ones are left out."""
+    if not warnings:
+        return ()
+    texts = [text for text in dict.fromkeys(warnings) if text and not _CONTROL.search(text)]
+    if sum(map(len, texts)) > MOST_WARNINGS:
+        texts = list(_cut(texts))
+    return tuple(("Warning", f"299 - {_quoted(text)}") for text in texts)
+
+
+def _cut(texts: Sequence[str]) -> Iterator[str]:
+    written = 0
+    for text in texts:
+        if written >= MOST_WARNINGS:
+            return
+        yield text[:LONGEST_WARNING]
+        written += len(text[:LONGEST_WARNING])
 
 
 def deprecation_headers(kind: Kind, version: str) -> Headers:
@@ -192,4 +211,4 @@ def deprecation_headers(kind: Kind, version: str) -> Headers:
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(char if char.isprintable() else " " for char in escaped) + '"'
+    return f'"{escaped}"'

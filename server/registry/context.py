@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from server.registry.strictness import Misread
+
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
@@ -29,8 +31,8 @@ class RequestContext:
     field_validation: str = "Warn"
     """Strict, Warn or Ignore: what happens to fields that the schema does not know."""
     warnings: list[str] = field(default_factory=list)
-    unread_duplicates: tuple[str, ...] = ()
-    """Duplicate fields that the API layer found while reading the body (`schema.duplicates`)."""
+    misread: Misread | None = None
+    """What the API layer saw while it read the body; None when there was nothing."""
     user_agent: str = ""
     check_create: Callable[[], None] | None = None
-    """Raises Forbidden when the user may not create such an object, which applying one may come to."""
+    """Raises Forbidden when the user may not create such an object: an update or apply may come to that."""

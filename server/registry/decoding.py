@@ -1,20 +1,15 @@
 """From a request's object to the storage version: apiVersion and kind, types, unknown fields, conversion."""
 
-from collections.abc import Sequence
-
-import orjson
-
 from kubeling.objects.errors import BadRequest
 from kubeling.objects.meta import Object
 from server.registry.context import RequestContext
+from server.registry.custom.identity import check_identity
 from server.registry.kind import Kind, Subresource, api_version
+from server.registry.strictness import problems
 from server.schema.decode import Decoded, decode
 from server.schema.errors import DecodeError
 from server.schema.nodes import Struct
 from server.schema.types import struct_of
-
-_SHOWN = 30
-"""Characters of a body that a message repeats."""
 
 
 def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> Object:
@@ -24,9 +19,10 @@ def decoded(context: RequestContext, kind: Kind, version: str, obj: Object) -> O
         BadRequest: it is of another kind or version, or does not fit the type; in a strict request also when
             it has unknown or duplicate fields.
     """
-    if kind.custom and not obj.get("kind"):
-        raise BadRequest(_without_kind(kind.kind, obj))
-    found = checked(context, kind.api_version(version), kind.kind, kind.struct(version), obj)
+    if kind.custom:
+        check_identity(kind, version, obj)
+    struct = kind.struct(version)
+    found = checked(context, kind.api_version(version), kind.kind, struct, obj, sort=kind.custom)
     return kind.strategy.to_storage(identified(kind, found), version)
 
 
@@ -48,9 +44,18 @@ def decoded_body(context: RequestContext, kind: Kind, body: Subresource, obj: Ob
 
 
 def checked(
-    context: RequestContext, group_version: str, kind: str, struct: Struct | None, obj: Object
+    context: RequestContext,
+    group_version: str,
+    kind: str,
+    struct: Struct | None,
+    obj: Object,
+    *,
+    sort: bool = False,
 ) -> Object:
-    """The object after the type checks; unknown fields become errors or warnings, as the context says."""
+    """The object after the type checks; unknown fields become errors or warnings, as the context says.
+
+    `sort` tells of them in their own order, not in the body's.
+    """
     _check_identity(group_version, kind, obj)
     if struct is None:
         return dict(obj)
@@ -58,30 +63,16 @@ def checked(
         found: Decoded = decode(struct, obj)
     except DecodeError as error:
         raise BadRequest(cannot_be_handled(group_version, kind, str(error))) from error
-    problems = strict_problems(context, found.unknown)
-    if problems and context.field_validation == "Strict":
-        why = f"strict decoding error: {', '.join(problems)}"
-        raise BadRequest(cannot_be_handled(group_version, kind, why))
-    if context.field_validation == "Warn":
-        context.warnings.extend(problems)
+    if (found.unknown or context.misread) and context.field_validation != "Ignore":
+        seen = problems(context.misread, found.unknown, sort=sort)
+        if seen and context.field_validation == "Strict":
+            raise BadRequest(cannot_be_handled(group_version, kind, seen.text))
+        context.warnings.extend(seen.warnings)
     return found.obj
-
-
-def strict_problems(context: RequestContext, unknown: Sequence[str]) -> list[str]:
-    duplicates = [f'duplicate field "{path}"' for path in context.unread_duplicates]
-    return duplicates + [f'unknown field "{path}"' for path in unknown]
 
 
 def cannot_be_handled(group_version: str, kind: str, why: str) -> str:
     return f'{kind} in version "{group_version.rpartition("/")[2]}" cannot be handled as a {kind}: {why}'
-
-
-def _without_kind(kind: str, obj: Object) -> str:
-    """Of a custom resource the server guesses neither kind nor version."""
-    text = orjson.dumps(obj).decode()
-    short = f"{text[:_SHOWN]} ..." if len(text) > _SHOWN else text
-    why = f"Object 'Kind' is missing in '{text}' ({short})"
-    return f"the object provided is unrecognized (must be of type {kind}): {why}"
 
 
 def _check_identity(group_version: str, kind: str, obj: Object) -> None:

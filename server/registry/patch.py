@@ -3,6 +3,8 @@
 Races are tried again on the new state, as Kubernetes does, unless the patch itself names a resourceVersion.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,17 +15,19 @@ from kubeling.objects.meta import Object
 from server.registry import encoding
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
-from server.registry.decoding import identified, strict_problems
+from server.registry.decoding import identified
 from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
 from server.registry.results import UpdateResult
+from server.registry.strictness import problems
 from server.registry.update import ATTEMPTS, check_identity, write
 from server.schema.decode import decode
-from server.schema.errors import DecodeError, PatchError
+from server.schema.errors import DecodeError, PatchError, TypeMismatch
 from server.schema.json_patch import PatchTooLarge, json_patch
 from server.schema.merge_patch import merge_patch
 from server.schema.nodes import Struct
+from server.schema.printed import printed
 from server.schema.strategic import strategic_merge
 from server.storage import Record
 
@@ -46,7 +50,7 @@ async def patch_object(
     def wanted(record: Record) -> Object:
         current = encoding.decoded(record, kind, version)
         patched = applied(struct, current, patch)
-        obj = _decoded(context, struct, patched)
+        obj = _decoded(context, struct, patched, patch)
         check_identity(kind, namespace, name, obj)
         stored = kind.strategy.to_storage(identified(kind, obj), version)
         kind.strategy.default(stored)
@@ -74,7 +78,7 @@ def applied(struct: Struct | None, current: Object, patch: Patch) -> Any:
     try:
         return _apply(struct, current, patch)
     except PatchTooLarge as error:
-        raise errors.RequestEntityTooLarge(f"Request entity is too large: {error}") from error
+        raise errors.RequestEntityTooLarge(f"Request entity too large: {error}") from error
     except DecodeError as error:
         raise BadRequest(str(error)) from error
     except PatchError as error:
@@ -105,20 +109,34 @@ def _rejected() -> errors.Invalid:
     return errors.Invalid("the server rejected our request due to an error in our request")
 
 
-def _decoded(context: RequestContext, struct: Struct | None, patched: Any) -> Object:
+def _decoded(context: RequestContext, struct: Struct | None, patched: Any, patch: Patch) -> Object:
     if struct is None:
         return dict(patched)
+    shown = partial(_shown, struct, patched, patch)
     try:
         found = decode(struct, patched)
     except DecodeError as error:
-        raise _invalid_patch(patched, str(error)) from error
-    problems = strict_problems(context, found.unknown)
-    if problems and context.field_validation == "Strict":
-        raise _invalid_patch(patched, f"strict decoding error: {', '.join(problems)}")
-    if context.field_validation == "Warn":
-        context.warnings.extend(each for each in problems if each not in context.warnings)
+        raise _invalid_patch(shown, _misfit(error, patch)) from error
+    if (found.unknown or context.misread) and context.field_validation != "Ignore":
+        seen = problems(context.misread, found.unknown, sort=True)
+        if seen and context.field_validation == "Strict":
+            raise _invalid_patch(shown, seen.text)
+        context.warnings.extend(each for each in seen.warnings if each not in context.warnings)
     return found.obj
 
 
-def _invalid_patch(patched: Any, why: str) -> errors.Invalid:
-    return errors.invalid("", "", [invalid("patch", orjson.dumps(patched).decode(), why)])
+def _misfit(error: DecodeError, patch: Patch) -> str:
+    """Strategic patches are applied to maps, of which a converter makes the object: it has its own words."""
+    strategic = patch.content_type == STRATEGIC_MERGE_PATCH
+    return error.restoring if strategic and isinstance(error, TypeMismatch) else str(error)
+
+
+def _invalid_patch(shown: Callable[[], str], why: str) -> errors.Invalid:
+    return errors.invalid("", "", [invalid("patch", shown(), why)])
+
+
+def _shown(struct: Struct | None, patched: Any, patch: Patch) -> str:
+    """Upstream shows the patch itself where it was a strategic one, and else what it made of the object."""
+    if patch.content_type == STRATEGIC_MERGE_PATCH and struct is not None:
+        return printed(patch.body)
+    return orjson.dumps(patched).decode()

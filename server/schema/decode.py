@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object
+from server.schema.duplicates import MOST_TOLD
 from server.schema.nodes import Path, Struct
 
 
 class Decoded(NamedTuple):
     obj: Object
     unknown: Sequence[str]
-    """Paths of fields that the type does not have, such as `spec.containers[0].foo`."""
+    """Paths of fields that the type does not have, such as `spec.containers[0].foo`; not more than
+    a hundred."""
 
 
 def decode(struct: Struct, obj: Object) -> Decoded:
@@ -21,7 +23,7 @@ def decode(struct: Struct, obj: Object) -> Decoded:
     """
     unknown: list[Path] = []
     decoded: Object = struct.decode(obj, unknown)
-    return Decoded(decoded, [path_text(path) for path in unknown])
+    return Decoded(decoded, [path_text(path) for path in unknown[:MOST_TOLD]])
 
 
 def path_text(path: Path) -> str:
