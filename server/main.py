@@ -20,6 +20,7 @@ from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.api.assembly import Api
+from server.api.backends import Backends
 from server.api.components import Components
 from server.api.listener import Listener, ListenError, bind, tls
 from server.api.nodes import Nodes
@@ -138,13 +139,16 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(custom_resources.stop)
     custom_resources.start()
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
-    parts.push_async_callback(nodes.close)
+    backends = Backends()
+    for connections in (nodes, backends):
+        parts.push_async_callback(connections.close)
     api = Api(
         registry,
         authenticator=authenticator,
         authorization=authorization,
         address=f"{config.advertise_address}:{port}",
         nodes=nodes,
+        backends=backends,
         issuer=issuer,
     )
     listener = Listener(api.handler)

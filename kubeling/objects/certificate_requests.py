@@ -64,7 +64,7 @@ def organizations(request: "CertificateSigningRequest") -> tuple[str, ...]:
 def common_name(request: "CertificateSigningRequest") -> str:
     from cryptography.x509.oid import NameOID
 
-    return next(iter(_texts(request, NameOID.COMMON_NAME)), "")
+    return next(reversed(_texts(request, NameOID.COMMON_NAME)), "")
 
 
 def kubelet_client_problem(request: "CertificateSigningRequest", usages: Collection[str]) -> str:

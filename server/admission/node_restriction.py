@@ -28,7 +28,7 @@ class NodeRestriction(Plugin):
         self._objects = objects
 
     def concerns(self, kind: Kind, operation: str, subresource: str) -> bool:
-        return str(kind.resource) in _CHECKS
+        return operation != "CONNECT" and str(kind.resource) in _CHECKS
 
     def mutate(self, attributes: Attributes) -> None:
         """Let other users pass, and nodes in their own affairs.
@@ -83,6 +83,8 @@ class NodeRestriction(Plugin):
         creating = attributes.operation == "CREATE"
         if not creating and _taints(obj) != _taints(old):
             return f'node "{node}" is not allowed to modify taints'
+        if not creating and _owners(obj) != _owners(old):
+            return f'node "{node}" is not allowed to modify ownerReferences'
         labels = ", ".join(forbidden_labels(_labels(obj), _labels(old)))
         if not labels:
             return ""
@@ -160,6 +162,10 @@ def _node_of(obj: Object) -> str:
 
 def _taints(node: Object) -> list[Any]:
     return (node.get("spec") or {}).get("taints") or []
+
+
+def _owners(node: Object) -> list[Any]:
+    return node["metadata"].get("ownerReferences") or []
 
 
 def _labels(obj: Object) -> dict[str, str]:

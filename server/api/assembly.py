@@ -1,5 +1,6 @@
 """The HTTP side of the server, put together: which part gets what."""
 
+from server.api.backends import Backends
 from server.api.discovery import Discovery
 from server.api.handler import Handler
 from server.api.health import Health
@@ -31,6 +32,7 @@ class Api:
         authorization: Authorization,
         address: str,
         nodes: Nodes,
+        backends: Backends,
         issuer: Issuer | None = None,
     ) -> None:
         def kinds() -> list[Kind]:
@@ -50,7 +52,7 @@ class Api:
         self.handler = Handler(
             authenticator=authenticator,
             authorization=authorization,
-            resources=Resources(registry, self._watches, _connects(registry, nodes)),
+            resources=Resources(registry, self._watches, _connects(registry, nodes, backends)),
             pages=pages,
             metrics=metrics,
         )
@@ -71,9 +73,9 @@ class Api:
         return health
 
 
-def _connects(registry: Registry, nodes: Nodes) -> dict[tuple[str, str], Connect]:
+def _connects(registry: Registry, nodes: Nodes, backends: Backends) -> dict[tuple[str, str], Connect]:
     """The subresources that are no objects, by plural and subresource."""
-    streams, proxy = PodStreams(registry, nodes), ObjectProxy(registry, nodes)
+    streams, proxy = PodStreams(registry, nodes), ObjectProxy(registry, nodes, backends)
     return {
         ("pods", "log"): PodLog(registry, nodes),
         ("pods", "exec"): streams.exec,

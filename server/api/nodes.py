@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeling.objects.errors import InternalError
 from kubeling.objects.meta import Object
+from server.api.backends import new_session
 from server.config import KeyPair
 from server.registry.registry import Registry
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
 DEFAULT_PORT = 10250
-CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,7 @@ class Nodes:
     def session(self) -> "ClientSession":
         """An HTTP client that shows the server's certificate."""
         if self._session is None:
-            from aiohttp import ClientSession, ClientTimeout, TCPConnector
-
-            timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-            connector = TCPConnector(ssl=self.tls(), limit=0)
-            self._session = ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+            self._session = new_session(self.tls())
         return self._session
 
     def tls(self) -> ssl.SSLContext:

@@ -10,7 +10,6 @@ from kubeling.objects.errors import BadRequest, Cause, invalid
 from kubeling.objects.meta import Object
 from server.api.containers import container_of, find_pod, node_of
 from server.api.nodes import Nodes
-from server.api.pages import method_not_allowed
 from server.api.reply import Answer
 from server.api.request import Request
 from server.api.requestinfo import Query, first, flag
@@ -49,8 +48,8 @@ class PodStreams:
         return await self._tunnel(request, "portForward", ports)
 
     async def _tunnel(self, request: Request, action: str, options: list[tuple[str, str]]) -> Answer:
-        if request.http.method not in ("GET", "POST"):
-            raise method_not_allowed()
+        if request.info.verb != "create":
+            request.authorize("create")  # a WebSocket begins with a GET, and may do all the same
         pod = await find_pod(self._registry, request)
         path = f"/{action}/{meta.namespace(pod)}/{meta.name(pod)}"
         if action != "portForward":

@@ -1,14 +1,17 @@
 """Plain HTTP through the server to a node or a pod: bodies stream through both ways, nothing is kept."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, web
+from yarl import URL
 
+from server.api.backends import Connections
 from server.api.connection import connection_of
-from server.api.nodes import Endpoint, Nodes, unreachable
+from server.api.nodes import Endpoint, unreachable
 from server.api.reply import Answer, Headers, Reply, Stream
 from server.api.request import Request
-from server.api.tunnel import tunnel, wants_upgrade
+from server.api.tunnel import is_credential, tunnel, wants_upgrade
 
 _PIECE = 64 * 1024
 _HOP_BY_HOP = frozenset(
@@ -17,30 +20,49 @@ _HOP_BY_HOP = frozenset(
         "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
-_NOT_SENT = _HOP_BY_HOP | {"authorization", "host"}
+_NOT_SENT = _HOP_BY_HOP | {"host"}
 _NOT_ANSWERED = _HOP_BY_HOP | {"content-length", "content-type", "date", "cache-control"}
 
 
-async def forward(request: Request, nodes: Nodes, endpoint: Endpoint, target: str) -> Answer:
+async def forward(request: Request, connections: Connections, endpoint: Endpoint, target: str) -> Answer:
     """Pass the request on to `target` (path and query) at an endpoint, and its answer back.
+
+    The root is asked for as `/`: who leaves the slash out is sent there, so that relative links work.
 
     Raises:
         InternalError: nobody answers there.
     """
     http = request.http
+    path = target.partition("?")[0]
     if wants_upgrade(http):
-        return await tunnel(http, nodes, endpoint, target)
-    headers = [(name, value) for name, value in http.headers.items() if name.lower() not in _NOT_SENT]
+        return await tunnel(http, connections, endpoint, target if path else f"/{target}")
+    if not path and http.method in ("GET", "HEAD"):
+        return _to_root(request, target)
+    target = target if path else f"/{target}"
+    headers = [
+        (name, value)
+        for name, value in http.headers.items()
+        if name.lower() not in _NOT_SENT and not is_credential(name)
+    ]
     body = _body(http) if http.can_read_body else None
     try:
-        async with nodes.session.request(
-            http.method, endpoint.url + target, headers=headers, data=body, allow_redirects=False
+        async with connections.session.request(
+            http.method,
+            URL(endpoint.url + target, encoded=True),
+            headers=headers,
+            data=body,
+            allow_redirects=False,
         ) as answer:
             return await relay(request, answer)
     except ClientError as error:
         if http.writer.output_size:
             raise ConnectionError("the backend broke off") from error
         raise unreachable(endpoint, error) from error
+
+
+def _to_root(request: Request, query: str) -> Reply:
+    path = quote("/" + request.info.path.lstrip("/"), safe="/:")
+    return Reply(status=301, content_type="", headers=(("Location", f"{path}/{query}"),))
 
 
 async def relay(request: Request, answer: ClientResponse) -> Answer:

@@ -107,7 +107,7 @@ def _selected_name(selector: str) -> str:
 
 
 def _parse(method: str, path: str) -> RequestInfo:
-    segments = [unquote(part) if "%" in part else part for part in path.strip("/").split("/")]
+    segments = unquote(path).strip("/").split("/")
     if len(segments) < 3 or segments[0] not in ("api", "apis"):
         return _non_resource(method, path)
     prefix, group, version, rest = segments[0], "", segments[1], segments[2:]

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from kubeling.objects.errors import MethodNotAllowed
 from kubeling.objects.meta import Object
+from server.api.connections import admit
 from server.api.create import create
 from server.api.delete import delete, delete_collection
 from server.api.get import get
@@ -35,6 +36,9 @@ _VERBS: Mapping[str, Verb] = {
     "delete": delete,
     "deletecollection": delete_collection,
 }
+
+_OLD_PREFIXES = frozenset({"watch", "proxy"})
+"""Verbs that stand in the path: connections are not opened by them."""
 
 
 class Resources:
@@ -72,7 +76,8 @@ class Resources:
         accept = accepted(http.headers)
         request = Request(http, info, query, user, kind, authorize, audit_id=audit_id)
         connect = self._connects.get((kind.plural, info.subresource)) if info.subresource else None
-        if connect is not None and not kind.group:
+        if connect is not None and not kind.group and info.verb not in _OLD_PREFIXES:
+            await admit(self._registry, request)
             return await connect(request)
         _check_verb(kind, info)
         request.representation = resource_representation(accept)

@@ -14,10 +14,11 @@ from kubeling.streams.dial import UpgradeAnswer, dial_upgrade
 from kubeling.streams.errors import DialError
 from kubeling.streams.splice import Ends, close, splice
 from kubeling.streams.takeover import Takeover
+from server.api.backends import Connections
 from server.api.connection import connection_of
-from server.api.nodes import Endpoint, Nodes, unreachable
+from server.api.nodes import Endpoint, unreachable
 
-_NOT_FORWARDED = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
+_NOT_FORWARDED = frozenset({"host", "content-length", "transfer-encoding"})
 
 
 def wants_upgrade(http: web.BaseRequest) -> bool:
@@ -25,7 +26,15 @@ def wants_upgrade(http: web.BaseRequest) -> bool:
     return "upgrade" in tokens and "Upgrade" in http.headers
 
 
-async def tunnel(http: web.BaseRequest, nodes: Nodes, endpoint: Endpoint, target: str) -> Takeover:
+def is_credential(header: str) -> bool:
+    """Whether a header says who asks: that was for this server."""
+    name = header.lower()
+    return name == "authorization" or name.startswith("impersonate-")
+
+
+async def tunnel(
+    http: web.BaseRequest, connections: Connections, endpoint: Endpoint, target: str
+) -> Takeover:
     """Pass an upgrade request on to `target` (path and query) and then everything that both sides say.
 
     Raises:
@@ -34,8 +43,12 @@ async def tunnel(http: web.BaseRequest, nodes: Nodes, endpoint: Endpoint, target
     """
     if not wants_upgrade(http):
         raise BadRequest("Upgrade request required")
-    headers = [(name, value) for name, value in http.headers.items() if name.lower() not in _NOT_FORWARDED]
-    tls = nodes.tls() if endpoint.secure else None
+    headers = [
+        (name, value)
+        for name, value in http.headers.items()
+        if name.lower() not in _NOT_FORWARDED and not is_credential(name)
+    ]
+    tls = connections.tls() if endpoint.secure else None
     try:
         answer = await dial_upgrade(endpoint.url + target, method=http.method, headers=headers, tls=tls)
     except DialError as error:

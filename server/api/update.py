@@ -10,6 +10,7 @@ from server.registry.registry import Registry
 
 async def update(registry: Registry, request: Request) -> Reply:
     info, context = request.info, options.context(request)
+    context.check_create = lambda: request.authorize("create")
     obj = await read_object(request, context)
     result = await registry.update(
         context,

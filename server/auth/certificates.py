@@ -5,13 +5,15 @@ That the certificate was signed by the client CA, is in date and belongs to the 
 
 import hashlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from server.auth.identities import authenticated
 from server.registry.context import UserInfo
 
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+_UID = "1.3.6.1.4.1.57683.2"
+"""The part of a subject's name that is the user's uid."""
 
 
 def user_of(connection: ssl.SSLObject | ssl.SSLSocket | None) -> UserInfo | None:
@@ -28,8 +30,16 @@ def user_of(connection: ssl.SSLObject | ssl.SSLSocket | None) -> UserInfo | None
 def user_named_by(certificate: Mapping[str, Any], *, fingerprint: str) -> UserInfo | None:
     """Read the subject of a certificate in the form that `ssl` decodes it to."""
     subject = [pair for names in certificate.get("subject", ()) for pair in names]
-    name = next((value for key, value in subject if key == "commonName"), "")
+    name, uid = (_last(subject, key) for key in ("commonName", _UID))
     if not name:
         return None
     groups = tuple(value for key, value in subject if key == "organizationName")
-    return authenticated(name, groups=groups, extra={CREDENTIAL_ID: (f"X509SHA256={fingerprint}",)})
+    return authenticated(name, uid=uid, groups=groups, extra={CREDENTIAL_ID: (f"X509SHA256={fingerprint}",)})
+
+
+def _last(subject: Iterable[tuple[str, str]], wanted: str) -> str:
+    """Of several names of a kind the last one counts, here and in signing requests."""
+    found = ""
+    for key, value in subject:
+        found = value if key == wanted else found
+    return found

@@ -7,6 +7,7 @@ the objects that are written is left to the admission plug-in NodeRestriction.
 
 from collections.abc import Callable
 
+from kubeling.objects.fields import FieldSelectorError, parse_field_selector
 from server.auth.attributes import ALLOWED, NO_OPINION, Attributes, Decision
 from server.auth.identities import node_name
 from server.auth.node_relations import NodeRelations, Objects
@@ -140,9 +141,11 @@ def _not_get(request: Attributes) -> Decision | None:
 
 
 def _selects(request: Attributes, field: str, value: str) -> bool:
-    """Whether the field selector has `field=value` among its conditions."""
-    wanted = (f"{field}={value}", f"{field}=={value}")
-    return any(part in wanted for part in request.field_selector.split(","))
+    """Whether the field selector requires that value of the field, however it is written."""
+    try:
+        return parse_field_selector(request.field_selector).exact(field) == value
+    except FieldSelectorError:
+        return False
 
 
 def _writes_status(request: Attributes) -> bool:

@@ -23,7 +23,7 @@ class Attributes:
     name: str
     subresource: str = ""
     obj: Object | None = None
-    """The new object, defaulted; None for DELETE and CONNECT."""
+    """The new object, defaulted; for CONNECT the connection's options (PodExecOptions); None for DELETE."""
     old: Object | None = None
     """The stored object for UPDATE and DELETE; not to be changed."""
     options: Object = field(default_factory=dict)

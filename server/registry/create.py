@@ -71,6 +71,7 @@ async def act(
     if action is None:
         raise errors.NotFound("the server could not find the requested resource", details={})
     body = decoded_body(context, kind, kind.subresources[subresource], obj)
+    metadata.place(kind, namespace, body)
     asked = attributes(
         env.scope(context, kind),
         "CREATE",

@@ -10,7 +10,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.errors import GroupResource, NotFound, invalid
 from kubeling.objects.meta import Object
 from kubeling.objects.meta import name as name_of
-from server.registry import encoding
+from server.registry import encoding, metadata
 from server.registry.admission import Admission
 from server.registry.apply import apply_object
 from server.registry.computed import Computed, computed_list, computed_object
@@ -18,7 +18,7 @@ from server.registry.context import RequestContext
 from server.registry.create import act, create
 from server.registry.decoding import decoded
 from server.registry.delete import delete, delete_collection
-from server.registry.environment import Environment, unstored
+from server.registry.environment import Environment, attributes, unstored
 from server.registry.freshness import caught_up, reached
 from server.registry.kind import Kind
 from server.registry.kinds import Kinds
@@ -139,8 +139,7 @@ class Registry:
         if answer is None:
             raise NotFound("the server could not find the requested resource", details={})
         wanted = decoded(context, kind, version, obj)
-        if kind.namespaced:
-            wanted.setdefault("metadata", {}).setdefault("namespace", namespace)
+        metadata.place(kind, namespace, wanted)
         causes = kind.strategy.validate_create(wanted)
         if causes:
             raise invalid(kind.kind, "", causes, group=kind.group)
@@ -210,6 +209,34 @@ class Registry:
         """Delete what is selected; gives back the objects as they were found."""
         await caught_up(self._store)
         return await delete_collection(self._env, context, kind, namespace, list_options, options)
+
+    async def connect(
+        self,
+        context: RequestContext,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        version: str,
+        subresource: str,
+        options: Object,
+    ) -> None:
+        """Ask admission whether a connection to an object may be opened; nothing is stored.
+
+        Raises:
+            ApiError: it may not.
+        """
+        asked = attributes(
+            self._env.scope(context, kind),
+            "CONNECT",
+            version=version,
+            namespace=namespace,
+            name=name,
+            subresource=subresource,
+            obj=options,
+        )
+        await self._env.admission.mutate(asked)
+        await self._env.admission.validate(asked)
 
     def encode(self, record: Record, kind: Kind, version: str = "", *, subresource: str = "") -> bytes:
         """The object as JSON in a served version; no work at all when that is the storage version."""

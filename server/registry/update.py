@@ -46,6 +46,8 @@ async def update(
     """PUT of an object or of one of its subresources."""
     found = env.store.get(kind.stored_in, namespace, name)
     if found is None and kind.strategy.create_on_update and not subresource:
+        if context.check_create is not None:
+            context.check_create()
         record = await create(env, context, kind, namespace, obj, version=version, name=name)
         return UpdateResult(record, created=True)
     wanted = decoded(context, kind, version, obj)

@@ -65,8 +65,9 @@ def test_discovery_and_other_pages_are_no_resources(path: Any) -> None:
     assert (found.path, found.verb) == (path, "get")
 
 
-def test_an_encoded_name_is_decoded() -> None:
-    assert info("GET", "/api/v1/namespaces/a/pods/a%2Fb").name == "a/b"
+def test_a_path_is_decoded_before_it_is_divided() -> None:
+    found = info("GET", "/api/v1/namespaces/a/pods/a%3Ab%2Fc")
+    assert (found.name, found.subresource) == ("a:b", "c")
 
 
 def test_proxy_paths_keep_their_rest() -> None:
