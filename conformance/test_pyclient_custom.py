@@ -26,7 +26,7 @@ def api(cluster: Cluster) -> Any:
 
 
 def test_definitions_are_made_and_read(api: Any, tabs: Customs) -> None:
-    definitions = client.ApiextensionsV1Api(api)
+    definitions: Any = client.ApiextensionsV1Api(api)
     definitions.create_custom_resource_definition(tabs.definition())
     found: Any = definitions.read_custom_resource_definition(tabs.name)
     assert found.spec.versions[0].schema.open_apiv3_schema.properties["spec"].type == "object"
