@@ -8,7 +8,7 @@ that takes the last finalizer from an object under deletion removes it.
 from collections.abc import Callable
 
 from kubeling.objects import errors
-from kubeling.objects.errors import BadRequest
+from kubeling.objects.errors import BadRequest, Cause
 from kubeling.objects.meta import Object
 from server.registry import metadata
 from server.registry.causes import invalid
@@ -21,6 +21,7 @@ from server.registry.ownership_writes import is_same, track_update
 from server.registry.results import UpdateResult
 from server.registry.strategy import Scope
 from server.registry.translation import translated
+from server.schema.causes import Tolerated
 from server.storage import Record
 from server.storage.errors import RevisionConflict
 
@@ -53,6 +54,8 @@ async def update(
     wanted = decoded(context, kind, version, obj)
     check_identity(kind, namespace, name, wanted)
     kind.strategy.default(wanted)
+    if found is None:
+        raise errors.not_found(kind.resource, name)
     conditional = bool(metadata.of(wanted).get("resourceVersion"))
     if not conditional and not kind.strategy.unconditional_update:
         cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
@@ -140,7 +143,7 @@ async def _attempt(
     )
     await env.admission.mutate(asked)
     _prepare(scope, obj, old, subresource)
-    _validate(kind, obj, old, subresource)
+    _validate(scope, obj, old, subresource)
     await env.admission.validate(asked)
     if is_same(obj, old):
         return UpdateResult(record)
@@ -173,8 +176,8 @@ def _prepare(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
     scope.context.warnings.extend(strategy.update_warnings(obj, old))
 
 
-def _validate(kind: Kind, obj: Object, old: Object, subresource: str) -> None:
-    strategy = kind.strategy
+def _validate(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
+    kind, strategy = scope.kind, scope.kind.strategy
     causes = metadata.validate_update(obj, old)
     if metadata.differs(obj, old):
         causes += metadata.validate(kind, obj)
@@ -183,7 +186,15 @@ def _validate(kind: Kind, obj: Object, old: Object, subresource: str) -> None:
     else:
         causes += [*strategy.validate_update(obj, old), *strategy.validate(obj)]
     if causes:
-        raise errors.invalid(kind.kind, obj["metadata"]["name"], causes, group=kind.group)
+        _judge(scope, obj, causes)
+
+
+def _judge(scope: Scope, obj: Object, causes: list[Cause]) -> None:
+    """Warn of what was wrong before, refuse what has become so."""
+    refused = [each for each in causes if not isinstance(each, Tolerated)]
+    if refused:
+        raise errors.invalid(scope.kind.kind, obj["metadata"]["name"], refused, group=scope.kind.group)
+    scope.context.warnings.extend(f"{each.field}: {each.message}" for each in causes)
 
 
 async def _committed(env: Environment, scope: Scope, record: Record, obj: Object) -> Record:

@@ -18,6 +18,12 @@ BLOCKING = frozenset(
 """Reasons after which an object's rules are not looked at."""
 
 
+class Tolerated(Cause):
+    """What is wrong with a value that was so before: whoever writes the object is warned, not refused."""
+
+    __slots__ = ()
+
+
 def shown(value: Any) -> str:
     """A value as it stands in a message: text in quotes, the rest as JSON."""
     try:

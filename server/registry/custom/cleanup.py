@@ -104,7 +104,7 @@ class Cleanup:
         def change(obj: Object) -> None:
             self._set(obj, state)
 
-        await self._change(name, change, subresource="status")
+        await self._change(name, change)
 
     async def _finish(self, name: str, state: State) -> None:
         """Say that it is done, and take the finalizer away."""
@@ -112,9 +112,9 @@ class Cleanup:
         def change(obj: Object) -> None:
             own = obj["metadata"]
             own["finalizers"] = [each for each in own.get("finalizers") or () if each != FINALIZER]
+            self._set(obj, state)
 
-        await self._tell(name, state)
-        await self._change(name, change, subresource="")
+        await self._change(name, change)
 
     def _set(self, obj: Object, state: State) -> None:
         status, reason, message = state
@@ -122,13 +122,14 @@ class Cleanup:
             obj, "Terminating", status, reason=reason, message=message, now=self._clock.now()
         )
 
-    async def _change(self, name: str, change: Change, *, subresource: str) -> None:
+    async def _change(self, name: str, change: Change) -> None:
+        """Through the status, which for definitions takes the finalizers along."""
         while (record := self._current(name)) is not None:
             obj = copy.deepcopy(record.obj)
             change(obj)
             try:
                 await self._registry.update(
-                    _context(), self._kind, "", name, obj, version="v1", subresource=subresource
+                    _context(), self._kind, "", name, obj, version="v1", subresource="status"
                 )
             except NotFound:
                 return

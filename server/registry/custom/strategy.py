@@ -10,6 +10,7 @@ from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.custom.columns import CustomColumns
 from server.registry.custom.definition import FINALIZER, Version
+from server.registry.custom.scale import scale_check
 from server.registry.strategy import Scope, Strategy
 from server.schema.custom import CustomSchema
 
@@ -26,6 +27,7 @@ class CustomStrategy(Strategy):
         self._schema = schema
         self._printer = CustomColumns(version.columns)
         self._has_status = version.status
+        self._scale = scale_check(version.scale)
         self.columns = self._printer.columns
         self.selectable = tuple(version.selectable)
 
@@ -51,13 +53,13 @@ class CustomStrategy(Strategy):
         return []
 
     def validate_create(self, obj: Object) -> list[Cause]:
-        return self._schema.validate(obj)
+        return self._schema.validate(obj, between=self._scale)
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
-        return self._schema.validate(obj, old)
+        return self._schema.validate(obj, old, between=self._scale)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
-        return self._schema.validate(obj, old)
+        return self._schema.validate(obj, old, between=self._scale)
 
     def warnings(self, obj: Object) -> list[str]:
         return finalizer_warnings(obj)
@@ -75,7 +77,7 @@ def finalizer_warnings(obj: Object, old: Object | None = None) -> list[str]:
     return [
         f'metadata.finalizers: "{each}": prefer a domain-qualified finalizer name including a path (/)'
         " to avoid accidental conflicts with other finalizer writers"
-        for each in obj["metadata"].get("finalizers") or ()
+        for each in sorted(obj["metadata"].get("finalizers") or ())
         if "/" not in each and each not in known and each not in _UNWARNED
     ]
 

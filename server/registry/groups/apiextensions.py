@@ -5,7 +5,7 @@ from kubeling.objects import conditions
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.custom.definition import FINALIZER, Definition
-from server.registry.custom.strategy import finalizer_warnings
+from server.registry.custom.formats import unchecked_formats
 from server.registry.custom.validation import creation_causes, status_causes, update_causes
 from server.registry.groups.subresources import status
 from server.registry.kind import Kind
@@ -15,6 +15,7 @@ from server.registry.strategy import Scope, Strategy
 class Definitions(Strategy):
     has_generation = True
     unconditional_update = False
+    reset_by_status = ("metadata", "spec")
 
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
@@ -38,11 +39,10 @@ class Definitions(Strategy):
         _record_stored_version(obj)
 
     def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
-        own, before = obj["metadata"], old["metadata"]
-        for name in ("labels", "annotations", "finalizers", "ownerReferences"):
-            own.pop(name, None)
-            if name in before:
-                own[name] = before[name]
+        """Upstream's takes the metadata, too; the conditions' observedGeneration is a feature that is off."""
+        if not any("observedGeneration" in each for each in _conditions(old)):
+            for each in _conditions(obj):
+                each.pop("observedGeneration", None)
 
     def prepare_for_delete(self, scope: Scope, obj: Object) -> None:
         """Instances go first: the definition waits for them with a finalizer."""
@@ -57,10 +57,11 @@ class Definitions(Strategy):
         )
 
     def warnings(self, obj: Object) -> list[str]:
-        return finalizer_warnings(obj)
+        return [_unrecognized(each) for each in unchecked_formats(obj)]
 
     def update_warnings(self, obj: Object, old: Object) -> list[str]:
-        return finalizer_warnings(obj, old)
+        known = set(unchecked_formats(old))
+        return [_unrecognized(each) for each in unchecked_formats(obj) if each not in known]
 
     def validate(self, obj: Object) -> list[Cause]:
         """Nothing: everything is looked at in the light of what is stored."""
@@ -74,6 +75,14 @@ class Definitions(Strategy):
 
     def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
         return status_causes(obj)
+
+
+def _conditions(obj: Object) -> list[Object]:
+    return obj["status"].get("conditions") or []
+
+
+def _unrecognized(name: str) -> str:
+    return f'unrecognized format "{name}"'
 
 
 def _record_stored_version(obj: Object) -> None:

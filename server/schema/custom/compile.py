@@ -1,5 +1,6 @@
 """One version's schema, compiled: its struct, its defaults, its validators, its rules, each on first use."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 """A JSONSchemaProps as JSON, as it is stored in a CustomResourceDefinition."""
+
+Between = Callable[[Object], list[Cause]]
 
 _UNCHECKED = (
     "some validation rules were not checked because the object was invalid; correct the existing errors to"
@@ -56,15 +59,20 @@ class CustomSchema:
         """
         return self._default(obj)
 
-    def validate(self, obj: Object, old: Object | None = None) -> list[Cause]:
+    def validate(
+        self, obj: Object, old: Object | None = None, *, between: Between | None = None
+    ) -> list[Cause]:
         """What is wrong with an object, in upstream's order: schema, embedded objects, list types, rules.
 
         With the old object (of the same version, defaulted) errors of unchanged parts are left out
         (ratcheting) and transition rules are checked. Metadata of the object itself is not looked at, except
-        where the schema restricts metadata.name and generateName. Never raises.
+        where the schema restricts metadata.name and generateName. What else there is to check about the kind
+        is done `between` the schema and the embedded objects. Never raises.
         """
         problems = self._check(obj, ABSENT if old is None else old)
         found = as_causes(problems) if problems else []
+        if between is not None:
+            found += between(obj)
         if self._embedded is not None:
             self._embedded(obj, "", found)
         if self._lists is not None:

@@ -59,7 +59,7 @@ def _text_causes(field: str, value: Any, errors: Callable[[str], list[str]]) -> 
     if not isinstance(value, str):
         return [causes.invalid(field, value, "must be a string")]
     if not value:
-        return [causes.invalid(field, value, "must not be empty")]
+        return [causes.required(field)]
     return [causes.invalid(field, value, each) for each in errors(value)]
 
 

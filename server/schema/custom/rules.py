@@ -5,6 +5,7 @@ from typing import Any
 from kubeling.objects.errors import Cause
 from server.cel.cost import PER_OBJECT
 from server.cel.types import Decl, ObjectType
+from server.schema.causes import Tolerated
 from server.schema.custom.items import by_keys, key_of
 from server.schema.custom.rule import BudgetExceeded, Evaluation, compiled_rule
 from server.schema.custom.rule_types import declared, escaped
@@ -20,7 +21,10 @@ class RuleSet:
         self._root = root
 
     def causes(self, obj: Any, old: Any) -> list[Cause]:
-        """What the rules say of an object; with the old one, transition rules are checked, too."""
+        """What the rules say of an object; with the old one, transition rules are checked, too.
+
+        What has not changed is `Tolerated`.
+        """
         evaluation = Evaluation(PER_OBJECT)
         before = ABSENT if old is None else old
         try:
@@ -70,8 +74,9 @@ class RuleNode:
             variables = (self._convert(value), old if old is ABSENT else self._convert(old))
         for rule in self.rules:
             cause = evaluation.check(rule, variables, value, path=path, kind=self.kind, absent=ABSENT)
-            if cause is not None and (rule.uses_old or not unchanged):
-                evaluation.found.append(cause)
+            if cause is not None:
+                refused = rule.uses_old or not unchanged
+                evaluation.found.append(cause if refused else Tolerated(*cause))
 
     def _check_fields(
         self, evaluation: Evaluation, value: dict[str, Any], old: Any, path: str, *, unchanged: bool
