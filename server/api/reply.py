@@ -23,7 +23,7 @@ _NO_BODY = frozenset({204, 304})
 UNCACHED = "no-cache, private"
 BACKLOG = 64 * 1024
 """Bytes that may wait in a connection for a stream to be written to without awaiting."""
-PIECE = 1 << 20
+PIECE = 1 << 16
 """Bytes of a large body that go to the transport before waiting for the client to keep up."""
 
 _date = (0, "")
