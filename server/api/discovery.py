@@ -172,7 +172,7 @@ def _legacy_resources(kind: Kind, version: str) -> Iterable[Object]:
         resource["shortNames"] = list(kind.short_names)
     if kind.categories:
         resource["categories"] = list(kind.categories)
-    if kind.stored and not kind.computed:
+    if kind.stored:
         resource["storageVersionHash"] = _storage_version_hash(kind)
     yield resource
     for name, subresource in sorted(kind.subresources.items()):

@@ -153,8 +153,8 @@ class Kind:
 
     @property
     def stored(self) -> bool:
-        """Whether objects of the kind can be read back; reviews (create only) cannot."""
-        return "get" in self.verbs
+        """Whether objects of the kind are stored; reviews (create only) and what is computed are not."""
+        return "get" in self.verbs and not self.computed
 
     def struct(self, version: str) -> Struct | None:
         """The compiled type of the kind's objects in a served version; None when nothing is known of it."""
