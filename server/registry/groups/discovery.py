@@ -25,6 +25,7 @@ from server.registry.groups.ip_validation import (
     parsed_ip,
     qualified_domain_causes,
 )
+from server.registry.groups.ip_warnings import ip_warnings
 from server.registry.kind import Kind
 from server.registry.metadata import label_causes
 from server.registry.strategy import Scope, Strategy
@@ -53,6 +54,14 @@ class EndpointSlices(Strategy):
         causes = one_of("addressType", kind, _TYPES)
         causes += _endpoint_list_causes(obj.get("endpoints") or [], kind)
         return causes + _port_list_causes(obj.get("ports") or [])
+
+    def warnings(self, obj: Object) -> list[str]:
+        return [
+            warning
+            for position, endpoint in enumerate(obj.get("endpoints") or ())
+            for number, each in enumerate(endpoint.get("addresses") or ())
+            for warning in ip_warnings(f"endpoints[{position}].addresses[{number}]", each)
+        ]
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         same = obj.get("addressType") == old.get("addressType")

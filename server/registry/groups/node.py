@@ -9,6 +9,7 @@ from kubeling.objects.meta import Object
 from kubeling.objects.names import label_errors
 from server.registry.causes import immutable, invalids, required
 from server.registry.columns import AGE, columns, object_age
+from server.registry.groups.core.pod_warnings import NODE_LABELS
 from server.registry.groups.core.resource_validation import amount_causes
 from server.registry.groups.core.scheduling_validation import toleration_causes
 from server.registry.kind import Kind
@@ -33,6 +34,10 @@ class RuntimeClasses(Strategy):
         scheduling = obj.get("scheduling") or {}
         causes += label_causes("scheduling.nodeSelector", scheduling.get("nodeSelector") or {})
         return causes + toleration_causes("scheduling.tolerations", scheduling.get("tolerations") or [])
+
+    def warnings(self, obj: Object) -> list[str]:
+        selector = (obj.get("scheduling") or {}).get("nodeSelector") or {}
+        return [f"scheduling.nodeSelector: {NODE_LABELS[key]}" for key in selector if key in NODE_LABELS]
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         if obj.get("handler") == old.get("handler"):

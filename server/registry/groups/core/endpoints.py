@@ -11,6 +11,7 @@ from server.registry.causes import in_range, invalids, one_of, required
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.groups.core.service_validation import PROTOCOLS
 from server.registry.groups.ip_validation import ip_errors, non_special_causes
+from server.registry.groups.ip_warnings import ip_warnings
 from server.registry.strategy import Strategy
 
 _SHOWN = 3
@@ -30,6 +31,15 @@ class EndpointsKind(Strategy):
         for position, subset in enumerate(obj.get("subsets") or ()):
             causes += _subset_causes(f"subsets[{position}]", subset)
         return causes
+
+    def warnings(self, obj: Object) -> list[str]:
+        return [
+            warning
+            for number, subset in enumerate(obj.get("subsets") or ())
+            for name in ("addresses", "notReadyAddresses")
+            for position, each in enumerate(subset.get(name) or ())
+            for warning in ip_warnings(f"subsets[{number}].{name}[{position}].ip", each.get("ip", ""))
+        ]
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return [meta.name(obj), _endpoints(obj), object_age(obj, now)]

@@ -12,6 +12,7 @@ from server.registry.groups.core.node_validation import (
     node_status_causes,
     node_update_causes,
 )
+from server.registry.groups.ip_warnings import each_cidr_warnings
 from server.registry.strategy import Scope, Strategy
 
 _ROLE_PREFIX, _ROLE = "node-role.kubernetes.io/", "kubernetes.io/role"
@@ -57,7 +58,8 @@ class Nodes(Strategy):
 
     def warnings(self, obj: Object) -> list[str]:
         spec = obj.get("spec") or {}
-        return [f"spec.{name}: {why}" for name, why in _WARNINGS.items() if spec.get(name)]
+        found = [f"spec.{name}: {why}" for name, why in _WARNINGS.items() if spec.get(name)]
+        return found + list(each_cidr_warnings("spec.podCIDRs", spec.get("podCIDRs") or ()))
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         info = (obj.get("status") or {}).get("nodeInfo") or {}

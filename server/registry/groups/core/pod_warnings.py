@@ -6,7 +6,7 @@ from kubeling.objects import quantity
 from kubeling.objects.meta import Object
 from server.registry.groups.core.pod_defaults import CONTAINER_LISTS
 
-_NODE_LABELS = {
+NODE_LABELS = {
     old: f'deprecated since {since}; use "{new}" instead'
     for old, since, new in (
         ("beta.kubernetes.io/arch", "v1.14", "kubernetes.io/arch"),
@@ -77,8 +77,8 @@ def _warnings(prefix: str, obj: Object) -> Iterator[str]:
 
 def _label_warnings(field: str, spec: Object) -> Iterator[str]:
     for key in spec.get("nodeSelector") or ():
-        if key in _NODE_LABELS:
-            yield f"{field}.nodeSelector[{key}]: {_NODE_LABELS[key]}"
+        if key in NODE_LABELS:
+            yield f"{field}.nodeSelector[{key}]: {NODE_LABELS[key]}"
     node = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     where = f"{field}.affinity.nodeAffinity"
     for position, term in enumerate((node.get(_REQUIRED) or {}).get("nodeSelectorTerms") or ()):
@@ -88,16 +88,16 @@ def _label_warnings(field: str, spec: Object) -> Iterator[str]:
         yield from node_term_warnings(f"{where}.{_PREFERRED}[{position}].preference", term)
     for position, each in enumerate(spec.get("topologySpreadConstraints") or ()):
         where, key = f"{field}.topologySpreadConstraints[{position}]", each.get("topologyKey", "")
-        if key in _NODE_LABELS:
-            yield f"{where}.topologyKey: {key} is {_NODE_LABELS[key]}"
+        if key in NODE_LABELS:
+            yield f"{where}.topologyKey: {key} is {NODE_LABELS[key]}"
         if each.get("labelSelector") is None:
             yield f"{where}.labelSelector: a null labelSelector results in matching no pod"
 
 
 def node_term_warnings(field: str, term: Object) -> Iterator[str]:
     for position, each in enumerate(term.get("matchExpressions") or ()):
-        if (key := each.get("key", "")) in _NODE_LABELS:
-            yield f"{field}.matchExpressions[{position}].key: {key} is {_NODE_LABELS[key]}"
+        if (key := each.get("key", "")) in NODE_LABELS:
+            yield f"{field}.matchExpressions[{position}].key: {key} is {NODE_LABELS[key]}"
 
 
 def _volume_warnings(field: str, volume: Object) -> Iterator[str]:

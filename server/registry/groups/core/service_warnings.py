@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kubeling.objects.meta import Object, annotations
-from server.registry.groups.ip_validation import parsed_ip
+from server.registry.groups.ip_warnings import each_cidr_warnings, ip_warnings
 
 _HINTS = "service.kubernetes.io/topology-aware-hints"
 _MODE = "service.kubernetes.io/topology-mode"
@@ -20,6 +20,8 @@ def service_warnings(obj: Object) -> Iterator[str]:
         yield from ip_warnings(f"spec.externalIPs[{position}]", each)
     if given := spec.get("loadBalancerIP"):
         yield from ip_warnings("spec.loadBalancerIP", given)
+    ranges = (each.strip() for each in spec.get("loadBalancerSourceRanges") or ())
+    yield from each_cidr_warnings("spec.loadBalancerSourceRanges", ranges)
     if ips == ["None"]:
         for name in ("loadBalancerIP", "externalIPs"):
             if spec.get(name):
@@ -30,10 +32,3 @@ def service_warnings(obj: Object) -> Iterator[str]:
         yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
     if spec.get("type") != "ExternalName" and spec.get("externalName"):
         yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
-
-
-def ip_warnings(field: str, text: str) -> Iterator[str]:
-    found = parsed_ip(text)
-    if found is not None and str(found) != text:
-        why = f'should be in RFC 5952 canonical format ("{found}")'
-        yield f'{field}: IPv{found.version} address "{text}" {why}'

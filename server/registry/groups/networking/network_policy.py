@@ -1,5 +1,6 @@
 """NetworkPolicies."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -12,6 +13,7 @@ from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.core.label_selector_validation import label_selector_causes
 from server.registry.groups.core.port_names import port_name_errors
 from server.registry.groups.ip_validation import cidr_errors
+from server.registry.groups.ip_warnings import cidr_warnings, each_cidr_warnings
 from server.registry.selectors import selector_text
 from server.registry.strategy import Strategy
 
@@ -49,9 +51,22 @@ class NetworkPolicies(Strategy):
             if each not in _TYPES
         ]
 
+    def warnings(self, obj: Object) -> list[str]:
+        return list(_warnings(obj["spec"]))
+
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         selector = selector_text((obj.get("spec") or {}).get("podSelector"))
         return [meta.name(obj), selector or "<none>", object_age(obj, now)]
+
+
+def _warnings(spec: Object) -> Iterator[str]:
+    for direction, peers in _DIRECTIONS:
+        for number, rule in enumerate(spec.get(direction) or ()):
+            for position, peer in enumerate(rule.get(peers) or ()):
+                block = peer.get("ipBlock") or {}
+                field = f"spec.{direction}[{number}].{peers}[{position}].ipBlock"
+                yield from cidr_warnings(f"{field}.cidr", block.get("cidr", ""))
+                yield from each_cidr_warnings(f"{field}.except", block.get("except") or ())
 
 
 def _rule_causes(field: str, rule: Object, *, peers: str) -> list[Cause]:

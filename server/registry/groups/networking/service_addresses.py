@@ -11,6 +11,7 @@ from kubeling.objects.names import path_segment_errors, subdomain_errors
 from server.registry.causes import immutable, invalid, invalids, required
 from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.ip_validation import canonical_cidr_errors, canonical_ip_errors
+from server.registry.groups.ip_warnings import each_cidr_warnings
 from server.registry.strategy import Strategy
 
 _MOST_RANGES = 2
@@ -84,6 +85,9 @@ class ServiceCIDRs(Strategy):
             for position, (cidr, was) in enumerate(zip(new, before, strict=False))
             if cidr != was
         ]
+
+    def warnings(self, obj: Object) -> list[str]:
+        return list(each_cidr_warnings("spec.cidrs", (obj.get("spec") or {}).get("cidrs") or ()))
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         cidrs = (obj.get("spec") or {}).get("cidrs") or []

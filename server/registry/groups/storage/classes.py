@@ -19,6 +19,7 @@ from server.registry.causes import (
     too_long,
 )
 from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.groups.core.pod_warnings import NODE_LABELS
 from server.registry.strategy import Strategy
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -51,6 +52,14 @@ class StorageClasses(Strategy):
         if (mode := obj["volumeBindingMode"]) not in _MODES:
             causes.append(not_supported("volumeBindingMode", mode, _MODES))
         return causes + _topology_causes(obj.get("allowedTopologies") or [])
+
+    def warnings(self, obj: Object) -> list[str]:
+        return [
+            f"allowedTopologies[{position}].matchLabelExpressions[{number}].key: {NODE_LABELS[key]}"
+            for position, term in enumerate(obj.get("allowedTopologies") or ())
+            for number, each in enumerate(term.get("matchLabelExpressions") or ())
+            if (key := each.get("key", "")) in NODE_LABELS
+        ]
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         causes = _fixed_causes(obj, old, "parameters", "provisioner", "reclaimPolicy")

@@ -18,6 +18,7 @@ from server.registry.causes import (
 )
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.groups.core.label_selector_validation import label_selector_causes
+from server.registry.groups.core.pod_warnings import NODE_LABELS
 from server.registry.strategy import Strategy
 
 _GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
@@ -177,6 +178,19 @@ class Capacities(Strategy):
         if capacity is not None and quantity.parse(capacity) < 0:
             causes.append(invalid("capacity", capacity, "must be greater than or equal to 0"))
         return causes
+
+    def warnings(self, obj: Object) -> list[str]:
+        field, topology = "nodeTopology", obj.get("nodeTopology") or {}
+        found = [
+            f"{field}.matchLabels.{key}: {NODE_LABELS[key]}"
+            for key in topology.get("matchLabels") or ()
+            if key in NODE_LABELS
+        ]
+        return found + [
+            f"{field}.matchExpressions[{position}].key: {NODE_LABELS[key]}"
+            for position, each in enumerate(topology.get("matchExpressions") or ())
+            if (key := each.get("key", "")) in NODE_LABELS
+        ]
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return [
