@@ -1,6 +1,6 @@
 """How fast the store writes, reads its log back and delivers events, against what the disk itself can do.
 
-    python -m bench.storage [--objects N] [--seconds S] [--directory DIR] [--json]
+    python -m bench.storage [--objects N] [--seconds S] [--directory DIR] [--datastore URL] [--json]
 
 Every write is durable before it counts. The reference is the time of one synced append of a page to a file in
 the same directory.
@@ -28,21 +28,25 @@ from kubeling.objects.tasks import Tasks
 from server.storage import Store
 from server.storage.lane import SWITCH_SECONDS
 
-WRITERS = (1, 16, 64, 256)
+WRITERS = (1, 4, 16, 64, 256)
 BUSY_WRITERS = 16
+COLLECTION = (20_000, 50, 20)
+"""The garbage collector's thresholds, as the server sets them."""
 
 
 def main(
     objects: Annotated[int, typer.Option(help="Objects in the log that is replayed.")] = 100_000,
     seconds: Annotated[float, typer.Option(help="How long to write, per row.")] = 3.0,
     directory: Annotated[Path | None, typer.Option(help="Where the database is put.")] = None,
+    datastore: Annotated[str, typer.Option(help="An empty database instead.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Creates and updates per second with few and many writers; start-up from a long log."""
     with tempfile.TemporaryDirectory(prefix="bench-storage-", dir=directory) as place:
         reference = _synced_append(Path(place))
         sys.setswitchinterval(SWITCH_SECONDS)
-        url = f"sqlite:///{place}/bench.db"
+        gc.set_threshold(*COLLECTION)
+        url = datastore or f"sqlite:///{place}/bench.db"
         writes = uvloop.run(_measure(url, objects=objects, seconds=seconds))
         gc.collect()
         starts = [uvloop.run(_start(url))]

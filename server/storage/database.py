@@ -109,6 +109,12 @@ class Database(Protocol):
         Called outside transactions.
         """
 
+    def checkpoint(self, connection: Connection) -> None:
+        """Move what was logged ahead to its place, as far as nobody has to wait for that.
+
+        Called outside transactions, on a connection that does not write.
+        """
+
     def size(self, connection: Connection) -> int:
         """The bytes that the database takes. Called outside transactions."""
 

@@ -197,6 +197,9 @@ class Postgres:
     def reclaim(self, connection: Connection) -> bool:
         return False  # autovacuum's work
 
+    def checkpoint(self, connection: Connection) -> None:
+        pass  # its own affair
+
     def size(self, connection: Connection) -> int:
         found = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
         connection.commit()

@@ -21,7 +21,7 @@ KEPT_FREE_PAGES = 256
 """Free pages that stay in the file for the next writes, so that it does not shrink and grow in turns."""
 RECLAIMED_PAGES = 512
 WAL_PAGES = 4000
-"""The write-ahead log is copied into the database beyond this; seldom, as a commit waits for it."""
+"""Beyond this a commit copies the rest of the write-ahead log into the database, so that it begins anew."""
 WAL_BYTES = 4096 * WAL_PAGES
 """The size to which its file is cut back after a burst."""
 FULL_BYTES = 128 * 1024
@@ -139,6 +139,9 @@ class SQLite:
 
     def was_committed(self, connection: Connection, step: Step) -> bool:
         raise NotImplementedError("no connection to a file is ever lost")
+
+    def checkpoint(self, connection: Connection) -> None:
+        _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def size(self, connection: Connection) -> int:
         files = (self._path, self._beside("-wal"))

@@ -17,6 +17,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from server.storage import log
+from server.storage.checkpoint import Checkpoints
 from server.storage.commit import Batch, Committing, Create, Delete, Reload, Update
 from server.storage.compaction import Compaction
 from server.storage.database import Database, database
@@ -68,6 +69,7 @@ class Store:
             lanes.writing, database, clock, compacted=cluster.compacted, limits=limits
         )
         self._compaction.committed(cluster.revision, garbage=opened.garbage)
+        self._checkpoints = Checkpoints(lanes.asking, database)
         outage = Outage()
         self._writer = Writer(
             lanes.writing,
@@ -248,6 +250,7 @@ class Store:
         self._writer.close()
         await self._running
         await self._compaction.stop()
+        await self._checkpoints.stop()
         self._freshness.close()
         await self._tasks.stop()
         self._hub.close()
@@ -261,6 +264,7 @@ class Store:
         garbage = any(event.type != "ADDED" for event in batch.events)
         self._compaction.seen(batch.compacted)
         self._compaction.committed(batch.revision, garbage=garbage)
+        self._checkpoints.committed(batch.events)
 
     def _reloaded(self, found: Reload) -> None:
         self._state.replace(found.records, revision=found.cluster.revision)
