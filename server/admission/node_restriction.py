@@ -1,7 +1,7 @@
 """NodeRestriction: a node's agent writes about its own node, and about the pods that are bound to it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from kubeling.objects import certificate_requests
 from kubeling.objects.certificate_requests import RequestError
@@ -11,6 +11,7 @@ from server.admission.chain import Objects, Plugin
 from server.admission.node_labels import forbidden_labels
 from server.admission.node_pods import creation_problem, status_problem
 from server.admission.node_tokens import token_problem
+from server.auth.attributes import Attributes as Question
 from server.auth.identities import node_name
 from server.registry.admission import Attributes
 from server.registry.kind import Kind
@@ -23,9 +24,14 @@ _Check = Callable[["NodeRestriction", Attributes, str], str]
 """What is wrong with a node's write, "" when nothing is."""
 
 
+class Authorization(Protocol):
+    def allows(self, request: Question) -> bool: ...
+
+
 class NodeRestriction(Plugin):
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, authorization: Authorization) -> None:
         self._objects = objects
+        self._authorization = authorization
 
     def concerns(self, kind: Kind, operation: str, subresource: str) -> bool:
         return operation != "CONNECT" and str(kind.resource) in _CHECKS
@@ -69,8 +75,19 @@ class NodeRestriction(Plugin):
     def _token(self, attributes: Attributes, node: str) -> str:
         if (attributes.operation, attributes.subresource) != ("CREATE", "token"):
             return ""
+        question = Question(
+            attributes.context.user,
+            "request-serviceaccounts-token-audience",
+            version="v1",
+            namespace=attributes.namespace,
+            name=attributes.name,
+        )
         return token_problem(
-            attributes.obj or {}, node, lambda name: self._found("pods", attributes.namespace, name)
+            attributes.obj or {},
+            node,
+            lambda name: self._found("pods", attributes.namespace, name),
+            objects=self._objects,
+            granted=lambda audience: self._authorization.allows(question._replace(resource=audience)),
         )
 
     def _own_node(self, attributes: Attributes, node: str) -> str:

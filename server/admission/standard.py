@@ -32,7 +32,7 @@ def standard(store: Store, authorization: Authorization) -> Chain:
         [
             NamespaceLifecycle(store),
             ServiceAccount(store),
-            NodeRestriction(store),
+            NodeRestriction(store, authorization),
             TaintNodesByCondition(),
             Priority(store),
             DefaultTolerationSeconds(),

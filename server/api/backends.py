@@ -1,8 +1,8 @@
 """Connections to what users run: pods, and whatever else stands behind a Service or at a node's other ports.
 
 Unlike those to a node's agent (`nodes`), they show no certificate - a stranger listens there, and the
-server's own would open every door to whatever request is passed on - and check none. Addresses that mean this machine,
-its own network or its cloud's metadata are refused.
+server's own would open every door to whatever request is passed on - and check none. Addresses that mean
+this machine, its own network or its cloud's metadata are refused.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ import pytest
 from kubeling.objects.errors import Forbidden, NotFound
 from server.admission.node_labels import forbidden_labels
 from server.admission.node_restriction import NodeRestriction
+from server.auth.attributes import Attributes as Question
 from server.auth.identities import authenticated
 from server.registry.admission import Attributes
 from server.registry.context import RequestContext
@@ -16,6 +17,16 @@ from server.tests.rbac_objects import Stored
 NODE = authenticated("system:node:n1", groups=("system:nodes",))
 GROUPS = {"leases": "coordination.k8s.io", "csinodes": "storage.k8s.io", "resourceslices": "resource.k8s.io"}
 OWNER = {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "node-uid", "controller": True}
+OWNED = {"name": "n1", "labels": {}, "ownerReferences": [OWNER]}
+VOLUMES: dict[str, Any] = {
+    "inline": {"name": "i", "csi": {"driver": "inline"}},
+    "claiming": {"name": "c", "persistentVolumeClaim": {"claimName": "c"}},
+    "drivers": {"name": "ephemeral", "ephemeral": {}},
+    "migrated": {"name": "m", "azureFile": {"shareName": "x"}},
+    "driverless": {"name": "d", "csi": {"driver": "missing"}},
+    "unclaimed": {"name": "u", "persistentVolumeClaim": {"claimName": "missing"}},
+    "unbound": {"name": "b", "persistentVolumeClaim": {"claimName": "unbound"}},
+}
 MIRROR = {"kubernetes.io/config.mirror": "x"}
 
 
@@ -32,6 +43,32 @@ def named(name: str, **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": spec}
 
 
+class Grants:
+    """Nodes may have tokens for the vault, of one account."""
+
+    def allows(self, request: Question) -> bool:
+        return (request.verb, request.resource, request.namespace, request.name) == (
+            "request-serviceaccounts-token-audience",
+            "vault",
+            "a",
+            "robot",
+        )
+
+
+def put_volumes(stored: Stored) -> None:
+    """Two drivers, and a volume of one of them that is claimed."""
+    for driver, audience in (("inline", "inlines"), ("claimed", "claims"), ("file.csi.azure.com", "files")):
+        spec = {"tokenRequests": [{"audience": audience}]}
+        stored.put("csidrivers.storage.k8s.io", {"metadata": {"name": driver}, "spec": spec})
+    volume = {"metadata": {"name": "v"}, "spec": {"csi": {"driver": "claimed"}}}
+    stored.put("persistentvolumes", volume)
+    for claim in ("c", "drivers-ephemeral"):
+        metadata = {"name": claim, "namespace": "a"}
+        stored.put("persistentvolumeclaims", {"metadata": metadata, "spec": {"volumeName": "v"}})
+    unbound = {"metadata": {"name": "unbound", "namespace": "a"}, "spec": {}}
+    stored.put("persistentvolumeclaims", unbound)
+
+
 def write(
     plural: str, obj: Any = None, *, operation: str = "CREATE", old: Any = None, user: Any = NODE, **rest: Any
 ) -> None:
@@ -44,10 +81,14 @@ def write(
         metadata = {"name": name, "namespace": "a", "uid": f"uid-{name}"}
         spec = {"nodeName": where, "volumes": [running]}
         stored.put("pods", {"metadata": metadata, "spec": spec})
+    put_volumes(stored)
+    for name, volume in VOLUMES.items():
+        metadata = {"name": name, "namespace": "a", "uid": f"uid-{name}"}
+        stored.put("pods", {"metadata": metadata, "spec": {"nodeName": "n1", "volumes": [volume]}})
     own = ((obj or old or {}).get("metadata") or {}).get("name", "")
     place = {"namespace": "a", "name": own} | rest
     attributes = Attributes(RequestContext(user), kind, "v1", operation, obj=obj, old=old, **place)
-    plugin = NodeRestriction(stored)
+    plugin = NodeRestriction(stored, Grants())
     if plugin.concerns(kind, operation, attributes.subresource):
         plugin.mutate(attributes)
 
@@ -145,6 +186,10 @@ def test_a_node_writes_about_its_own_pods(allowed: Any) -> None:
             {"operation": "UPDATE", "obj": node(), "old": node(taints=[{"key": "a"}])},
             'node "n1" is not allowed to modify taints',
         ),
+        (
+            {"operation": "UPDATE", "obj": {**node(), "metadata": {**OWNED}}, "old": node()},
+            'node "n1" is not allowed to modify ownerReferences',
+        ),
     ],
 )
 def test_a_node_keeps_to_its_own_node(refused: Any, why: str) -> None:
@@ -192,6 +237,43 @@ def test_a_node_gets_tokens_for_its_pods_only(request_: Any, why: str) -> None:
     with pytest.raises(Forbidden) as caught:
         write("serviceaccounts", request_, subresource="token", name="sa")
     assert why in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("pod", "audience"),
+    [
+        ("inline", "inlines"),
+        ("claiming", "claims"),
+        ("drivers", "claims"),
+        ("migrated", "files"),
+        ("mine", "vault"),
+    ],
+)
+def test_a_node_gets_tokens_for_its_pods_drivers_and_what_it_is_granted(pod: str, audience: str) -> None:
+    asked = request_for(pod, f"uid-{pod}", [audience])
+    write("serviceaccounts", asked, subresource="token", name="robot")
+    other = request_for(pod, f"uid-{pod}", ["other"])
+    with pytest.raises(Forbidden) as caught:
+        write("serviceaccounts", other, subresource="token", name="robot")
+    assert caught.value.message.endswith(
+        'audience "other" not found in pod spec volume, system:node:n1 is not authorized to request tokens'
+        " for this audience"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pod", "missing"),
+    [
+        ("driverless", 'csidriver.storage.k8s.io "missing" not found'),
+        ("unclaimed", 'persistentvolumeclaim "missing" not found'),
+        ("unbound", 'persistentvolume "" not found'),
+    ],
+)
+def test_what_is_missing_on_the_way_to_a_driver_is_told(pod: str, missing: str) -> None:
+    asked = request_for(pod, f"uid-{pod}", ["a"])
+    with pytest.raises(Forbidden) as caught:
+        write("serviceaccounts", asked, subresource="token", name="robot")
+    assert caught.value.message.endswith(f'error validating audience "a": {missing}')
 
 
 def test_a_pods_token_passes() -> None:
