@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kubeling.objects import errors
-from kubeling.objects.errors import ApiError
+from kubeling.objects.errors import ApiError, Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.meta import name as name_of
 from server.registry import metadata
@@ -15,6 +15,7 @@ from server.registry.ownership import Entry, put
 from server.registry.ownership_writes import track_creation
 from server.registry.strategy import Scope
 from server.registry.translation import translated
+from server.schema.patience import unhurried
 from server.storage import Record
 
 _GENERATED_NAMES = 8
@@ -108,13 +109,14 @@ def _generate_name(env: Environment, kind: Kind, namespace: str, obj: Object) ->
             return
 
 
+def _causes(kind: Kind, obj: Object) -> list[Cause]:
+    strategy = kind.strategy
+    return [*metadata.validate(kind, obj), *strategy.validate(obj), *strategy.validate_create(obj)]
+
+
 async def _stored(env: Environment, scope: Scope, namespace: str, obj: Object, *, version: str) -> Record:
     kind, name = scope.kind, name_of(obj)
-    causes = [
-        *metadata.validate(kind, obj),
-        *kind.strategy.validate(obj),
-        *kind.strategy.validate_create(obj),
-    ]
+    causes = await unhurried(lambda: _causes(kind, obj))
     if causes:
         raise errors.invalid(kind.kind, name, causes, group=kind.group)
     asked = attributes(scope, "CREATE", version=version, namespace=namespace, name=name, obj=obj)

@@ -22,6 +22,7 @@ from server.registry.results import UpdateResult
 from server.registry.strategy import Scope
 from server.registry.translation import translated
 from server.schema.causes import Tolerated
+from server.schema.patience import unhurried
 from server.storage import Record
 from server.storage.errors import RevisionConflict
 
@@ -143,7 +144,8 @@ async def _attempt(
     )
     await env.admission.mutate(asked)
     _prepare(scope, obj, old, subresource)
-    _validate(scope, obj, old, subresource)
+    if causes := await unhurried(lambda: _causes(kind, obj, old, subresource)):
+        _judge(scope, obj, causes)
     await env.admission.validate(asked)
     if is_same(obj, old):
         return UpdateResult(record)
@@ -176,17 +178,14 @@ def _prepare(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
     scope.context.warnings.extend(strategy.update_warnings(obj, old))
 
 
-def _validate(scope: Scope, obj: Object, old: Object, subresource: str) -> None:
-    kind, strategy = scope.kind, scope.kind.strategy
+def _causes(kind: Kind, obj: Object, old: Object, subresource: str) -> list[Cause]:
+    strategy = kind.strategy
     causes = metadata.validate_update(obj, old)
     if metadata.differs(obj, old):
         causes += metadata.validate(kind, obj)
     if subresource:
-        causes += strategy.validate_subresource_update(subresource, obj, old)
-    else:
-        causes += [*strategy.validate_update(obj, old), *strategy.validate(obj)]
-    if causes:
-        _judge(scope, obj, causes)
+        return causes + strategy.validate_subresource_update(subresource, obj, old)
+    return [*causes, *strategy.validate_update(obj, old), *strategy.validate(obj)]
 
 
 def _judge(scope: Scope, obj: Object, causes: list[Cause]) -> None:

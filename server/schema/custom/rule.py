@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubeling.objects.errors import Cause
-from server.cel.cost import ZERO, Range
+from server.cel.cost import PER_CALL, ZERO, Range
 from server.cel.environment import Environment
 from server.cel.errors import CompileError, CostExceeded, EvaluationError
 from server.cel.estimate import estimate
@@ -13,6 +13,7 @@ from server.cel.types import Decl, optional_of
 from server.cel.values import NONE, Optional
 from server.schema import causes
 from server.schema.custom.field_paths import FieldPathError, field_path
+from server.schema.patience import Laborious, patience
 
 Schema = dict[str, Any]
 
@@ -94,11 +95,20 @@ def _add_messages(rule: Rule, text: str, environment: Environment, variables: di
 class Evaluation:
     """The rules of one object, with the budget that they share."""
 
-    __slots__ = ("budget", "found")
+    __slots__ = ("budget", "found", "left")
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
+        self.left = patience()
         self.found: list[Cause] = []
+
+    def evaluate(self, program: Program, variables: dict[str, Any]) -> tuple[Any, int]:
+        """The value and its cost. Raises Laborious."""
+        result, cost = program.evaluate(variables, min(PER_CALL, self.left))
+        self.left -= cost
+        if self.left < 0:
+            raise Laborious
+        return result, cost
 
     def stop(self, cause: Cause) -> None:
         self.found.append(cause)
@@ -113,6 +123,7 @@ class Evaluation:
 
         Raises:
             BudgetExceeded: with all that was found.
+            Laborious: it takes longer than there is patience for.
         """
         if rule.program is None:
             self.found.append(_invalid(path, kind, f"rule compile error: {rule.error}"))
@@ -123,7 +134,7 @@ class Evaluation:
         if rule.optional_old:
             old = NONE if old is absent else Optional(True, old)
         named = {"self": current, "oldSelf": old}
-        result, cost = rule.program.evaluate(named)
+        result, cost = self.evaluate(rule.program, named)
         if cost > self.budget:
             self.stop(_invalid(path, kind, _EXHAUSTED))
         self.budget -= cost
@@ -163,7 +174,7 @@ class Evaluation:
         default = rule.message or f"failed rule: {rule.text}"
         if rule.messages is None:
             return default
-        result, cost = rule.messages.evaluate(variables)
+        result, cost = self.evaluate(rule.messages, variables)
         if cost > self.budget or isinstance(result, CostExceeded):
             over = "messageExpression evaluation failed due to running out of cost budget, no further"
             self.stop(_invalid(path, kind, f"{over} validation rules will be run"))
