@@ -8,8 +8,9 @@ import orjson
 from orjson import Fragment as Row
 
 from kubeling.objects.meta import Object
-from server.registry import encoding
+from server.registry import encoding, scale_columns
 from server.registry.ages import ANYTIME, MARK, Ages
+from server.registry.columns import Column
 from server.registry.kind import Kind
 from server.storage import Record
 
@@ -27,7 +28,7 @@ def table(
     table_version: str,
     now: datetime,
 ) -> Object:
-    columns, ages = kind.strategy.columns if headers else (), Ages(now)
+    columns, ages = _columns(kind, records) if headers else (), Ages(now)
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{table_version}",
@@ -35,6 +36,12 @@ def table(
         "columnDefinitions": [column.definition() for column in columns],
         "rows": [_row(kind, record, version, include_object, table_version, ages) for record in records],
     }
+
+
+def _columns(kind: Kind, records: Sequence[Record]) -> Sequence[Column]:
+    if len(records) == 1 and scale_columns.is_scale(records[0].parsed()):
+        return scale_columns.COLUMNS
+    return kind.strategy.columns
 
 
 def _metadata(records: Sequence[Record], list_meta: Object | None) -> Object:
@@ -70,6 +77,8 @@ def _cells(kind: Kind, record: Record, ages: Ages) -> bytes:
 def _values(kind: Kind, obj: Object) -> list[Any]:
     if obj.get("kind") == kind.kind:
         return kind.strategy.cells(obj, ANYTIME)
+    if scale_columns.is_scale(obj):
+        return scale_columns.cells(obj, ANYTIME)
     name = (obj.get("metadata") or {}).get("name", "")
     return [name, *[""] * (len(kind.strategy.columns) - 1)]
 

@@ -6,7 +6,7 @@ from typing import Any
 from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.autoscaler_validation import autoscaler_causes, autoscaler_status_causes
 from server.registry.groups.autoscaler_versions import cpu_metric, to_v1, to_v2
 from server.registry.groups.subresources import status
@@ -29,7 +29,7 @@ class Autoscalers(Strategy):
         "Targets",
         "MinPods",
         "MaxPods",
-        Column("Replicas", "integer"),
+        "Replicas",
         AGE,
     )
 

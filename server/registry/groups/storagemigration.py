@@ -1,9 +1,14 @@
 """The kinds of storagemigration.k8s.io. Objects are stored in one version only: nothing is migrated."""
 
+from datetime import datetime
+from typing import Any
+
+from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import label_1035_errors, subdomain_errors
 from server.registry.causes import immutable, invalids, required
+from server.registry.columns import NAME, Column
 from server.registry.groups.subresources import status
 from server.registry.kind import Kind
 from server.registry.strategy import Strategy
@@ -11,6 +16,10 @@ from server.registry.strategy import Strategy
 
 class Migrations(Strategy):
     has_generation = True
+    columns = (
+        Column("Name", description=NAME.description),
+        Column("Resource", description="Fully qualified resource to migrate"),
+    )
 
     def validate(self, obj: Object) -> list[Cause]:
         target = (obj.get("spec") or {}).get("resource") or {}
@@ -22,6 +31,10 @@ class Migrations(Strategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return [] if obj.get("spec") == old.get("spec") else [immutable("spec", obj.get("spec"))]
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        target = (obj.get("spec") or {}).get("resource") or {}
+        return [meta.name(obj), f"{target.get('resource', '')}.{target.get('group', '')}"]
 
 
 KINDS = (

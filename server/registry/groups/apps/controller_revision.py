@@ -7,12 +7,12 @@ from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.causes import at_least, invalid, required
-from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.columns import AGE, columns, object_age
 from server.registry.strategy import Strategy
 
 
 class ControllerRevisions(Strategy):
-    columns = columns("Controller", Column("Revision", "integer"), AGE)
+    columns = columns("Controller", "Revision", AGE)
 
     def validate(self, obj: Object) -> list[Cause]:
         causes = [required("data", "data is mandatory")] if obj.get("data") is None else []

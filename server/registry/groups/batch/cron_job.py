@@ -29,7 +29,13 @@ _ZONE_WARNING = (
 class CronJobs(Strategy):
     has_generation = True
     columns = columns(
-        "Schedule", "Timezone", "Suspend", Column("Active", "integer"), "Last Schedule", AGE, *WIDE_COLUMNS
+        "Schedule",
+        "Timezone",
+        Column("Suspend", "boolean"),
+        Column("Active", "integer"),
+        "Last Schedule",
+        AGE,
+        *WIDE_COLUMNS,
     )
 
     def default(self, obj: Object) -> None:

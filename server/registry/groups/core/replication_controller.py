@@ -83,7 +83,7 @@ class PodTemplates(Strategy):
     create_on_update = True
     returns_deleted = True
     has_generation = True
-    columns = columns("Containers", "Images", "Pod Labels", AGE)
+    columns = columns("Containers", "Images", "Pod Labels")
 
     def default(self, obj: Object) -> None:
         default_template(obj.setdefault("template", {}))
@@ -97,4 +97,4 @@ class PodTemplates(Strategy):
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         template = obj.get("template") or {}
         labels = (template.get("metadata") or {}).get("labels")
-        return [meta.name(obj), *wide_cells(template, labels), object_age(obj, now)]
+        return [meta.name(obj), *wide_cells(template, labels)]

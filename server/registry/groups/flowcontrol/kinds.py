@@ -6,7 +6,7 @@ from typing import Any
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.flowcontrol.level_validation import level_causes
 from server.registry.groups.flowcontrol.schema_validation import schema_causes
 from server.registry.groups.subresources import status
@@ -20,9 +20,7 @@ _SHARES = 30
 
 class FlowSchemas(Strategy):
     has_generation = True
-    columns = columns(
-        "PriorityLevel", Column("MatchingPrecedence", "integer"), "DistinguisherMethod", AGE, "MissingPL"
-    )
+    columns = columns("PriorityLevel", "MatchingPrecedence", "DistinguisherMethod", AGE, "MissingPL")
 
     def default(self, obj: Object) -> None:
         obj.setdefault("spec", {}).setdefault("matchingPrecedence", 1000)

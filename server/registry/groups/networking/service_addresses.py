@@ -18,7 +18,7 @@ _MOST_RANGES = 2
 
 
 class IPAddresses(Strategy):
-    columns = columns("ParentRef", AGE)
+    columns = columns("ParentRef")
 
     def name_errors(self, name: str) -> list[str]:
         return canonical_ip_errors(name)
@@ -45,7 +45,7 @@ class IPAddresses(Strategy):
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         parent = (obj.get("spec") or {}).get("parentRef")
-        return [meta.name(obj), _place(parent) if parent else "<none>", object_age(obj, now)]
+        return [meta.name(obj), _place(parent) if parent else "<none>"]
 
 
 def _place(parent: Object) -> str:

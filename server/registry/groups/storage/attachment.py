@@ -19,7 +19,7 @@ _LONGEST_MESSAGE, _LARGEST_METADATA = 1024, 256 * 1024
 class Attachments(Strategy):
     returns_deleted = True
     unconditional_update = False
-    columns = columns("Attacher", "PV", "Node", Column("Attached", "boolean"), AGE)
+    columns = columns(Column("Attacher", format="name"), "PV", "Node", Column("Attached", "boolean"), AGE)
 
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj.get("spec") or {}

@@ -18,7 +18,7 @@ from server.registry.causes import (
     required,
     too_long,
 )
-from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.core.pod_warnings import NODE_LABELS
 from server.registry.strategy import Strategy
 
@@ -36,9 +36,7 @@ def is_default(obj: Object) -> bool:
 
 class StorageClasses(Strategy):
     returns_deleted = True
-    columns = columns(
-        "Provisioner", "ReclaimPolicy", "VolumeBindingMode", Column("AllowVolumeExpansion", "boolean"), AGE
-    )
+    columns = columns("Provisioner", "ReclaimPolicy", "VolumeBindingMode", "AllowVolumeExpansion", AGE)
 
     def default(self, obj: Object) -> None:
         obj.setdefault("reclaimPolicy", "Delete")

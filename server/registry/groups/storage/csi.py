@@ -168,7 +168,7 @@ def _node_driver_causes(field: str, driver: Object) -> list[Cause]:
 
 class Capacities(Strategy):
     unconditional_update = False
-    columns = columns("StorageClassName", "Capacity", AGE)
+    columns = columns("StorageClassName", "Capacity")
 
     def validate(self, obj: Object) -> list[Cause]:
         name = obj.get("storageClassName") or ""
@@ -201,4 +201,4 @@ class Capacities(Strategy):
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         capacity = obj.get("capacity") or "<unset>"
-        return [meta.name(obj), obj.get("storageClassName", ""), capacity, object_age(obj, now)]
+        return [meta.name(obj), obj.get("storageClassName", ""), capacity]
