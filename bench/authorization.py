@@ -6,6 +6,7 @@ Users have a role or two of their own beside those that everyone has, as in a cl
 The reference is the JSON of the answer to a SubjectAccessReview, written once.
 """
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -30,6 +31,8 @@ from server.storage import Store
 
 REPEATS = 20_000
 ROUNDS = 5
+PODS = 10_000
+_AT_ONCE = 500
 
 
 def main(
@@ -46,6 +49,8 @@ async def _measure(url: str, bindings: int) -> list[Row]:
     store = await Store.open(url, clock=SystemClock())
     for plural, namespace, obj in _objects(bindings):
         await store.create(f"{plural}.{GROUP}", namespace, obj["metadata"]["name"], obj)
+    for first in range(0, PODS, _AT_ONCE):
+        await asyncio.gather(*(_create_pod(store, number) for number in range(first, first + _AT_ONCE)))
     authorization = Authorization.standard(store)
     rows = [
         _row("reference: one answer as JSON", _one_answer),
@@ -55,6 +60,13 @@ async def _measure(url: str, bindings: int) -> list[Row]:
     rows.append(await _after_changes(store, authorization))
     await store.close()
     return rows
+
+
+async def _create_pod(store: Store, number: int) -> None:
+    metadata = {"name": f"p{number}", "namespace": "default"}
+    volumes = [{"name": "v", "secret": {"secretName": f"s{number}"}}]
+    spec = {"nodeName": f"n{number % 100}", "serviceAccountName": "default", "volumes": volumes}
+    await store.create("pods", "default", f"p{number}", {"metadata": metadata, "spec": spec})
 
 
 def _objects(bindings: int) -> Iterable[tuple[str, str, Object]]:
@@ -82,10 +94,14 @@ def _questions() -> Iterable[tuple[str, Attributes]]:
     manager = authenticated("system:kube-controller-manager")
     yield "a controller's informer", Attributes(manager, "watch", resource="pods")
     yield "a superuser", pod(authenticated("admin", groups=("system:masters",)), "get")
+    node = authenticated("system:node:n1", groups=("system:nodes",))
+    for title, name in (("a pod of the node has", f"s{PODS - 99}"), ("no pod of the node has", "s2")):
+        asked = Attributes(node, "get", resource="secrets", namespace="default", name=name)
+        yield f"a secret that {title}, of {PODS} pods", asked
     yield (
         "a node's own lease",
         Attributes(
-            authenticated("system:node:n1", groups=("system:nodes",)),
+            node,
             "update",
             group="coordination.k8s.io",
             resource="leases",

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from kubeling.objects.meta import Object
 from server.auth.attributes import ALLOWED, NO_OPINION, Attributes, Authorizer, Decision
 from server.auth.identities import MASTERS, node_name
+from server.auth.node_relations import Objects
 from server.auth.nodes import NodeAuthorizer
 from server.auth.rbac import Rbac
-from server.auth.rbac_bindings import Objects
 from server.auth.rules import Rule, compiled
 from server.registry.context import UserInfo
 

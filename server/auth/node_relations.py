@@ -3,37 +3,43 @@
     node <- pod <- secret, config map, claim, service account, resource claim
     node <- pod <- claim <- volume <- secret
 
-No graph is kept. The pods of one namespace are looked through, as text first and parsed only where the names
-of both the node and the object occur: the question comes when a pod starts, and the answer is never old.
+No graph is kept, but an index of the pods by their node; what a pod refers to is remembered with its record.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable
 from typing import Protocol
 
 import orjson
 
 from kubeling.objects.meta import Object
+from server.auth import mentions
+from server.auth.mentions import Mentions
 from server.auth.pod_references import Reference, references, volume_secrets
 from server.storage.record import Record
 
+_REFERENCES = "node-references"
+_NODE_NAME = re.compile(rb'"nodeName":("(?:[^"\\]|\\.)*")')
+_SECRET = b"ecret"
 
-class Objects(Protocol):
+
+class Objects(mentions.Objects, Protocol):
     """The store, or a fake of it."""
 
     def get(self, resource: str, namespace: str, name: str) -> Record | None: ...
-
-    def list(self, resource: str, namespace: str | None = None) -> Sequence[Record]: ...
 
 
 class NodeRelations:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        self._pods = Mentions(objects, "pods", _NODE_NAME.findall)
+        self._volumes = Mentions(objects, "persistentvolumes", _with_secrets)
 
     def concerns(self, node: str, resource: str, namespace: str, name: str) -> bool:
         """Whether the object, of one of the kinds that are drawn above, concerns the node."""
         if resource == "persistentvolumes":
             record = self._objects.get(resource, "", name)
-            return record is not None and self._claimed(node, record.copy())
+            return record is not None and self._claimed(node, record.parsed())
         if self._referred(node, namespace, Reference(resource, name)):
             return True
         return resource == "secrets" and self._volume_secret(node, namespace, name)
@@ -41,25 +47,18 @@ class NodeRelations:
     def runs(self, node: str, namespace: str, name: str) -> bool:
         """Whether that pod is bound to the node."""
         record = self._objects.get("pods", namespace, name)
-        return record is not None and record.copy().get("spec", {}).get("nodeName") == node
+        return record is not None and record.parsed().get("spec", {}).get("nodeName") == node
 
     def spec_names(self, node: str, resource: str, name: str) -> bool:
         """Whether that cluster-scoped object has the node as its spec.nodeName."""
         record = self._objects.get(resource, "", name)
-        return record is not None and record.copy().get("spec", {}).get("nodeName") == node
+        return record is not None and record.parsed().get("spec", {}).get("nodeName") == node
 
     def _referred(self, node: str, namespace: str, reference: Reference) -> bool:
-        for pod in self._mentioning(node, "pods", namespace, reference):
-            if pod.get("spec", {}).get("nodeName") == node and reference in references(pod):
+        for record in self._pods.of(orjson.dumps(node)):
+            if record.namespace == namespace and reference in _references(record, node):
                 return True
         return False
-
-    def _mentioning(self, node: str, resource: str, namespace: str, reference: Reference) -> Iterator[Object]:
-        quoted, wanted = orjson.dumps(node), reference.name.encode()
-        exact = reference.resource != "persistentvolumeclaims"  # an ephemeral volume's is named after the pod
-        for record in self._objects.list(resource, namespace):
-            if quoted in record.body and (not exact or wanted in record.body):
-                yield record.copy()
 
     def _claimed(self, node: str, volume: Object) -> bool:
         claim = (volume.get("spec") or {}).get("claimRef") or {}
@@ -70,9 +69,24 @@ class NodeRelations:
 
     def _volume_secret(self, node: str, namespace: str, name: str) -> bool:
         wanted = name.encode()
-        for record in self._objects.list("persistentvolumes"):
+        for record in self._volumes.of(_SECRET):
             if wanted in record.body:
-                volume = record.copy()
+                volume = record.parsed()
                 if (namespace, name) in volume_secrets(volume) and self._claimed(node, volume):
                     return True
         return False
+
+
+def _references(record: Record, node: str) -> frozenset[Reference]:
+    """What the pod refers to; nothing unless it is bound to the node."""
+    found: tuple[str, frozenset[Reference]] | None = record.cache.get(_REFERENCES)
+    if found is None:
+        pod = record.parsed()
+        where = str((pod.get("spec") or {}).get("nodeName") or "")
+        found = record.cache[_REFERENCES] = where, frozenset(references(pod))
+    return found[1] if found[0] == node else frozenset()
+
+
+def _with_secrets(volume: bytes) -> Iterable[bytes]:
+    """Few volumes refer to secrets: those that may are found by one name."""
+    return (_SECRET,) if _SECRET in volume else ()

@@ -154,6 +154,11 @@ class Store:
         """The current objects by (namespace, name); later writes do not change the answer."""
         return self._state.list(resource, namespace)
 
+    def changes(self, resource: str, *, after: int) -> Sequence[Event] | None:
+        """What has happened to a resource since a revision, oldest first; None: it is not remembered."""
+        history = self._hub.history(resource)
+        return history.after(after) if after >= history.floor else None
+
     async def list_at(
         self,
         resource: str,

@@ -43,6 +43,9 @@ class Stored:
             )
         return self._lists[resource, namespace]
 
+    def changes(self, resource: str, *, after: int) -> None:
+        """It remembers none."""
+
     def role(self, name: str, *lines: str, namespace: str = "") -> None:
         plural = "roles" if namespace else "clusterroles"
         metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
