@@ -164,7 +164,10 @@ def _selectable(path: str, kind: str = "string") -> Change:
     ("change", "why"),
     [
         (_selectable(".spec.size"), "is an invalid path: does not refer to a valid field"),
-        (_selectable(".metadata.name"), "must not point to fields in metadata"),
+        (_selectable(".metadata.name"), "is an invalid path: does not refer to a valid field"),
+        (_selectable(".spec['color']"), "is an invalid path: array notation is not allowed"),
+        (_selectable("spec.color"), "is an invalid path: expected [ or . but got: spec"),
+        (_selectable(".spec."), "is an invalid path: unexpected end of JSON path"),
         (_selectable(".spec.color", "number"), "must point to a field of type string, boolean or integer."),
     ],
 )

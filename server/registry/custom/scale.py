@@ -1,4 +1,4 @@
-"""What the scale subresource of a custom kind asks of its objects: counts that are numbers, a textual selector.
+"""What the scale subresource of a custom kind asks of its objects: counts are numbers, selectors are text.
 
 How a Scale is made of them is the business of `server.registry.scale`.
 """

@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from server.registry.causes import duplicate, invalid, required, too_many
 from server.schema.custom import schema_errors
+from server.schema.custom.field_paths import FieldPathError, selected_field
 
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
@@ -126,22 +126,17 @@ def _selectable_causes(field: str, selectable: Sequence[Object], schema: Object 
 
 
 def _selected_path_causes(field: str, path: str, schema: Object) -> list[Cause]:
-    if not path.startswith("."):
-        return [invalid(field, path, "is an invalid path: must start with '.'")]
-    if "[" in path:
-        return [invalid(field, path, "is an invalid path: array notation is not allowed")]
-    parts = path[1:].split(".")
-    if parts[0] == "metadata":
-        return [invalid(field, path, "must not point to fields in metadata")]
-    found: Any = schema
-    for part in parts:
-        found = (found.get("properties") or {}).get(part) if isinstance(found, dict) else None
-        if found is None:
-            return [invalid(field, path, "is an invalid path: does not refer to a valid field")]
-    if found.get("type") in _SELECTABLE_TYPES:
-        return []
-    why = (
-        "must point to a field of type string, boolean or integer. Enum string fields and strings with"
-        " formats are allowed."
-    )
-    return [invalid(field, path, why)]
+    try:
+        found = selected_field(path, schema)
+    except FieldPathError as error:
+        return [invalid(field, path, f"is an invalid path: {error}")]
+    causes = []
+    if path.startswith(".metadata."):
+        causes.append(invalid(field, path, "must not point to fields in metadata"))
+    if found.get("type") not in _SELECTABLE_TYPES:
+        why = (
+            "must point to a field of type string, boolean or integer. Enum string fields and strings with"
+            " formats are allowed."
+        )
+        causes.append(invalid(field, path, why))
+    return causes

@@ -1,4 +1,4 @@
-"""The fieldPath of a rule: a JSON path of names and map keys below the rule's schema."""
+"""JSON paths of names below a schema: the fieldPath of a rule, the fields for field selectors."""
 
 import re
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 _TOKEN = re.compile(r"\.([^.\[\]]+)|\['((?:[^'\\]|\\.)*)'\]")
+_PART = re.compile(r"[.\[\]]|[^.\[\]]+")
 _ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "'": "'", "\\": "\\",
 }  # fmt: skip
@@ -54,3 +55,22 @@ def _below(name: str, schema: Any) -> Any:
     if not properties and isinstance(others, dict):
         return others
     raise FieldPathError("does not refer to a valid field")
+
+
+def selected_field(text: str, schema: Schema) -> Schema:
+    """The schema of the field that a path of names alone, such as `.spec.color`, leads to.
+
+    Raises:
+        FieldPathError: what is wrong with the path.
+    """
+    parts, current = iter(_PART.findall(text)), schema
+    for delimiter in parts:
+        if delimiter == "[":
+            raise FieldPathError("array notation is not allowed")
+        if delimiter != ".":
+            raise FieldPathError(f"expected [ or . but got: {delimiter}")
+        name = next(parts, None)
+        if name is None:
+            raise FieldPathError("unexpected end of JSON path")
+        current = _below(name, current)
+    return current
