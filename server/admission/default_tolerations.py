@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from server.admission.chain import Plugin, is_new_pod
+from server.admission.chain import Plugin
 from server.registry.admission import Attributes
+from server.registry.kind import Kind
 
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -11,8 +12,13 @@ SECONDS = 300
 
 
 class DefaultTolerationSeconds(Plugin):
+    def concerns(self, kind: Kind, operation: str, subresource: str) -> bool:
+        """Updates, too: who sends all tolerations again need not repeat those that were added."""
+        written = operation in ("CREATE", "UPDATE") and not subresource
+        return written and kind.plural == "pods" and not kind.group
+
     def mutate(self, attributes: Attributes) -> None:
-        if attributes.obj is None or not is_new_pod(attributes):
+        if attributes.obj is None:
             return
         spec = attributes.obj["spec"]
         tolerations: list[dict[str, Any]] = spec.get("tolerations") or []

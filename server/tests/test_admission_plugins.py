@@ -155,3 +155,10 @@ async def test_a_chain_runs_its_plugins_in_order() -> None:
     await chain.mutate(attributes(obj))
     await chain.validate(attributes(obj))
     assert list(obj["spec"]) == ["serviceAccountName", "serviceAccount", "tolerations"]
+
+
+def test_tolerations_that_were_added_stay_when_all_are_sent_again() -> None:
+    plugin = DefaultTolerationSeconds()
+    kind = attributes(pod()).kind
+    assert plugin.concerns(kind, "UPDATE", "")
+    assert not plugin.concerns(kind, "UPDATE", "status")

@@ -315,3 +315,29 @@ async def test_the_status_keeps_one_address_under_two_names(registry: Registry) 
     patch = Patch(MERGE_PATCH, {"status": {"podIPs": [{"ip": "10.0.0.9"}]}})
     result = await registry.patch(context(), PODS, "default", "p", patch, subresource="status")
     assert result.record.obj["status"]["podIP"] == "10.0.0.9"
+
+
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/c"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "profile"),
+    [
+        ("unconfined", {"type": "Unconfined"}),
+        ("runtime/default", {"type": "RuntimeDefault"}),
+        ("localhost/mine", {"type": "Localhost", "localhostProfile": "mine"}),
+        ("localhost/", None),
+        ("strange", None),
+    ],
+)
+async def test_apparmor_annotations_become_fields(registry: Registry, annotation: str, profile: Any) -> None:
+    asked = context()
+    pod = {
+        "metadata": {"name": "p", "annotations": {APPARMOR: annotation}},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+    made = await registry.create(asked, PODS, "default", pod)
+    assert made.obj["spec"]["containers"][0].get("securityContext", {}).get("appArmorProfile") == profile
+    assert asked.warnings == [
+        f'metadata.annotations[{APPARMOR}]: deprecated since v1.30; use the "appArmorProfile" field instead'
+    ]

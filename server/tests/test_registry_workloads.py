@@ -195,3 +195,14 @@ async def test_required_texts_are_asked_for_in_every_kind(registry: Registry) ->
         await registry.create(context(), definitions, "", obj)
     for field in ("spec.names.kind", "spec.names.plural", "spec.scope"):
         assert f"{field}: Required value" in caught.value.message
+
+
+async def test_conditions_of_a_failure_policy_are_true_unless_it_says_otherwise(registry: Registry) -> None:
+    rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    obj = {
+        "metadata": {"name": "j"},
+        "spec": {"template": template("Never"), "podFailurePolicy": {"rules": [rule]}},
+    }
+    job = (await registry.create(context(), JOBS, "default", obj)).obj
+    (kept,) = job["spec"]["podFailurePolicy"]["rules"]
+    assert kept["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]

@@ -9,6 +9,7 @@ from kubeling.objects.meta import Object
 from server.registry.ages import age
 from server.registry.causes import at_least, invalid, one_of, required, unsupported
 from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.groups.batch.job import default_failure_policy
 from server.registry.groups.batch.job_validation import job_spec_causes
 from server.registry.groups.batch.schedule import schedule_error
 from server.registry.groups.batch.time_zones import zone_causes
@@ -46,7 +47,9 @@ class CronJobs(Strategy):
         spec.setdefault("failedJobsHistoryLimit", 1)
         template = spec.setdefault("jobTemplate", {})
         template.setdefault("metadata", {})
-        default_template(template.setdefault("spec", {}).setdefault("template", {}))
+        job = template.setdefault("spec", {})
+        default_template(job.setdefault("template", {}))
+        default_failure_policy(job.get("podFailurePolicy") or {})
 
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj["spec"]

@@ -68,6 +68,7 @@ class Jobs(Strategy):
         spec.setdefault("podReplacementPolicy", replaced)
         spec.pop("scheduling", None)
         default_template(spec.setdefault("template", {}))
+        default_failure_policy(spec.get("podFailurePolicy") or {})
         _labels_from_template(obj)
 
     def prepare_for_create(self, scope: Scope, obj: Object) -> None:
@@ -137,6 +138,13 @@ def _labels_from_template(obj: Object) -> None:
     own, labels = obj.setdefault("metadata", {}), obj["spec"]["template"]["metadata"].get("labels")
     if labels and not own.get("labels"):
         own["labels"] = dict(labels)
+
+
+def default_failure_policy(policy: Object) -> None:
+    """A condition that a rule names must be true, unless the rule says otherwise."""
+    for rule in policy.get("rules") or ():
+        for pattern in rule.get("onPodConditions") or ():
+            pattern["status"] = pattern.get("status") or "True"
 
 
 def _generate_selector(obj: Object) -> None:

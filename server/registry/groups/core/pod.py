@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from kubeling.objects import conditions
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
+from server.registry.groups.core.apparmor import profiles_from_annotations
 from server.registry.groups.core.binding import bind
 from server.registry.groups.core.eviction import evict
 from server.registry.groups.core.pod_defaults import alias_service_account, default_pod
@@ -59,6 +60,7 @@ class Pods(Strategy):
         if spec.get("containers"):
             obj["status"]["qosClass"] = qos_class(spec)
         merge_label_keys(obj)
+        scope.context.warnings.extend(profiles_from_annotations(obj))
         if spec.get("schedulingGates"):
             conditions.set_condition(
                 obj,

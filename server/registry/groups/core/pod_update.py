@@ -5,6 +5,7 @@ from typing import Any
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object, annotations
 from server.registry.causes import forbidden, in_range, invalid
+from server.registry.groups.core.apparmor import PREFIX as APPARMOR
 
 MIRROR = "kubernetes.io/config.mirror"
 """The annotation of pods that a node runs on its own account."""
@@ -15,7 +16,6 @@ _MESSAGE = (
 )
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _LONGEST = 2**31 - 1
-_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 
 
 def update_causes(obj: Object, old: Object) -> list[Cause]:
@@ -44,7 +44,7 @@ def annotation_update_causes(obj: Object, old: Object) -> list[Cause]:
     causes = []
     for keys, what in ((changed, "remove or update"), (added, "add")):
         for key in keys:
-            if key == MIRROR or key.startswith(_APPARMOR):
+            if key == MIRROR or key.startswith(APPARMOR):
                 noun = "mirror pod annotation" if key == MIRROR else "AppArmor annotations"
                 causes.append(forbidden(f"metadata.annotations[{key}]", f"may not {what} {noun}"))
     return causes

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from kubeling.objects import quantity
 from kubeling.objects.meta import Object
+from server.registry.groups.core.apparmor import DEPRECATED as DEPRECATED_ANNOTATION
+from server.registry.groups.core.apparmor import PREFIX as APPARMOR
 from server.registry.groups.core.pod_defaults import CONTAINER_LISTS
 
 NODE_LABELS = {
@@ -37,7 +39,6 @@ VOLUMES = {
 }
 _SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP = "container.seccomp.security.alpha.kubernetes.io/"
-_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _WHOLE = ("memory", "ephemeral-storage")
 _AFFINITIES = ("podAffinity", "podAntiAffinity")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -140,10 +141,9 @@ def _profile_warnings(prefix: str, spec: Object, annotations: Object) -> Iterato
             context, container = each.get("securityContext") or {}, each.get("name", "")
             if "seccompProfile" not in context and f"{_SECCOMP}{container}" in annotations:
                 yield f"{where}[{_SECCOMP}{container}]: {seccomp}"
-            given = "appArmorProfile" in own or "appArmorProfile" in context
-            if not given and f"{_APPARMOR}{container}" in annotations:
-                why = 'deprecated since v1.30; use the "appArmorProfile" field instead'
-                yield f"{where}[{_APPARMOR}{container}]: {why}"
+            given = not prefix or "appArmorProfile" in own or "appArmorProfile" in context
+            if not given and f"{APPARMOR}{container}" in annotations:
+                yield f"{where}[{APPARMOR}{container}]: {DEPRECATED_ANNOTATION}"
 
 
 def _container_warnings(field: str, spec: Object) -> Iterator[str]:

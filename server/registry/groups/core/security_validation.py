@@ -67,13 +67,13 @@ def container_security_causes(field: str, context: Object, *, host_users: bool) 
     causes += _seccomp_causes(f"{field}.seccompProfile", context.get("seccompProfile"))
     causes += _escalation_causes(field, context)
     causes += windows_options_causes(f"{field}.windowsOptions", context.get("windowsOptions"))
-    return causes + _apparmor_causes(f"{field}.appArmorProfile", context.get("appArmorProfile"))
+    return causes + apparmor_causes(f"{field}.appArmorProfile", context.get("appArmorProfile"))
 
 
 def _shared_causes(field: str, context: Object) -> list[Cause]:
     causes = _seccomp_causes(f"{field}.seccompProfile", context.get("seccompProfile"))
     causes += windows_options_causes(f"{field}.windowsOptions", context.get("windowsOptions"))
-    return causes + _apparmor_causes(f"{field}.appArmorProfile", context.get("appArmorProfile"))
+    return causes + apparmor_causes(f"{field}.appArmorProfile", context.get("appArmorProfile"))
 
 
 def _chosen(field: str, context: Object, supported: tuple[str, ...]) -> list[Cause]:
@@ -116,7 +116,7 @@ def _seccomp_causes(field: str, profile: Object | None) -> list[Cause]:
     return causes
 
 
-def _apparmor_causes(field: str, profile: Object | None) -> list[Cause]:
+def apparmor_causes(field: str, profile: Object | None) -> list[Cause]:
     if profile is None:
         return []
     kind, local = profile.get("type", ""), profile.get("localhostProfile")
