@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from sys import intern
 
 import orjson
 from sqlalchemy import Connection
@@ -110,7 +111,8 @@ def _record(key: Key, obj: Object, *, revision: int, created: int) -> Record:
     except orjson.JSONEncodeError as error:
         raise InvalidObject(f"{_shown(key)} cannot be encoded: {error}") from error
     own.pop("managedFields", None)
-    return Record(*key, str(metadata.get("uid") or ""), revision, created, body, fresh=numbered)
+    uid, namespace = str(metadata.get("uid") or ""), intern(key.namespace)
+    return Record(key.resource, namespace, key.name, uid, revision, created, body, fresh=numbered)
 
 
 class Overtaken(Exception):

@@ -52,6 +52,13 @@ class Database(Protocol):
     def prepare(self) -> None:
         """Make sure that the database can be used; called once, first."""
 
+    def check(self, connection: Connection) -> None:
+        """Look for damage everywhere, as far as that takes seconds at most. Called outside transactions.
+
+        Raises:
+            DatabaseUnusable: there is some.
+        """
+
     def attach(self) -> None:
         """Make sure that there is something to be read, perhaps beside a server; instead of `prepare`."""
 

@@ -7,6 +7,7 @@ and its implementations; the tables are made in `migrations`.
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from sqlalchemy import (
@@ -156,14 +157,20 @@ _KEY = (REVISIONS.c.resource, REVISIONS.c.namespace, REVISIONS.c.name)
 def newest(connection: Connection) -> list[Record]:
     """The current objects, in no order that is promised: sorting them here would carry the bodies along."""
     rows = _newest(None).execution_options(yield_per=READ_ROWS)
-    return [Record(*row) for row in connection.execute(rows)]
+    return list(_records(connection.execute(rows)))
 
 
 def each_newest(connection: Connection) -> Iterator[Record]:
     """The current objects, oldest revision first, without holding them all."""
     rows = _newest(None).order_by(REVISIONS.c.revision).execution_options(yield_per=READ_ROWS)
-    for row in connection.execute(rows):
-        yield Record(*row)
+    yield from _records(connection.execute(rows))
+
+
+def _records(rows: Iterable[Any]) -> Iterator[Record]:
+    """What many records have in common is held once."""
+    for resource, namespace, name, uid, revision, created, body in rows:
+        first = revision if created == revision else created
+        yield Record(intern(resource), intern(namespace), name, uid, revision, first, body)
 
 
 def _newest(where: ColumnElement[bool] | None) -> Select[Any]:
@@ -195,7 +202,7 @@ def list_at(
         where &= tuple_(REVISIONS.c.namespace, REVISIONS.c.name) > after
     rows = _newest(where)
     chunk = rows.order_by(*_KEY).limit(limit or None)
-    records = [Record(*row) for row in connection.execute(chunk)]
+    records = list(_records(connection.execute(chunk)))
     if len(records) < limit or not limit:
         return records, 0
     total = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()

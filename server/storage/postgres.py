@@ -103,6 +103,9 @@ class Postgres:
         if encoding != "UTF8":
             raise self._unusable(f"its encoding is {encoding}, and must be UTF8")
 
+    def check(self, connection: Connection) -> None:
+        pass  # its own affair; damage that it finds while reading is an error
+
     def attach(self) -> None:
         self.prepare()
 

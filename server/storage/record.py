@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, cast
 import orjson
 
 from kubeling.objects.meta import Object
+from server.storage.labels import shared
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -78,7 +79,7 @@ class Record:
     def labels(self) -> Mapping[str, str]:
         """The labels; the parsed object is not kept on their account."""
         if self._labels is None:
-            self._labels = self.parsed().get("metadata", {}).get("labels") or {}
+            self._labels = shared(self.parsed().get("metadata", {}).get("labels") or {})
         return self._labels
 
     def copy(self) -> Object:

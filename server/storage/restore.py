@@ -51,6 +51,7 @@ def _restored(target: Database, path: Path, header: Header, *, force: bool) -> i
         with target.errors():
             target.prepare()
             with target.connect() as connection:
+                target.check(connection)
                 with connection.begin():
                     target.begin_restoration(connection)
                     revision = _replace(connection, target, path, header, force=force)

@@ -74,7 +74,9 @@ class SQLite:
                 "PRAGMA auto_vacuum=INCREMENTAL"
             )  # in effect only before the first table
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            damage = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+
+    def check(self, connection: Connection) -> None:
+        ((damage,),) = _driver(connection).execute("PRAGMA integrity_check(1)").fetchall()
         if damage != "ok":
             raise DatabaseUnusable(f"the database {self._path}: it is damaged ({damage})")
 

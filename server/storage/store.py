@@ -4,6 +4,7 @@ Reads are answered from memory at once; history comes from the log. Everything i
 Higher meaning (kinds, validation, selectors, resourceVersion rules of the API) is the registry's.
 """
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -319,9 +320,10 @@ async def _open(chosen: Database, lanes: Lanes) -> _Opened:
     await lanes.writing.prepare()
     if not await lanes.reading.read(at_head):
         await lanes.writing.migrate(migrate)
-    if chosen.shared:
-        return await lanes.reading.read(_Opened)
-    return await lanes.writing.write(_Opened)  # which shows whether it can be written at all
+    # A writer's transaction shows whether it can be written at all.
+    read = lanes.reading.read if chosen.shared else lanes.writing.write
+    opened, _ = await asyncio.gather(read(_Opened), lanes.asking.direct(chosen.check))
+    return opened
 
 
 def _chunk(
