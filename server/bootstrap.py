@@ -35,6 +35,7 @@ async def bootstrap(registry: Registry, config: Config, *, port: int) -> None:
         )
     await reconcile(registry)
     await ensure(registry, service_networks=(config.service_cidr,))
+    await _keep(registry, _kind(registry, "", "v1", "configmaps"), _authentication(config))
     await _create_missing(registry, _kind(registry, "", "v1", "services"), "default", _service(config))
     if config.advertise_address.is_loopback:
         return  # endpoints cannot have such an address
@@ -69,15 +70,15 @@ async def _create_missing(registry: Registry, kind: Kind, namespace: str, obj: O
 
 async def _keep(registry: Registry, kind: Kind, wanted: Object) -> None:
     """Create the object, or give it the wanted content again if it differs."""
-    name = wanted["metadata"]["name"]
+    name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace", "default")
     try:
-        found = (await registry.get(kind, "default", name)).copy()
+        found = (await registry.get(kind, namespace, name)).copy()
     except NotFound:
-        await registry.create(RequestContext(SYSTEM), kind, "default", wanted)
+        await registry.create(RequestContext(SYSTEM), kind, namespace, wanted)
         return
     content = {key: value for key, value in wanted.items() if key != "metadata"}
     if not _holds(found, content):
-        await registry.update(RequestContext(SYSTEM), kind, "default", name, found | content)
+        await registry.update(RequestContext(SYSTEM), kind, namespace, name, found | content)
 
 
 def _holds(found: object, wanted: object) -> bool:
@@ -88,6 +89,22 @@ def _holds(found: object, wanted: object) -> bool:
         same_length = isinstance(found, list) and len(found) == len(wanted)
         return same_length and all(map(_holds, found, wanted))  # type: ignore[call-overload]
     return found == wanted
+
+
+def _authentication(config: Config) -> Object:
+    """How servers of other APIs know clients, and this server when it speaks for others."""
+    found = _object("v1", "ConfigMap", "extension-apiserver-authentication", namespace="kube-system")
+    found["data"] = {"client-ca-file": config.client_ca.read_text()}
+    if config.request_header_ca is not None:
+        found["data"] |= {
+            "requestheader-allowed-names": '["front-proxy-client"]',
+            "requestheader-client-ca-file": config.request_header_ca.read_text(),
+            "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+            "requestheader-group-headers": '["X-Remote-Group"]',
+            "requestheader-uid-headers": '["X-Remote-Uid"]',
+            "requestheader-username-headers": '["X-Remote-User"]',
+        }
+    return found
 
 
 def _service(config: Config) -> Object:

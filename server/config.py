@@ -45,6 +45,10 @@ class Config:
     service_account_issuer: str
     """The URL that tokens name as their issuer, and as their audience: the API server itself."""
     kubelet_client: KeyPair
+    request_header_ca: Path | None
+    """The authority of `proxy_client`, for servers of other APIs to know it by."""
+    proxy_client: KeyPair | None
+    """What the server shows to servers of other APIs."""
     pod_cidr: ipaddress.IPv4Network
     service_cidr: IPNetwork
 
@@ -91,6 +95,8 @@ def parse(data: Mapping[str, Any]) -> Config:
         service_account_key=_private_key(data, "serviceAccountKey"),
         service_account_issuer=_issuer(data),
         kubelet_client=_key_pair(data, "kubeletClient"),
+        request_header_ca=_file(data, "requestHeaderCA") if data.get("requestHeaderCA") else None,
+        proxy_client=_key_pair(data, "proxyClient") if data.get("proxyClient") else None,
         pod_cidr=_pod_network(data),
         service_cidr=_network(data, "serviceCIDR", "10.96.0.0/12"),
     )

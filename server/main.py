@@ -19,6 +19,9 @@ from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.meta import Object
 from server.admission.standard import standard
+from server.api.aggregation.availability import Availability
+from server.api.aggregation.connections import RemoteConnections
+from server.api.aggregation.remotes import Remotes
 from server.api.assembly import Api
 from server.api.backends import Backends
 from server.api.components import Components
@@ -139,8 +142,9 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(custom_resources.stop)
     custom_resources.start()
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
-    backends = Backends()
-    for connections in (nodes, backends):
+    backends, remotes = Backends(), Remotes()
+    others = RemoteConnections(ServiceEndpoints(store), config.proxy_client)
+    for connections in (nodes, backends, others):
         parts.push_async_callback(connections.close)
     api = Api(
         registry,
@@ -149,6 +153,8 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
         address=f"{config.advertise_address}:{port}",
         nodes=nodes,
         backends=backends,
+        remotes=remotes,
+        connections=others,
         issuer=issuer,
     )
     listener = Listener(api.handler)
@@ -160,6 +166,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     upkeep = Upkeep(registry, store, clock, settings, name=f"{socket.gethostname()}:{port}")
     parts.push_async_callback(upkeep.stop)
     await upkeep.start()
+    _watch_others(LocalClient(registry, store, user=SYSTEM), parts, remotes, others, clock)
     if loops:
         await _start_controllers(
             config,
@@ -173,6 +180,16 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     gc.freeze()  # what has been made by now stays
     api.ready()
     return port
+
+
+def _watch_others(
+    client: LocalClient, parts: AsyncExitStack, remotes: Remotes, others: RemoteConnections, clock: Clock
+) -> None:
+    """Keep up with the servers that APIServices name."""
+    parts.push_async_callback(client.close)
+    availability = Availability(client, remotes, others, clock=clock)
+    parts.push_async_callback(availability.stop)
+    availability.start()
 
 
 def _issuer(config: Config) -> Issuer | None:

@@ -34,6 +34,8 @@ def server_document(home: Home, settings: Settings, *, address: str) -> dict[str
         "tokenFile": str(pki.token_file),
         "serviceAccountKey": str(pki.service_account_key),
         "kubeletClient": _pair(pki.kubelet_client),
+        "requestHeaderCA": str(pki.front_proxy_authority.certificate),
+        "proxyClient": _pair(pki.front_proxy),
         "podCIDR": settings.pod_cidr,
         "serviceCIDR": settings.service_cidr,
     }

@@ -49,6 +49,14 @@ class Pki:
         return self.pair("node-serving")
 
     @property
+    def front_proxy_authority(self) -> Pair:
+        return self.pair("front-proxy-ca")
+
+    @property
+    def front_proxy(self) -> Pair:
+        return self.pair("front-proxy-client")
+
+    @property
     def service_account_key(self) -> Path:
         return self.directory / "sa.key"
 

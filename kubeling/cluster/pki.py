@@ -1,5 +1,7 @@
 """The identities of a cluster: one authority, who gets a certificate of it, the token of the administrator.
 
+A second authority vouches for the API server alone, where it passes requests on to servers of other APIs.
+
 Not here: where they lie (`.keys`), how a certificate is made (`.certificates`).
 """
 
@@ -38,6 +40,8 @@ def ensure(pki: Pki, subjects: Subjects, *, now: datetime) -> None:
     authority = ensure_authority(pki.authority, "kubeling-ca", now=now)
     for pair, profile in _profiles(pki, subjects):
         ensure_leaf(pair, profile, authority, now=now)
+    proxies = ensure_authority(pki.front_proxy_authority, "front-proxy-ca", now=now)
+    ensure_leaf(pki.front_proxy, Profile("front-proxy-client", client=True), proxies, now=now)
     ensure_key(pki.service_account_key)
     _ensure_token(pki.token_file)
 

@@ -81,7 +81,7 @@ def test_all_are_issued_by_the_authority(keys: Pki) -> None:
 def test_secrets_are_private(keys: Pki) -> None:
     assert stat.S_IMODE(keys.directory.stat().st_mode) == 0o700
     secrets = [*keys.directory.glob("*.key"), keys.token_file]
-    assert len(secrets) == 8
+    assert len(secrets) == 10
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
 
 

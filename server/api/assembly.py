@@ -1,5 +1,8 @@
 """The HTTP side of the server, put together: which part gets what."""
 
+from server.api.aggregation.connections import RemoteConnections
+from server.api.aggregation.forwarding import Forwarding
+from server.api.aggregation.remotes import Remotes
 from server.api.backends import Backends
 from server.api.discovery import Discovery
 from server.api.handler import Handler
@@ -33,20 +36,28 @@ class Api:
         address: str,
         nodes: Nodes,
         backends: Backends,
+        remotes: Remotes,
+        connections: RemoteConnections,
         issuer: Issuer | None = None,
     ) -> None:
+        """`remotes` are other servers that answer for APIs, reached by `connections`."""
+
         def kinds() -> list[Kind]:
             return [kind for kind in registry.kinds.all() if registry.serves(kind)]
 
         self._watches = Watches(registry)
         self._bootstrapped = self._stopping = False
         metrics = RequestMetrics(usage=registry.usage)
-        discovery = Discovery(kinds, address=address, generation=lambda: registry.kinds.generation)
+
+        def generation() -> int:
+            return registry.kinds.generation + remotes.generation
+
+        discovery = Discovery(kinds, address=address, generation=generation, remotes=remotes.all)
         pages = Pages(
             health=self._health(),
             metrics=metrics,
             discovery=discovery,
-            openapi=OpenAPI(kinds, generation=lambda: registry.kinds.generation),
+            openapi=OpenAPI(kinds, generation=generation, remotes=remotes.schemas),
             issuer=IssuerPages(issuer, address=address) if issuer is not None else None,
         )
         self.handler = Handler(
@@ -55,6 +66,7 @@ class Api:
             resources=Resources(registry, self._watches, _connects(registry, nodes, backends)),
             pages=pages,
             metrics=metrics,
+            forwarding=Forwarding(remotes, connections),
         )
 
     def ready(self) -> None:

@@ -10,6 +10,8 @@ from functools import cache
 import orjson
 
 from kubeling.objects.meta import Object
+from server.api.aggregation.documents import remote_version
+from server.api.aggregation.remotes import Remote
 from server.api.negotiation import JSON, parse_accept
 from server.api.reply import Reply
 from server.registry.kind import Kind, Subresource, api_version
@@ -33,10 +35,17 @@ class Discovery:
     """The discovery documents for a set of kinds."""
 
     def __init__(
-        self, kinds: Callable[[], Iterable[Kind]], *, address: str, generation: Callable[[], int] = lambda: 0
+        self,
+        kinds: Callable[[], Iterable[Kind]],
+        *,
+        address: str,
+        generation: Callable[[], int] = lambda: 0,
+        remotes: Callable[[], Iterable[Remote]] = tuple,
     ) -> None:
-        """`generation` counts the changes of the kinds."""
+        """`generation` counts the changes of the kinds, and of what other servers have."""
         self._read_kinds = kinds
+        self._read_remotes = remotes
+        self._remotes: Mapping[tuple[str, str], Remote] = {}
         self._address = address
         self._generation = generation
         self._made_at = -1
@@ -58,7 +67,13 @@ class Discovery:
         for kind in kinds:
             for version in kind.versions:
                 groups.setdefault(kind.group, {}).setdefault(version, []).append(kind)
-        return {group: dict(sorted(found.items(), key=_version_order)) for group, found in groups.items()}
+        self._remotes = {
+            each.key: each for each in self._read_remotes() if each.version not in groups.get(each.group, {})
+        }
+        for group, version in self._remotes:
+            groups.setdefault(group, {})[version] = []
+        ordered = sorted(groups, key=_group_order)
+        return {group: dict(sorted(groups[group].items(), key=_version_order)) for group in ordered}
 
     def answer(self, path: str, accept: str) -> Reply | None:
         """The document at a path such as /apis/apps/v1; None when there is none."""
@@ -120,7 +135,7 @@ class Discovery:
             "kind": "APIGroupDiscoveryList",
             "apiVersion": f"{_AGGREGATED}/{version}",
             "metadata": {},
-            "items": [_aggregated_group(name, groups[name]) for name in names],
+            "items": [_aggregated_group(name, groups[name], self._remotes) for name in names],
         }
         body = self._pages[prefix, version] = orjson.dumps(document)
         return body
@@ -195,11 +210,15 @@ def _storage_version_hash(kind: Kind) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
 
 
-def _aggregated_group(name: str, versions: Mapping[str, Sequence[Kind]]) -> Object:
+def _aggregated_group(
+    name: str, versions: Mapping[str, Sequence[Kind]], remotes: Mapping[tuple[str, str], Remote]
+) -> Object:
     return {
         "metadata": {"name": name} if name else {},
         "versions": [
-            {
+            remote_version(remotes[name, version])
+            if (name, version) in remotes
+            else {
                 "version": version,
                 "resources": [_aggregated_resource(kind, version) for kind in kinds],
                 "freshness": "Current",

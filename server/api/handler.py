@@ -14,6 +14,7 @@ from random import getrandbits
 from aiohttp import web
 
 from kubeling.objects.errors import ApiError, InternalError
+from server.api.aggregation.forwarding import Forwarding
 from server.api.connection import connection_of
 from server.api.metrics import RequestMetrics
 from server.api.negotiation import accepted, error_media
@@ -43,12 +44,15 @@ class Handler:
         resources: Resources,
         pages: Pages,
         metrics: RequestMetrics,
+        forwarding: Forwarding | None = None,
     ) -> None:
+        """`forwarding` takes what other servers answer."""
         self._authenticator = authenticator
         self._authorization = authorization
         self._resources = resources
         self._pages = pages
         self._metrics = metrics
+        self._forwarding = forwarding
 
     async def __call__(self, http: web.BaseRequest) -> Answer:
         """Answer one request. Never raises but for cancellation."""
@@ -79,6 +83,8 @@ class Handler:
         known = self._authenticate(http)
         user = acting_user(known, http.headers, self._authorization, lambda: attributes(known, info, query))
         self._authorization.check(attributes(user, info, query))
+        if self._forwarding is not None and (remote := self._forwarding.find(info)) is not None:
+            return await self._forwarding.answer(http, remote, user, audit_id)
         if info.is_resource:
             authorize = partial(self._authorize, user, info, query)
             return await self._resources.answer(

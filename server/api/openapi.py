@@ -46,10 +46,18 @@ class _Document(NamedTuple):
 
 class OpenAPI:
     def __init__(
-        self, kinds: Callable[[], Iterable[Kind]], *, generation: Callable[[], int] = lambda: 0
+        self,
+        kinds: Callable[[], Iterable[Kind]],
+        *,
+        generation: Callable[[], int] = lambda: 0,
+        remotes: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """`generation` counts the changes of the kinds."""
+        """`generation` counts the changes of the kinds, and of other servers' documents.
+
+        These are listed in the index, and fetched from their servers.
+        """
         self._kinds = kinds
+        self._remotes = remotes
         self._generation = generation
         self._grouped_at = -1
         self._grouped: GroupVersions = {}
@@ -81,14 +89,14 @@ class OpenAPI:
 
     async def _document(self, key: str, name: str) -> _Document:
         groups = self._group_versions()
-        made_of = groups.get(name, groups)
+        made_of: object = groups.get(name) or (groups, dict(self._remotes()))
         known = self._documents.get(key)
         if known is not None and known.made_of == made_of:
             return known
         async with self._building:
             known = self._documents.get(key)
             if known is None or known.made_of != made_of:
-                body = await asyncio.to_thread(_encoded, key, groups)
+                body = await asyncio.to_thread(_encoded, key, groups, self._remotes())
                 known = _Document(made_of, body, hashlib.sha256(body).hexdigest().upper())
                 self._documents[key] = known
         return known
@@ -110,13 +118,13 @@ class OpenAPI:
         return found
 
 
-def _encoded(key: str, groups: GroupVersions) -> bytes:
+def _encoded(key: str, groups: GroupVersions, remotes: Mapping[str, Any]) -> bytes:
     if key == "v2 protobuf":
         return openapi_protobuf.document(document_v2(groups.values()))
     if key == "v2":
         return orjson.dumps(document_v2(groups.values()))
     if key == "v3":
-        return orjson.dumps(index(groups))
+        return orjson.dumps({"paths": {**remotes, **index(groups)["paths"]}})
     return orjson.dumps(document_v3(groups[key]))
 
 

@@ -1,6 +1,7 @@
 """Plain HTTP through the server to a node or a pod: bodies stream through both ways, nothing is kept."""
 
 from collections.abc import AsyncIterator
+from typing import Protocol
 from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, web
@@ -39,12 +40,8 @@ async def forward(request: Request, connections: Connections, endpoint: Endpoint
     if not path and http.method in ("GET", "HEAD"):
         return _to_root(request, target)
     target = target if path else f"/{target}"
-    headers = [
-        (name, value)
-        for name, value in http.headers.items()
-        if name.lower() not in _NOT_SENT and not is_credential(name)
-    ]
-    body = _body(http) if http.can_read_body else None
+    headers = sent_headers(http)
+    body = body_of(http) if http.can_read_body else None
     try:
         async with connections.session.request(
             http.method,
@@ -60,12 +57,31 @@ async def forward(request: Request, connections: Connections, endpoint: Endpoint
         raise unreachable(endpoint, error) from error
 
 
+def sent_headers(http: web.BaseRequest) -> list[tuple[str, str]]:
+    """What is passed on of a request's headers."""
+    return [
+        (name, value)
+        for name, value in http.headers.items()
+        if name.lower() not in _NOT_SENT and not is_credential(name)
+    ]
+
+
 def _to_root(request: Request, query: str) -> Reply:
     path = quote("/" + request.info.path.lstrip("/"), safe="/:")
     return Reply(status=301, content_type="", headers=(("Location", f"{path}/{query}"),))
 
 
-async def relay(request: Request, answer: ClientResponse) -> Answer:
+class Asked(Protocol):
+    """A request that is passed on."""
+
+    @property
+    def http(self) -> web.BaseRequest: ...
+
+    @property
+    def stream_headers(self) -> Headers: ...
+
+
+async def relay(request: Asked, answer: ClientResponse) -> Answer:
     """The backend's answer as ours, piece by piece."""
     headers: Headers = tuple(
         (name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_ANSWERED
@@ -82,6 +98,6 @@ async def relay(request: Request, answer: ClientResponse) -> Answer:
     return out
 
 
-async def _body(http: web.BaseRequest) -> AsyncIterator[bytes]:
+async def body_of(http: web.BaseRequest) -> AsyncIterator[bytes]:
     while piece := await http.content.read(_PIECE):
         yield piece

@@ -111,6 +111,8 @@ def config(keys: Pki, tmp_path: Path) -> Config:
             "tokenFile": str(keys.token_file),
             "serviceAccountKey": str(keys.service_account_key),
             "kubeletClient": pair(keys.kubelet_client),
+            "requestHeaderCA": str(keys.front_proxy_authority.certificate),
+            "proxyClient": pair(keys.front_proxy),
         }
     )
 

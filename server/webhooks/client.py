@@ -57,7 +57,7 @@ class WebhookClient:
         except TimeoutError as error:
             raise WebhookError(f'Post "{place.url}": context deadline exceeded') from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
-            raise WebhookError(f'Post "{place.url}": {_reason(error)}') from error
+            raise WebhookError(f'Post "{place.url}": {reason(error)}') from error
 
     async def close(self) -> None:
         if self._session is not None:
@@ -127,7 +127,7 @@ def _refusal(status: int, content: bytes) -> str:
     return f"the server rejected our request for an unknown reason ({status}: {text})"
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The failure as Go's HTTP client would tell it."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _certificate_reason(error.certificate_error)
