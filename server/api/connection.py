@@ -12,9 +12,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
 from kubeling.streams import connection
-from server.auth.authentication import Identity
-from server.auth.certificates import user_of
-from server.registry.context import UserInfo
+from server.auth.certificates import identity_of
+from server.auth.identities import Identity
 
 _LINGER_SECONDS = 1.0
 """How long the rest of a refused body is read, so that the client gets to see why."""
@@ -30,19 +29,19 @@ class Connection(connection.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._user: UserInfo | None = None
+        self._user: Identity | None = None
         self._user_known = False
         self.authenticated: tuple[str, Identity | None] = ("", None)
         """The last Authorization header that was accepted, and whose it is."""
 
     @property
-    def certificate_user(self) -> UserInfo | None:
+    def certificate_user(self) -> Identity | None:
         """The user whom the client's certificate names, if it sent one."""
         if not self._user_known:
             tls: ssl.SSLObject | None = (
                 self.transport.get_extra_info("ssl_object") if self.transport is not None else None
             )
-            self._user, self._user_known = user_of(tls), True
+            self._user, self._user_known = identity_of(tls), True
         return self._user
 
     def log_exception(self, *args: Any, **options: Any) -> None:

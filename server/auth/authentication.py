@@ -1,27 +1,15 @@
 """Who sends a request: a client certificate, else a bearer token, else nobody in particular."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from kubeling.objects.errors import Unauthorized
-from server.auth.identities import anonymous
+from server.auth.identities import Identity, anonymous
 from server.auth.service_accounts import ServiceAccountTokens
 from server.auth.tokens import Tokens
 from server.registry.context import UserInfo
 from server.tokens.issuer import ISSUER, TokenError
 
 INVALID = "invalid bearer token"
-
-
-class Identity(NamedTuple):
-    """A user, and how it is known."""
-
-    user: UserInfo
-    audiences: tuple[str, ...] = ()
-    """Of a token: whom it is meant for, among those that were asked for."""
-    holds: Callable[[], bool] | None = None
-    """Whether the user may be taken for the same at the next request without being authenticated again; None:
-    always."""
 
 
 class InvalidToken(Unauthorized):
@@ -48,20 +36,22 @@ class Authenticator:
         self._accounts = accounts
         self._audiences = tuple(audiences)
 
-    def identity(self, *, certificate: UserInfo | None, authorization: str) -> Identity:
+    def identity(self, *, certificate: Identity | None, authorization: str) -> Identity:
         """Who is behind a request, from what the certificate proved and the Authorization header.
 
         Raises:
-            InvalidToken: a bearer token was sent that nobody owns.
+            Unauthorized: the certificate is out of date, or a bearer token was sent that nobody owns.
         """
         if certificate is not None:
-            return Identity(certificate)
+            if certificate.holds is not None and not certificate.holds():
+                raise Unauthorized("Unauthorized")
+            return certificate
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return _ANONYMOUS
         return self.bearer(token.strip())
 
-    def user(self, *, certificate: UserInfo | None, authorization: str) -> UserInfo:
+    def user(self, *, certificate: Identity | None, authorization: str) -> UserInfo:
         """The same, when only the user matters."""
         return self.identity(certificate=certificate, authorization=authorization).user
 

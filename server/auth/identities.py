@@ -1,6 +1,7 @@
 """The users and groups that the server itself knows by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from server.registry.context import UserInfo
 
@@ -14,6 +15,17 @@ CONTROLLER_MANAGER = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
 
 anonymous = UserInfo(ANONYMOUS, groups=(UNAUTHENTICATED,))
+
+
+class Identity(NamedTuple):
+    """A user, and how it is known."""
+
+    user: UserInfo
+    audiences: tuple[str, ...] = ()
+    """Of a token: whom it is meant for, among those that were asked for."""
+    holds: Callable[[], bool] | None = None
+    """Whether the user may be taken for the same at the next request without being authenticated again; None:
+    always."""
 
 
 def authenticated(

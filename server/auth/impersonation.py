@@ -26,7 +26,7 @@ def acting_user(
         Forbidden: the user may not act as that one.
         BadRequest: there is a group, uid or extra to be, but no user.
     """
-    if not any(name[:12].lower() == _PREFIX for name in headers):
+    if _PREFIX not in " ".join(headers).lower():
         return user
     name, uid, groups = headers.get(_USER, ""), headers.get(_UID, ""), tuple(headers.getall(_GROUP, ()))
     wanted = UserInfo(name, uid, groups, extra=dict(_extra(headers)))

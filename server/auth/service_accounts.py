@@ -35,6 +35,9 @@ _SECONDS_A_DAY = 86400.0
 class Objects(Protocol):
     """What tokens are held against: the store, or a fake of it."""
 
+    @property
+    def revision(self) -> int: ...
+
     def get(self, resource: str, namespace: str, name: str) -> Record | None: ...
 
 
@@ -52,15 +55,20 @@ class Session:
         self._clock = clock
         self._seen: list[tuple[str, str, str, Record]] = []
         self._until = 0.0
+        self._revision = -1
 
     def holds(self) -> bool:
         """Whether nothing has changed since the last check that succeeded."""
         if self._clock.now().timestamp() >= self._until:
             return False
+        revision = self._objects.revision
+        if revision == self._revision:
+            return True
         get = self._objects.get
         for resource, namespace, name, record in self._seen:
             if get(resource, namespace, name) is not record:
                 return False
+        self._revision = revision
         return True
 
     def check(self, token: str, used: Used) -> None:
@@ -69,7 +77,7 @@ class Session:
         Raises:
             TokenError: the token is not valid now.
         """
-        self._seen, self._until = [], 0.0
+        self._seen, self._until, self._revision = [], 0.0, -1
         now = self._clock.now().timestamp()
         if self.claims.legacy:
             self._until = self._check_legacy(token, now, used)

@@ -6,6 +6,7 @@ import pytest
 from kubeling.objects.errors import Unauthorized
 from server.auth.authentication import Authenticator
 from server.auth.certificates import user_named_by
+from server.auth.identities import Identity, authenticated
 from server.auth.tokens import TokenFileError, Tokens
 
 
@@ -45,7 +46,21 @@ def test_a_certificate_goes_before_a_token() -> None:
     )
     assert user is not None
     assert user.groups == ("system:masters", "system:authenticated")
-    assert Authenticator(Tokens()).user(certificate=user, authorization="Bearer wrong") is user
+    shown = Identity(user, holds=lambda: True)
+    assert Authenticator(Tokens()).user(certificate=shown, authorization="Bearer wrong") is user
+
+
+def test_a_certificate_that_is_out_of_date_identifies_nobody_any_more() -> None:
+    shown = Identity(authenticated("bob"), holds=lambda: False)
+    with pytest.raises(Unauthorized, match="Unauthorized"):
+        Authenticator(Tokens()).user(certificate=shown, authorization="")
+
+
+def test_of_several_names_the_last_counts() -> None:
+    subject = [(("commonName", "first"),), (("1.3.6.1.4.1.57683.2", "uid"),), (("commonName", "last"),)]
+    user = user_named_by({"subject": subject}, fingerprint="ab")
+    assert user is not None
+    assert (user.name, user.uid) == ("last", "uid")
 
 
 def test_a_certificate_without_a_name_identifies_nobody() -> None:

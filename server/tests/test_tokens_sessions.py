@@ -35,6 +35,11 @@ class World:
         self.authenticator = Authenticator(Tokens(), accounts, audiences=ISSUER.audiences)
         self.put("serviceaccounts", "a", ACCOUNT)
 
+    @property
+    def revision(self) -> int:
+        """Another one after each change."""
+        return hash(tuple(map(id, self.records.values())))
+
     def get(self, resource: str, namespace: str, name: str) -> Record | None:
         self.looks += 1
         return self.records.get((resource, namespace, name))
@@ -201,3 +206,5 @@ def test_a_second_request_looks_the_objects_up_and_nothing_more(world: World) ->
     assert identity.holds is not None
     assert identity.holds()
     assert world.looks == 2
+    assert identity.holds()
+    assert world.looks == 2  # nothing at all was written in between
