@@ -5,7 +5,7 @@ Documents are made from the registry's kinds when first asked for, and kept unti
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 
 import orjson
 
@@ -141,7 +141,7 @@ class Discovery:
         return body
 
 
-@cache
+@lru_cache(maxsize=256)
 def aggregated_version(accept: str) -> str:
     """The version of aggregated discovery that the client prefers, or "" when it prefers the legacy form."""
     for clause in parse_accept(accept):

@@ -22,6 +22,7 @@ _BUCKETS = (
 )  # fmt: skip
 
 
+_FAILED = 400
 _LABELS = list(Target._fields)
 
 
@@ -42,9 +43,11 @@ class RequestMetrics:
         self._requests: dict[tuple[Target, int], int] = {}
         self._durations: dict[Target, _Durations] = {}
         self._running: dict[Target, int] = {}
+        self._known: set[Target] = set()
 
     def observe(self, target: Target, code: int, seconds: float) -> None:
         """Count one finished request; long-running ones (watch, exec) should not come with a duration."""
+        target = self._counted(target, code)
         key = (target, code)
         self._requests[key] = self._requests.get(key, 0) + 1
         durations = self._durations.get(target)
@@ -55,12 +58,22 @@ class RequestMetrics:
 
     def count(self, target: Target, code: int) -> None:
         """Count one request without a duration."""
-        key = (target, code)
+        key = (self._counted(target, code), code)
         self._requests[key] = self._requests.get(key, 0) + 1
 
     def running(self, target: Target, change: int) -> None:
         """Note that a long-running request began (+1) or ended (-1)."""
         self._running[target] = self._running.get(target, 0) + change
+
+    def _counted(self, target: Target, code: int) -> Target:
+        """What is counted by itself: all that was ever answered well. Strangers can ask for any number of
+        resources that do not exist, which must not fill the memory."""
+        if target in self._known:
+            return target
+        if code < _FAILED:
+            self._known.add(target)
+            return target
+        return Target(target.verb)
 
     async def page(self) -> bytes:
         """All metrics in Prometheus' text format."""

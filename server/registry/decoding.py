@@ -7,6 +7,7 @@ from server.registry.custom.identity import check_identity
 from server.registry.kind import Kind, Subresource, api_version
 from server.registry.strictness import problems
 from server.schema.decode import Decoded, decode
+from server.schema.definitions import name_of
 from server.schema.errors import DecodeError
 from server.schema.nodes import Struct
 from server.schema.types import struct_of
@@ -83,8 +84,19 @@ def _check_identity(group_version: str, kind: str, obj: Object) -> None:
             f" ({group_version})"
         )
     if found not in (None, "", kind):
-        short = group_version.rpartition("/")[2]
-        raise BadRequest(
-            f'{found} in version "{short}" cannot be handled as a {kind}: no kind "{found}" is'
-            f' expected here, but "{kind}"'
+        raise BadRequest(_of_another_kind(group_version, kind, str(found)))
+
+
+def _of_another_kind(group_version: str, kind: str, found: str) -> str:
+    """Upstream knows the kind, then it cannot convert it, or has never heard of it."""
+    group, _, version = group_version.rpartition("/")
+    package = group.partition(".")[0]
+    if name_of(group, version, found):
+        source = f"{package}{version}" if package else version
+        why = f"converting ({source}.{found}) to ({package or 'core'}.{kind}): unknown conversion"
+    else:
+        why = (
+            f'no kind "{found}" is registered for version "{group_version}" in scheme'
+            ' "pkg/api/legacyscheme/scheme.go:30"'
         )
+    return f'{found} in version "{version}" cannot be handled as a {kind}: {why}'

@@ -20,7 +20,7 @@ def test_yaml_means_what_the_same_json_means() -> None:
     ("body", "media"), [(b"{", JSON), (b"", JSON), (b"\xff", JSON), (b"a: [", YAML), (b"a: *b", YAML)]
 )
 def test_a_malformed_body_is_a_bad_request(body: Any, media: Any) -> None:
-    with pytest.raises(BadRequest, match="end of JSON|invalid character|str is not|not valid YAML"):
+    with pytest.raises(BadRequest, match=r"end of JSON|invalid character|str is not|not valid YAML"):
         decode(body, media)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kubeling.objects.quantity import canonical
 from server.api import bodies
+from server.api.discovery import aggregated_version
 from server.api.requestinfo import _remembered, flag, parse
 from server.registry.listing import revision_of
 from server.schema.errors import PatchError, SchemaError
@@ -197,3 +198,22 @@ async def test_a_hundred_patches_at_once_all_take_effect(api: Any) -> None:
 
     assert set(await asyncio.gather(*(patch(number) for number in range(100)))) == {200}
     assert len((await api.get(f"{MAPS}/many")).json["data"]) == 100
+
+
+async def test_what_does_not_exist_leaves_nothing_in_the_metrics(api: Any) -> None:
+    for number in range(20):
+        await api.get(f"/apis/example{number}.org/v1/things", token="")
+        await api.get(f"/page{number}")
+        await api.get(f"/api/v1/nothing{number}")
+    assert (await api.get(MAPS)).status == 200
+    page = (await api.get("/metrics")).body.decode()
+    assert "example1.org" not in page
+    assert "page1" not in page
+    assert "nothing1" not in page
+    assert 'apiserver_request_total{code="200",group="",resource="configmaps"' in page
+
+
+def test_accept_headers_are_not_remembered_without_bound() -> None:
+    for number in range(400):
+        aggregated_version(f"application/json;q=0.{number}")
+    assert aggregated_version.cache_info().currsize <= 256
