@@ -43,13 +43,15 @@ def context(request: Request, *, dry_run: list[str] | None = None) -> RequestCon
     manager = first(query, "fieldManager")
     if causes := field_manager_causes("fieldManager", manager):
         raise invalid(kind, "", causes, group=_OPTIONS_GROUP)
-    return RequestContext(
+    made = RequestContext(
         user=request.user,
         dry_run=dry,
         field_manager=manager,
         field_validation=validation,
         user_agent=request.user_agent,
     )
+    request.warnings = made.warnings
+    return made
 
 
 def _dry_run(values: list[str], kind: str) -> bool:

@@ -159,7 +159,8 @@ def error_reply(error: ApiError, *, media: str = JSON) -> Reply:
     seconds = (error.details or {}).get("retryAfterSeconds")
     if seconds:
         retry = (("Retry-After", str(seconds)),)
-    return document_reply(error.status(), media=media, status=error.code, headers=retry)
+    headers = (*retry, *warning_headers(error.warnings))
+    return document_reply(error.status(), media=media, status=error.code, headers=headers)
 
 
 def pretty(body: bytes) -> bytes:
@@ -205,8 +206,12 @@ def _cut(texts: Sequence[str]) -> Iterator[str]:
 
 def deprecation_headers(kind: Kind, version: str) -> Headers:
     """The warning that goes with every answer in a deprecated version."""
+    return warning_headers(deprecation_warnings(kind, version))
+
+
+def deprecation_warnings(kind: Kind, version: str) -> Sequence[str]:
     text = kind.deprecations.get(version)
-    return warning_headers((text,)) if text else ()
+    return (text,) if text else ()
 
 
 def _quoted(text: str) -> str:

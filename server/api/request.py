@@ -29,6 +29,8 @@ class Request:
     audit_id: str = ""
     representation: Representation = PLAIN
     """How to write an object or a list."""
+    warnings: list[str] | None = None
+    """What the client is to be told besides the answer, whatever that will be."""
 
     @property
     def namespace(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from kubeling.objects.errors import MethodNotAllowed
+from kubeling.objects.errors import ApiError, MethodNotAllowed
 from kubeling.objects.meta import Object
 from server.api.connections import admit
 from server.api.create import create
@@ -14,7 +14,7 @@ from server.api.list import list_
 from server.api.negotiation import accepted, resource_representation
 from server.api.pages import method_not_allowed, not_found_page, unknown_resource
 from server.api.patch import patch
-from server.api.render import deprecation_headers
+from server.api.render import deprecation_headers, deprecation_warnings
 from server.api.reply import Answer, Reply
 from server.api.request import Request
 from server.api.requestinfo import Query, RequestInfo
@@ -83,7 +83,11 @@ class Resources:
         request.representation = resource_representation(accept)
         if info.verb == "watch":
             return await self._watches.watch(request)
-        answer = await _VERBS[info.verb](self._registry, request)
+        try:
+            answer = await _VERBS[info.verb](self._registry, request)
+        except ApiError as error:
+            error.warnings = (*deprecation_warnings(kind, info.version), *(request.warnings or ()))
+            raise
         if kind.deprecations and isinstance(answer, Reply):
             answer.headers += deprecation_headers(kind, info.version)
         return answer

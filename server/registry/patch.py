@@ -15,6 +15,7 @@ from kubeling.objects.meta import Object
 from server.registry import encoding
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
+from server.registry.custom.identity import check_kind
 from server.registry.decoding import identified
 from server.registry.environment import Environment
 from server.registry.kind import Kind
@@ -50,6 +51,8 @@ async def patch_object(
     def wanted(record: Record) -> Object:
         current = encoding.decoded(record, kind, version)
         patched = applied(struct, current, patch)
+        if kind.custom:
+            check_kind(kind, patched)
         obj = _decoded(context, struct, patched, patch)
         check_identity(kind, namespace, name, obj)
         stored = kind.strategy.to_storage(identified(kind, obj), version)

@@ -552,3 +552,48 @@ async def test_the_metadata_of_a_definition_is_written_through_its_status_as_wel
 async def test_what_is_not_there_cannot_be_replaced(api: Any) -> None:
     await established(api, definition())
     assert (await api.request("PUT", f"{WIDGETS}/w1", body=widget())).status == 404
+
+
+@pytest.mark.parametrize("path", [f"{WIDGETS}/nobody", f"{WIDGETS}?fieldManager={'x' * 200}"])
+async def test_deprecated_versions_are_warned_of_whatever_the_answer(api: Any, path: str) -> None:
+    await established(api, definition(version(deprecated=True)))
+    answer = await (api.get(path) if "?" not in path else api.post(path, widget()))
+    assert answer.status >= 400
+    assert answer.headers["Warning"] == '299 - "example.com/v1 Widget is deprecated"'
+
+
+async def test_unknown_fields_are_told_of_a_refused_object_as_well(api: Any) -> None:
+    await established(api, definition())
+    answer = await api.post(WIDGETS, widget(extra=1, replicas=-1))
+    assert answer.status == 422
+    assert answer.headers["Warning"] == '299 - "unknown field \\"spec.extra\\""'
+
+
+async def test_a_patch_cannot_make_another_kind_of_it(api: Any) -> None:
+    await established(api, definition())
+    await make(api)
+    answer = await api.request("PATCH", f"{WIDGETS}/w1", body={"kind": "Gadget"}, **MERGE)
+    why = 'Gadget.example.com "w1" is invalid: kind: Invalid value: "Gadget": must be Widget'
+    assert (answer.status, answer.message) == (422, why)
+
+
+async def test_numbers_without_a_fraction_are_integers(api: Any) -> None:
+    await established(api, definition())
+    body = orjson.dumps(widget()).replace(b'"spec":{}', b'"spec":{"replicas":3.0}')
+    answer = await api.request("POST", WIDGETS, body=body)
+    assert b'"replicas":3}' in answer.body
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"color": 1}, "expected string, got &value.valueUnstructured{Value:1}"),
+        ({"replicas": "x"}, "expected numeric (int or float), got string"),
+    ],
+)
+async def test_applied_values_are_of_their_schemas_types(api: Any, spec: Any, why: str) -> None:
+    await established(api, definition())
+    apply = {"Content_Type": "application/apply-patch+yaml"}
+    answer = await api.request("PATCH", f"{WIDGETS}/w1?fieldManager=me", body=widget(**spec), **apply)
+    assert answer.status == 500
+    assert answer.message.endswith(f".spec.{next(iter(spec))}: {why}")

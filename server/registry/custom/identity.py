@@ -26,9 +26,15 @@ def check_identity(kind: Kind, version: str, obj: Object) -> None:
     if named != expected:
         why = f"the API version in the data ({named}) does not match the expected API version ({expected})"
         raise BadRequest(why)
-    if found != kind.kind:
+    check_kind(kind, obj)
+
+
+def check_kind(kind: Kind, obj: Object) -> None:
+    """That an object with a kind is of this kind. Raises Invalid."""
+    found = obj.get("kind")
+    if found and found != kind.kind:
         cause = invalid("kind", found, f"must be {kind.kind}")
-        raise errors.invalid(found, _name_of(obj), [cause], group=kind.group)
+        raise errors.invalid(str(found), _name_of(obj), [cause], group=kind.group)
 
 
 def _name_of(obj: Object) -> str:

@@ -16,15 +16,30 @@ from server.schema.types import options_struct
 
 Schema = dict[str, Any]
 
-_SCALARS = (str, int, bool, float, type(None))
+_SCALARS = (str, int, bool, type(None))
+"""Types of what has no inner structure, and only one form. (Not float: 2.0 is 2.)"""
+_WHOLE = float(1 << 62)
 _TEXT = Scalar("string", scalars.string)
 
 
-def _as_it_is(value: Any) -> Any:
+def _in_shortest_form(value: Any) -> Any:
+    """A number without a fraction is an integer, as Go writes it; the rest is as it came."""
+    if type(value) is float and value.is_integer() and -_WHOLE < value < _WHOLE:
+        return int(value)
     return value
 
 
-_LEAF = Scalar("scalar", _as_it_is, None)
+def _leaf(go_type: str) -> Scalar:
+    return Scalar(go_type, _in_shortest_form, None)
+
+
+_LEAVES = {
+    "string": _leaf("string"),
+    "boolean": _leaf("bool"),
+    "integer": _leaf("int64"),
+    "number": _leaf("float64"),
+}
+_LEAF = _leaf("scalar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +184,9 @@ def _node(schema: Schema | None, *, open_: bool = False) -> Node:
         return OpenAnything()
     if schema.get("type") == "object" or embedded:
         return _struct(schema, resource=embedded, open_=open_)
-    return _LEAF
+    if schema.get("x-kubernetes-int-or-string"):
+        return _LEAF
+    return _LEAVES.get(schema.get("type") or "", _LEAF)
 
 
 def _struct(schema: Schema, *, resource: bool, open_: bool) -> CustomStruct:
