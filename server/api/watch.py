@@ -1,4 +1,4 @@
-"""A watch: events as they happen, one JSON document per line, until the time is up or one side goes.
+"""A watch: events as they happen, a JSON document per line or message, until the time is up or one side goes.
 
 Which events a watcher gets is the registry's business, how one is written that of `watch_lines`.
 """
@@ -17,6 +17,7 @@ from server.api.render import deprecation_headers
 from server.api.reply import Stream
 from server.api.request import Request
 from server.api.watch_lines import Lines, encode
+from server.api.watch_sockets import Frames, wants_socket
 from server.registry.kind import Kind
 from server.registry.registry import Registry
 from server.registry.results import WatchEvent
@@ -62,10 +63,11 @@ class Watches:
             raise not_acceptable(JSON)
         seconds = options.watch_seconds(request.query)
         wanted = options.watch_options(request, seconds=seconds)
-        out = request.stream()
         with self._ending(
             self._registry.watch(request.kind, request.namespace, wanted), request, seconds
         ) as events:
+            socket = wants_socket(request.http)
+            out = Frames(request.http, events.close) if socket else request.stream()
             await out.begin(
                 request.http,
                 content_type=JSON,
