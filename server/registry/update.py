@@ -185,7 +185,7 @@ def _causes(kind: Kind, obj: Object, old: Object, subresource: str) -> list[Caus
         causes += metadata.validate(kind, obj)
     if subresource:
         return causes + strategy.validate_subresource_update(subresource, obj, old)
-    return [*causes, *strategy.validate_update(obj, old), *strategy.validate(obj)]
+    return [*causes, *strategy.validate_update(obj, old), *strategy.validate_again(obj, old)]
 
 
 def _judge(scope: Scope, obj: Object, causes: list[Cause]) -> None:

@@ -10,6 +10,7 @@ from kubeling.objects.meta import Object
 from server.registry.groups.core.apparmor import profiles_from_annotations
 from server.registry.groups.core.binding import bind
 from server.registry.groups.core.eviction import evict
+from server.registry.groups.core.known_specs import Verdict, remember, verdict
 from server.registry.groups.core.pod_defaults import alias_service_account, default_pod
 from server.registry.groups.core.pod_label_keys import merge_label_keys
 from server.registry.groups.core.pod_printing import COLUMNS, pod_cells
@@ -17,8 +18,8 @@ from server.registry.groups.core.pod_qos import qos_class
 from server.registry.groups.core.pod_resize import resize_causes, resized
 from server.registry.groups.core.pod_status_validation import status_causes
 from server.registry.groups.core.pod_update import ephemeral_update_causes, update_causes
-from server.registry.groups.core.pod_validation import pod_causes, pod_create_causes
-from server.registry.groups.core.pod_warnings import pod_warnings
+from server.registry.groups.core.pod_validation import metadata_causes, pod_causes, pod_create_causes
+from server.registry.groups.core.pod_warnings import pod_warnings, spec_warnings
 from server.registry.metadata import bump_generation
 from server.registry.options import DeleteOptions
 from server.registry.strategy import Action, Scope, Strategy, field_text
@@ -56,11 +57,13 @@ class Pods(Strategy):
     def prepare_for_create(self, scope: Scope, obj: Object) -> None:
         spec = obj["spec"]
         alias_service_account(spec)
-        obj["status"] = {"phase": "Pending"}
-        if spec.get("containers"):
-            obj["status"]["qosClass"] = qos_class(spec)
         merge_label_keys(obj)
         scope.context.warnings.extend(profiles_from_annotations(obj))
+        obj["status"] = {"phase": "Pending"}
+        if known := verdict(spec):
+            obj["status"]["qosClass"] = known.qos
+        elif spec.get("containers"):
+            obj["status"]["qosClass"] = qos_class(spec)
         if spec.get("schedulingGates"):
             conditions.set_condition(
                 obj,
@@ -109,7 +112,17 @@ class Pods(Strategy):
         _same_address(status)
 
     def validate(self, obj: Object) -> list[Cause]:
-        return pod_causes(obj)
+        spec = obj["spec"]
+        if verdict(spec):
+            return metadata_causes(obj)
+        causes = pod_causes(obj)
+        if not causes and not _depends_on_name(spec):
+            remember(spec, Verdict(qos_class(spec), tuple(spec_warnings(spec))))
+        return causes
+
+    def validate_again(self, obj: Object, old: Object) -> list[Cause]:
+        """A spec that has not changed was found valid once, and need not be by the rules of today."""
+        return metadata_causes(obj) if obj["spec"] == old["spec"] else self.validate(obj)
 
     def validate_create(self, obj: Object) -> list[Cause]:
         return pod_create_causes(obj)
@@ -129,7 +142,8 @@ class Pods(Strategy):
                 return []
 
     def warnings(self, obj: Object) -> list[str]:
-        return pod_warnings(obj)
+        known = None if obj["metadata"].get("annotations") else verdict(obj["spec"])
+        return pod_warnings(obj) if known is None else list(known.warnings)
 
     def update_warnings(self, obj: Object, old: Object) -> list[str]:
         """None: pods are mostly updated by programs, which do not read them."""
@@ -146,6 +160,11 @@ class Pods(Strategy):
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return pod_cells(obj, now)
+
+
+def _depends_on_name(spec: Object) -> bool:
+    """Claims of ephemeral volumes are named after the pod, which may be too long for that."""
+    return any("ephemeral" in volume for volume in spec.get("volumes") or ())
 
 
 def _same_address(status: Object) -> None:

@@ -45,7 +45,7 @@ _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 def pod_causes(obj: Object) -> list[Cause]:
     """Of a pod that is new or changed; what holds at creation only is in `pod_create_causes`."""
     own, spec = obj.get("metadata") or {}, obj.get("spec") or {}
-    causes = _cost_causes("metadata.annotations", own)
+    causes = metadata_causes(obj)
     causes += pod_spec_causes("spec", spec, pod=own.get("name", ""), is_pod=True)
     if spec.get("serviceAccountName"):
         return causes
@@ -55,6 +55,11 @@ def pod_causes(obj: Object) -> list[Cause]:
                 where = f"spec.volumes[{position}].projected.sources[{number}].serviceAccountToken"
                 causes.append(forbidden(where, "must not be specified when serviceAccountName is not set"))
     return causes
+
+
+def metadata_causes(obj: Object) -> list[Cause]:
+    """What pods ask of metadata, beside what all objects ask."""
+    return _cost_causes("metadata.annotations", obj.get("metadata") or {})
 
 
 def pod_create_causes(obj: Object) -> list[Cause]:

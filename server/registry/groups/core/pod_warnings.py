@@ -49,6 +49,11 @@ def pod_warnings(obj: Object) -> list[str]:
     return list(_warnings("", obj))
 
 
+def spec_warnings(spec: Object) -> list[str]:
+    """The warnings of a pod without annotations."""
+    return list(_warnings("", {"spec": spec}))
+
+
 def template_warnings(field: str, template: Object) -> list[str]:
     """`field` is the template's path, such as spec.template."""
     return list(_warnings(f"{field}.", template))
