@@ -5,6 +5,7 @@ Not responsible for making certificates, keys or the file itself: `kubeling.clus
 
 import ipaddress
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ class Config:
     client_ca_key: Path | None
     token_file: Path | None
     service_account_key: Path | None
+    service_account_verification_keys: tuple[Path, ...]
+    """Keys that have signed tokens before, or public halves of them: such tokens still count."""
     service_account_issuer: str
     """The URL that tokens name as their issuer, and as their audience: the API server itself."""
     kubelet_client: KeyPair
@@ -93,6 +96,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         client_ca_key=_file(data, "clientCAKey") if data.get("clientCAKey") else None,
         token_file=_file(data, "tokenFile") if data.get("tokenFile") else None,
         service_account_key=_private_key(data, "serviceAccountKey"),
+        service_account_verification_keys=_files(data, "serviceAccountVerificationKeys"),
         service_account_issuer=_issuer(data),
         kubelet_client=_key_pair(data, "kubeletClient"),
         request_header_ca=_file(data, "requestHeaderCA") if data.get("requestHeaderCA") else None,
@@ -151,14 +155,35 @@ def _file(data: Mapping[str, Any], setting: str) -> Path:
     return path
 
 
+def _files(data: Mapping[str, Any], setting: str) -> tuple[Path, ...]:
+    paths = data.get(setting) or []
+    if not isinstance(paths, list):
+        raise ConfigError(f"{setting} must be a list of files")
+    return tuple(_file({setting: path}, setting) for path in paths)
+
+
 def _private_key(data: Mapping[str, Any], setting: str) -> Path | None:
-    """A PEM file; that the key in it is one is found when it is used."""
+    """A PEM file with a private key that is whole; whether it can sign tokens is found when it is used.
+
+    TLS' own reader looks, which is there anyway. That the key is not the certificate's, it finds out last.
+    """
     if not data.get(setting):
         return None
     path = _file(data, setting)
     if b"PRIVATE KEY-----" not in path.read_bytes():
         raise ConfigError(f"{setting}: {path} holds no private key")
+    serving = _key_pair(data, "servingCertificate")
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(serving.certificate, path, password=_no_password)
+    except ssl.SSLError as error:
+        if "PEM lib" in str(error):
+            raise ConfigError(f"{setting}: the private key in {path} is damaged or encrypted") from error
     return path
+
+
+def _no_password() -> str:
+    return ""
 
 
 def _key_pair(data: Mapping[str, Any], setting: str) -> KeyPair:

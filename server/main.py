@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ from server.upkeep import Upkeep
 from server.webhooks.client import WebhookClient
 
 if TYPE_CHECKING:
-    from server.tokens.keys import SigningKey
+    from server.tokens.keys import SigningKey, VerificationKey
 
 logger = logging.getLogger("server")
 
@@ -202,7 +203,20 @@ def _issuer(config: Config) -> Issuer | None:
 
         return SigningKey.read(file)
 
-    return Issuer(read, url=config.service_account_issuer)
+    others = _verification_keys(config.service_account_verification_keys)
+    return Issuer(read, others=lambda: others, url=config.service_account_issuer)
+
+
+def _verification_keys(files: Sequence[Path]) -> "Sequence[VerificationKey]":
+    """Raises ConfigError."""
+    if not files:
+        return ()
+    from server.tokens.keys import SigningKeyError, VerificationKey
+
+    try:
+        return [VerificationKey.read(file) for file in files]
+    except SigningKeyError as error:
+        raise ConfigError(f"serviceAccountVerificationKeys: {error}") from error
 
 
 def _authenticator(

@@ -6,7 +6,7 @@ from server.api.aggregation.remotes import Remotes
 from server.api.backends import Backends
 from server.api.discovery import Discovery
 from server.api.handler import Handler
-from server.api.health import Health
+from server.api.health import Check, Health
 from server.api.issuer_pages import IssuerPages
 from server.api.metrics import RequestMetrics
 from server.api.nodes import Nodes
@@ -22,6 +22,21 @@ from server.auth.authorization import Authorization
 from server.registry.kind import Kind
 from server.registry.registry import Registry
 from server.tokens.issuer import Issuer
+
+_HOOKS = (
+    "start-apiextensions-controllers",
+    "crd-informer-synced",
+    "start-system-namespaces-controller",
+    "start-legacy-token-tracking-controller",
+    "start-service-ip-repair-controllers",
+    "rbac/bootstrap-roles",
+    "scheduling/bootstrap-system-priority-classes",
+    "priority-and-fairness-config-producer",
+    "bootstrap-controller",
+    "start-kubernetes-service-cidr-controller",
+    "apiservice-registration-controller",
+)
+"""What upstream does once it listens, and this server before it is ready, by upstream's names."""
 
 
 class Api:
@@ -54,7 +69,7 @@ class Api:
 
         discovery = Discovery(kinds, address=address, generation=generation, remotes=remotes.all)
         pages = Pages(
-            health=self._health(),
+            health=self._health(lambda: registry.trouble),
             metrics=metrics,
             discovery=discovery,
             openapi=OpenAPI(kinds, generation=generation, remotes=remotes.schemas),
@@ -77,9 +92,13 @@ class Api:
         self._stopping = True
         self._watches.stop()
 
-    def _health(self) -> Health:
+    def _health(self, database: Check) -> Health:
         health = Health()
-        for hook in ("bootstrap", "rbac/bootstrap-roles"):
+        health.add("log", lambda: "")
+        health.add("etcd", database)
+        for name in ("etcd-readiness", "informer-sync"):
+            health.add(name, database, to=["readyz"])
+        for hook in _HOOKS:
             health.add(f"poststarthook/{hook}", lambda: "" if self._bootstrapped else "not finished")
         health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", to=["readyz"])
         return health

@@ -29,7 +29,7 @@ def identity_of(connection: ssl.SSLObject | ssl.SSLSocket | None) -> Identity | 
         return None
     encoded = connection.getpeercert(binary_form=True) or b""
     user = user_named_by(certificate, fingerprint=hashlib.sha256(encoded).hexdigest())
-    until = ssl.cert_time_to_seconds(certificate["notAfter"])
+    until = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     return Identity(user, holds=lambda: time.time() <= until) if user is not None else None
 
 

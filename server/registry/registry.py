@@ -65,6 +65,11 @@ class Registry:
             return kind.resource in self._computed
         return kind.stored or kind.posted_to is not None or kind.resource in self._reviews
 
+    @property
+    def trouble(self) -> str:
+        """Why objects cannot be written at present; "" while they can."""
+        return "the database fails" if self._store.failing else ""
+
     async def usage(self) -> Usage:
         """What the store takes and holds."""
         return await self._store.usage()

@@ -11,6 +11,10 @@ class Outage:
     def __init__(self) -> None:
         self._known = ""
 
+    @property
+    def lasts(self) -> bool:
+        return bool(self._known)
+
     def begins(self, error: DatabaseError) -> None:
         """Something failed; another kind of failure is another line."""
         kind = type(error).__name__

@@ -71,7 +71,7 @@ class Store:
         )
         self._compaction.committed(cluster.revision, garbage=opened.garbage)
         self._checkpoints = Checkpoints(lanes.asking, database)
-        outage = Outage()
+        self._outage = outage = Outage()
         self._writer = Writer(
             lanes.writing,
             Committing(database, self._state, identity=cluster.identity),
@@ -114,6 +114,11 @@ class Store:
     def revision(self) -> int:
         """The newest revision."""
         return self._state.revision
+
+    @property
+    def failing(self) -> bool:
+        """Whether the database failed when it was needed last."""
+        return self._outage.lasts
 
     @property
     def compacted_revision(self) -> int:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from server.config import Config, ConfigError, load, parse
 from server.main import main
+from server.tokens.keys import SigningKey
 
 
 def document(config: Config, **changes: Any) -> dict[str, Any]:
@@ -52,6 +55,37 @@ def test_a_mistake_is_named(config: Config, changes: Any, problem: str | None) -
     with pytest.raises(ConfigError) as caught:
         parse(document(config, **changes))
     assert str(caught.value).startswith(problem)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 500])
+def test_a_damaged_key_is_found_at_once(config: Config, tmp_path: Path, kept: int, caplog: Any) -> None:
+    assert config.service_account_key is not None
+    text = config.service_account_key.read_text()
+    first, middle, last = text.partition("\n")[0], text[30 : 30 + kept // 4 * 4], text.splitlines()[-1]
+    key = tmp_path / "sa.key"
+    key.write_text(f"{first}\n{middle}\n{last}\n" if kept < 500 else text[:120])
+    assert start_with(config, tmp_path, serviceAccountKey=str(key)) == 1
+    why = f"cannot start: serviceAccountKey: the private key in {key} is damaged or encrypted"
+    assert why in caplog.text
+
+
+def test_an_undamaged_key_of_any_sort_is_taken(config: Config, tmp_path: Path) -> None:
+    curve, modulus = ec.generate_private_key(ec.SECP521R1()), rsa.generate_private_key(65537, 2048)
+    for key in (SigningKey(curve), SigningKey(modulus)):
+        file = tmp_path / f"{key.algorithm}.key"
+        unencrypted = serialization.NoEncryption()
+        form = serialization.PrivateFormat.PKCS8
+        file.write_bytes(key.private.private_bytes(serialization.Encoding.PEM, form, unencrypted))
+        assert parse(document(config, serviceAccountKey=str(file))).service_account_key == file
+
+
+def test_a_verification_key_that_is_none_is_named(config: Config, tmp_path: Path, caplog: Any) -> None:
+    changes: dict[str, Any] = {"serviceAccountKey": str(config.service_account_key)}
+    (tmp_path / "old.pub").write_text("nothing")
+    changes |= {"serviceAccountVerificationKeys": [str(tmp_path / "old.pub")]}
+    assert start_with(config, tmp_path, **changes) == 1
+    assert "cannot start: serviceAccountVerificationKeys: " in caplog.text
+    assert "old.pub holds no public key" in caplog.text
 
 
 @pytest.mark.parametrize(("text", "problem"), [("{", "is not JSON"), ("[]", "must hold a JSON object")])

@@ -84,4 +84,12 @@ async def test_requests_are_counted(api: Any) -> None:
 
 async def test_readiness_is_reported_by_check(api: Any) -> None:
     page = (await api.get("/readyz?verbose", token="")).body.decode()
-    assert "[+]poststarthook/bootstrap ok" in page
+    for check in ("ping", "etcd", "poststarthook/bootstrap-controller", "poststarthook/rbac/bootstrap-roles"):
+        assert f"[+]{check} ok\n" in page
+    assert page.endswith("readyz check passed\n")
+
+
+async def test_a_failing_database_is_told(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.storage.store.Store.failing", True)
+    page = await api.get("/readyz?verbose", token="")
+    assert (page.status, b"[-]etcd failed: reason withheld" in page.body) == (500, True)

@@ -1,6 +1,7 @@
 """Tokens as such: what is signed, who can verify it, what is refused."""
 
 import base64
+import hmac
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from server.tokens import discovery
 from server.tokens.claims import Binding, Reference
 from server.tokens.issuer import ISSUER, Issuer, Life, TokenError
-from server.tokens.keys import SigningKey, SigningKeyError
+from server.tokens.keys import SigningKey, SigningKeyError, VerificationKey, base64url
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ACCOUNT = Reference("robot", "u-1")
@@ -172,3 +173,39 @@ def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("nonsense")
     with pytest.raises(SigningKeyError, match="holds no private key"):
         SigningKey.read(tmp_path / "key")
+
+
+def test_tokens_of_an_older_key_count_as_long_as_it_is_named(key: SigningKey) -> None:
+    old, new = Issuer(key), SigningKey(ec.generate_private_key(ec.SECP256R1()))
+    rotated = Issuer(new, others=lambda: [VerificationKey(key.public), VerificationKey(new.public)])
+    token = issue(old)
+    assert rotated.read(token) == old.read(token)
+    with pytest.raises(TokenError, match="no keys found"):
+        Issuer(new).read(token)
+    published = orjson.loads(discovery.key_set(rotated))["keys"]
+    assert [each["kid"] for each in published] == [new.id, key.id]
+    algorithms = orjson.loads(discovery.configuration(rotated, address="a:1"))
+    assert set(algorithms["id_token_signing_alg_values_supported"]) == {new.algorithm, key.algorithm}
+
+
+@pytest.mark.parametrize("with_id", [True, False])
+def test_an_older_public_key_is_no_secret_either(key: SigningKey, with_id: bool) -> None:
+    """Nor does one key's token pass as another's."""
+    new = SigningKey(ec.generate_private_key(ec.SECP256R1()))
+    rotated = Issuer(new, others=lambda: [VerificationKey(key.public)])
+    pem = key.public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    header = {"alg": "HS256", "typ": "JWT"} | ({"kid": key.id} if with_id else {})
+    parts = [base64url(orjson.dumps(part)) for part in (header, {"iss": rotated.url})]
+    signed = ".".join(parts)
+    forged = f"{signed}.{base64url(hmac.digest(pem, signed.encode(), 'sha256'))}"
+    with pytest.raises(TokenError, match="cryptographic primitive"):
+        rotated.read(forged)
+
+
+def test_a_verification_key_is_read_from_either_half(key: SigningKey, tmp_path: Path) -> None:
+    pem = serialization.Encoding.PEM
+    private = key.private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public = key.public.public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for data in (private, public):
+        (tmp_path / "key").write_bytes(data)
+        assert VerificationKey.read(tmp_path / "key").id == key.id

@@ -18,10 +18,10 @@ def configuration(issuer: Issuer, *, address: str) -> bytes:
             "jwks_uri": f"https://{address}{KEYS}",
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [issuer.key.algorithm],
+            "id_token_signing_alg_values_supported": sorted({key.algorithm for key in issuer.keys}),
         }
     )
 
 
 def key_set(issuer: Issuer) -> bytes:
-    return orjson.dumps({"keys": [issuer.key.jwk()]})
+    return orjson.dumps({"keys": [key.jwk() for key in issuer.keys]})

@@ -6,6 +6,7 @@ The form is upstream's to the letter: compact JWS, the key's id in the header, t
 import base64
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ from server.tokens import claims
 from server.tokens.claims import Binding, Claims, ClaimsError, Reference
 
 if TYPE_CHECKING:
-    from server.tokens.keys import SigningKey
+    from server.tokens.keys import SigningKey, VerificationKey
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 LEGACY_ISSUER = "kubernetes/serviceaccount"
@@ -47,17 +48,26 @@ class Issuer:
         self,
         key: "SigningKey | Callable[[], SigningKey]",
         *,
+        others: "Callable[[], Sequence[VerificationKey]]" = tuple,
         url: str = ISSUER,
         audiences: Sequence[str] = (),
     ) -> None:
-        """`key` may be a way to get it, taken when it is first needed: cryptography brings 10 MB."""
+        """`key` may be a way to get it, taken when it is first needed: cryptography brings 10 MB. `others`
+        gives the keys with which nothing is signed any more, but whose tokens count."""
         self._key = key
+        self._others = others
         self.url = url
         self.audiences = tuple(audiences) or (url,)
 
     @cached_property
     def key(self) -> "SigningKey":
         return self._key() if callable(self._key) else self._key
+
+    @cached_property
+    def keys(self) -> "tuple[VerificationKey, ...]":
+        """All that verify tokens, each once, the one that signs first."""
+        every = (self.key, *self._others())
+        return tuple({key.id: key for key in every}.values())
 
     def issue(
         self,
@@ -129,17 +139,22 @@ class Issuer:
         import jwt
 
         try:
-            header = jwt.get_unverified_header(token)
-            if header.get("kid") not in (None, "", self.key.id):
-                raise TokenError("invalid signature, no keys found")
-            verified: dict[str, Any] = jwt.decode(
-                token, self.key.public, algorithms=[self.key.algorithm], options=_SIGNATURE_ONLY
-            )
+            wanted = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
-            raise TokenError("go-jose/go-jose: error in cryptographic primitive") from error
-        return verified
+            raise TokenError(_FORGED) from error
+        fitting = [key for key in self.keys if wanted in (None, "", key.id)]
+        if not fitting:
+            raise TokenError("invalid signature, no keys found")
+        for key in fitting:
+            with suppress(jwt.InvalidTokenError):
+                verified: dict[str, Any] = jwt.decode(
+                    token, key.public, algorithms=[key.algorithm], options=_SIGNATURE_ONLY
+                )
+                return verified
+        raise TokenError(_FORGED)
 
 
+_FORGED = "go-jose/go-jose: error in cryptographic primitive"
 _SIGNATURE_ONLY: Any = {
     "verify_signature": True,
     **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), False),

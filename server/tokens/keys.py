@@ -1,4 +1,7 @@
-"""The key that signs service account tokens: its algorithm, its id, its public half as a JSON Web Key."""
+"""The keys of service account tokens: algorithm, id, the public half as a JSON Web Key.
+
+One key signs; others, whose tokens are still about, only verify.
+"""
 
 import base64
 import hashlib
@@ -16,14 +19,43 @@ class SigningKeyError(ValueError):
     """The key file cannot be used; the text says where and why."""
 
 
-class SigningKey:
-    """An RSA or elliptic-curve private key."""
+class VerificationKey:
+    """An RSA or elliptic-curve public key."""
 
-    def __init__(self, private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
-        self.private = private
-        self.public: PublicKey = private.public_key()
+    def __init__(self, public: PublicKey) -> None:
+        self.public = public
         self.algorithm = _algorithm(self.public)
         self.id = key_id(self.public)
+
+    @classmethod
+    def read(cls, path: Path) -> "VerificationKey":
+        """A public key, or the public half of a private one.
+
+        Raises:
+            SigningKeyError: the file cannot be read, or holds no key of a kind that can sign tokens.
+        """
+        data = _content(path)
+        if b"PRIVATE KEY-----" in data:
+            return cls(SigningKey.read(path).public)
+        try:
+            public = serialization.load_pem_public_key(data)
+        except ValueError as error:
+            raise SigningKeyError(f"{path} holds no public key: {error}") from error
+        if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            raise SigningKeyError(f"{path}: only RSA and elliptic-curve keys can sign tokens")
+        return cls(public)
+
+    def jwk(self) -> dict[str, Any]:
+        """The public key as the issuer publishes it."""
+        return {"use": "sig", "kid": self.id, "alg": self.algorithm, **_numbers(self.public)}
+
+
+class SigningKey(VerificationKey):
+    """With the private half."""
+
+    def __init__(self, private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
+        super().__init__(private.public_key())
+        self.private = private
 
     @classmethod
     def read(cls, path: Path) -> "SigningKey":
@@ -32,18 +64,19 @@ class SigningKey:
             SigningKeyError: the file cannot be read, or holds no key of a kind that can sign tokens.
         """
         try:
-            private = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        except OSError as error:
-            raise SigningKeyError(f"cannot read {path}: {error.strerror}") from error
+            private = serialization.load_pem_private_key(_content(path), password=None)
         except (ValueError, TypeError) as error:
             raise SigningKeyError(f"{path} holds no private key: {error}") from error
         if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise SigningKeyError(f"{path}: only RSA and elliptic-curve keys can sign tokens")
         return cls(private)
 
-    def jwk(self) -> dict[str, Any]:
-        """The public key as the issuer publishes it."""
-        return {"use": "sig", "kid": self.id, "alg": self.algorithm, **_numbers(self.public)}
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SigningKeyError(f"cannot read {path}: {error.strerror}") from error
 
 
 def key_id(public: PublicKey) -> str:
