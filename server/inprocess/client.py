@@ -22,6 +22,7 @@ from server.registry.context import RequestContext, UserInfo
 from server.registry.kind import Kind
 from server.registry.options import DeleteOptions, ListOptions, Patch, Selection, WatchOptions
 from server.registry.registry import Registry
+from server.registry.watch import WatchStream
 from server.storage.record import Record
 from server.storage.store import Store
 
@@ -45,6 +46,8 @@ class LocalClient:
         self._store = store
         self._user = user
         self._informers = Informers(f"informers-{user.name}", self._make_informer)
+        self._watches: dict[WatchStream, Kind] = {}
+        registry.kinds.on_removal(self._end_removed)
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
@@ -168,11 +171,18 @@ class LocalClient:
             resource_version=resource_version or str(self._store.revision),
         )
         stream = self._registry.watch(kind, namespace or "", options)
+        self._watches[stream] = kind
         try:
             async for batch in stream:
                 for event in batch:
                     yield WatchEvent(event.type, self._copy(event.record, resource, kind))
         finally:
+            del self._watches[stream]
+            stream.close()
+
+    def _end_removed(self, gone: Sequence[Kind]) -> None:
+        """Watches end with their kinds, as over HTTP."""
+        for stream in self._registry.kinds.ended(self._watches):
             stream.close()
 
     async def discover(self) -> Sequence[Resource]:

@@ -4,11 +4,13 @@ Whoever keeps something that was made from the kinds, such as a discovery docume
 and makes it anew when that has moved.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from server.registry.index import BUILT_IN
 from server.registry.kind import Kind
 
+T = TypeVar("T")
 Listener = Callable[[Sequence[Kind]], None]
 
 
@@ -51,6 +53,12 @@ class Kinds:
     def on_removal(self, listener: "Listener") -> None:
         """Have the listener called with the kinds that are served no longer, or anew as other kinds."""
         self._listeners.append(listener)
+
+    def ended(self, watches: Mapping[T, Kind]) -> list[T]:
+        """Of watches, each on a kind, those on custom kinds that are served no longer, or that show their
+        objects in another form now. (A kind that is about to go is another one with the same form.)"""
+        forms = {id(kind.form) for kind in self._all}
+        return [each for each, kind in watches.items() if id(kind.form) not in forms]
 
     def _change(self, kinds: Iterable[Kind]) -> None:
         before, self._all = self._all, tuple(kinds)

@@ -597,3 +597,13 @@ async def test_applied_values_are_of_their_schemas_types(api: Any, spec: Any, wh
     answer = await api.request("PATCH", f"{WIDGETS}/w1?fieldManager=me", body=widget(**spec), **apply)
     assert answer.status == 500
     assert answer.message.endswith(f".spec.{next(iter(spec))}: {why}")
+
+
+async def test_a_watch_ends_when_its_definition_has_gone(api: Any) -> None:
+    await established(api, definition())
+    held = await make(api)
+    stream = await api.stream(f"{WIDGETS}?watch=1&resourceVersion={held['metadata']['resourceVersion']}")
+    await api.request("DELETE", f"{CRDS}/widgets.example.com")
+    async with asyncio.timeout(10):
+        lines = [orjson.loads(line) async for line in stream.content]
+    assert [line["type"] for line in lines] == ["DELETED"]

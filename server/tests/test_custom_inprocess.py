@@ -77,3 +77,14 @@ async def test_a_kind_that_is_gone_is_not_found(client: LocalClient) -> None:
     await _settled(gone)
     with pytest.raises(NotFound):
         await client.list(WIDGETS)
+
+
+async def test_a_watch_ends_with_its_kind(client: LocalClient) -> None:
+    await client.create(CRDS, definition())
+    await _settled(lambda: _served(client))
+    events = client.watch(WIDGETS)
+    following = asyncio.ensure_future(anext(events, None))  # noqa: TID251
+    await asyncio.sleep(0)
+    await client.delete(CRDS, "widgets.example.com")
+    async with asyncio.timeout(5):
+        assert await following is None
