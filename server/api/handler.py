@@ -23,6 +23,7 @@ from server.api.render import error_reply
 from server.api.reply import Answer, Reply, Stream
 from server.api.requestinfo import Query, RequestInfo, first, parse, parse_query
 from server.api.resources import Resources
+from server.api.upgrades import socket_authorization
 from server.auth.attributes import Attributes
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
@@ -99,7 +100,7 @@ class Handler:
         """Who asks. Clients send the same header again and again: its user is remembered per connection, for
         as long as the token behind it holds."""
         connection = connection_of(http)
-        authorization = http.headers.get("Authorization", "")
+        authorization = http.headers.get("Authorization", "") or socket_authorization(http)
         known, identity = connection.authenticated
         if identity is None or known != authorization or not (identity.holds is None or identity.holds()):
             certificate = connection.certificate_user

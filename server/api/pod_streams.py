@@ -13,7 +13,8 @@ from server.api.nodes import Nodes
 from server.api.reply import Answer
 from server.api.request import Request
 from server.api.requestinfo import Query, first, flag
-from server.api.tunnel import tunnel, wants_upgrade
+from server.api.tunnel import tunnel
+from server.api.upgrades import wants_upgrade
 from server.registry.registry import Registry
 
 _STREAMS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}

@@ -12,7 +12,8 @@ from server.api.connection import connection_of
 from server.api.nodes import Endpoint, unreachable
 from server.api.reply import Answer, Headers, Reply, Stream
 from server.api.request import Request
-from server.api.tunnel import is_credential, tunnel, wants_upgrade
+from server.api.tunnel import is_credential, tunnel
+from server.api.upgrades import wants_upgrade
 
 _PIECE = 64 * 1024
 _HOP_BY_HOP = frozenset(

@@ -17,13 +17,10 @@ from kubeling.streams.takeover import Takeover
 from server.api.backends import Connections
 from server.api.connection import connection_of
 from server.api.nodes import Endpoint, unreachable
+from server.api.upgrades import protocols, wants_upgrade
 
 _NOT_FORWARDED = frozenset({"host", "content-length", "transfer-encoding"})
-
-
-def wants_upgrade(http: web.BaseRequest) -> bool:
-    tokens = [token.strip().lower() for token in http.headers.get("Connection", "").split(",")]
-    return "upgrade" in tokens and "Upgrade" in http.headers
+_PROTOCOLS = "sec-websocket-protocol"
 
 
 def is_credential(header: str) -> bool:
@@ -44,7 +41,7 @@ async def tunnel(
     if not wants_upgrade(http):
         raise BadRequest("Upgrade request required")
     headers = [
-        (name, value)
+        (name, ", ".join(protocols(value)) if name.lower() == _PROTOCOLS else value)
         for name, value in http.headers.items()
         if name.lower() not in _NOT_FORWARDED and not is_credential(name)
     ]

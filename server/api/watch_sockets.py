@@ -9,16 +9,10 @@ from aiohttp import web
 
 from kubeling.objects.tasks import Tasks
 from server.api.reply import Headers, Stream
-from server.api.tunnel import wants_upgrade
+from server.api.upgrades import protocols
 
-_BEARER = "base64url.bearer.authorization.k8s.io."
-"""How the name of a subprotocol begins that is a token."""
 _CLOSING_SECONDS = 1.0
 _MOST_BYTES_READ = 4096
-
-
-def wants_socket(http: web.BaseRequest) -> bool:
-    return http.headers.get("Upgrade", "").lower() == "websocket" and wants_upgrade(http)
 
 
 class Frames(Stream):
@@ -33,7 +27,7 @@ class Frames(Stream):
             timeout=_CLOSING_SECONDS,
             compress=False,
             max_msg_size=_MOST_BYTES_READ,
-            protocols=_protocols(http),
+            protocols=protocols(http.headers.get("Sec-WebSocket-Protocol", "")),
         )
         self._reading = Tasks("watch over a WebSocket")
 
@@ -58,9 +52,3 @@ class Frames(Stream):
     async def end(self, request: web.BaseRequest) -> None:
         await self._socket.close()
         await self._reading.stop()
-
-
-def _protocols(http: web.BaseRequest) -> tuple[str, ...]:
-    """What the client offers, which is all the same here."""
-    offered = [name.strip() for name in http.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-    return tuple(name for name in offered if name and not name.startswith(_BEARER))

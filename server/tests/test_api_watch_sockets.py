@@ -1,6 +1,7 @@
 """Watches over WebSockets."""
 
 import asyncio
+import base64
 from typing import Any
 
 import aiohttp
@@ -69,3 +70,28 @@ async def test_a_refusal_is_an_ordinary_answer(api: Any) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await watch(api, "labelSelector=%2C%2C")
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"),
+    [
+        (["{token}", "base64.binary.k8s.io"], 101),
+        (["base64.binary.k8s.io", "{token}"], 101),
+        (["{token}"], 401),
+        (["{token}", "{token}", "base64.binary.k8s.io"], 401),
+        (["base64url.bearer.authorization.k8s.io.*", "base64.binary.k8s.io"], 401),
+        (["base64url.bearer.authorization.k8s.io.eA", "base64.binary.k8s.io"], 401),
+    ],
+)
+async def test_a_token_may_be_a_subprotocol(api: Any, offered: list[str], status: int) -> None:
+    encoded = base64.urlsafe_b64encode(api.token.encode()).decode().rstrip("=")
+    names = [name.format(token=f"base64url.bearer.authorization.k8s.io.{encoded}") for name in offered]
+    try:
+        socket = await api.session.ws_connect(f"{api.url}{MAPS}?watch=1", protocols=names)
+    except aiohttp.WSServerHandshakeError as refused:
+        answered = refused.status
+    else:
+        answered = 101
+        assert socket.protocol == "base64.binary.k8s.io"
+        await socket.close()
+    assert answered == status

@@ -11,7 +11,7 @@ from server.api.aggregation.remotes import Remote, Remotes
 from server.api.proxy import body_of, relay, sent_headers
 from server.api.reply import Answer, Headers, Reply
 from server.api.requestinfo import RequestInfo
-from server.api.tunnel import wants_upgrade
+from server.api.upgrades import wants_upgrade
 from server.registry.context import UserInfo
 
 
