@@ -18,6 +18,7 @@ from server.storage.errors import Compacted, FutureRevision
 
 _LONGEST_REVISION = 20
 """Digits of the largest number that Kubernetes takes for a resourceVersion, 2^64 - 1."""
+_LARGEST_REVISION = 2**64 - 1
 _TOO_OLD = "The resourceVersion for the provided list is too old."
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 
@@ -61,7 +62,7 @@ def revision_of(text: str) -> int:
     """
     if text and not (text.isascii() and text.isdecimal()):
         raise _not_a_revision(text, "invalid syntax")
-    if len(text) > _LONGEST_REVISION:
+    if len(text) > _LONGEST_REVISION or int(text or 0) > _LARGEST_REVISION:
         raise _not_a_revision(text, "value out of range")
     return int(text or 0)
 
