@@ -40,7 +40,9 @@ from server.config import Config, ConfigError, load
 from server.controllers import API_SERVER, start_controllers
 from server.controllers import Settings as ControllerSettings
 from server.controllers.context import SignToken
+from server.controllers.identity import acting
 from server.inprocess import LocalClient, account, user
+from server.policy_status import PolicyStatus
 from server.registry.context import SYSTEM
 from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
@@ -262,6 +264,10 @@ async def _start_controllers(
 
     controllers = start_controllers(manager, clock=clock, settings=settings, act_as=act_as)
     parts.push_async_callback(controllers.stop)
+    judge = acting(act_as("validatingadmissionpolicy-status-controller"), informers=manager)
+    policies = PolicyStatus(judge, registry.kinds.lookup, clock=clock)
+    parts.push_async_callback(policies.stop)
+    policies.start()
     scheduler = LocalClient(registry, store, user=user(SCHEDULER))
     parts.push_async_callback(scheduler.close)
     scheduling = start_scheduler(scheduler, clock=clock)
