@@ -1,6 +1,7 @@
 """Gives each node a network of its own, out of the cluster's pod network, for its pods. The key is the node.
 
-One worker, so that two nodes never get the same one.
+One worker, so that two nodes never get the same one. A Node whose state nobody has reported runs no pods yet
+and stays as it was made: who made it by hand can replace it, which a network that may not change forbids.
 """
 
 import logging
@@ -28,7 +29,7 @@ def make(context: Context) -> Controller:
         if node is None:
             given.pop(name, None)
             return DONE
-        if _network(node):
+        if _network(node) or not _is_reported(node):
             return DONE
         taken = {_network(each) for each in nodes.list()} | set(given.values())
         network = given.get(name) or next(
@@ -43,6 +44,10 @@ def make(context: Context) -> Controller:
     runner = ControllerRunner("node-ipam-controller", reconcile, clock=context.clock)
     runner.watches(nodes)
     return runner
+
+
+def _is_reported(node: Object) -> bool:
+    return bool((node.get("status") or {}).get("conditions"))
 
 
 def _network(node: Object) -> str:

@@ -71,6 +71,15 @@ async def test_each_node_gets_a_network_of_its_own(client: FakeClient, clock: Fa
     assert stored_node(client, "a")["spec"]["podCIDRs"] == [stored_node(client, "a")["spec"]["podCIDR"]]
 
 
+async def test_a_node_that_is_only_a_name_gets_no_network_yet(client: FakeClient, clock: FakeClock) -> None:
+    client.put({**node("a"), "status": {"capacity": {"memory": "1Gi"}}})
+    await clock.advance(1)
+    assert "podCIDR" not in stored_node(client, "a")["spec"]
+    client.put(node("a"))
+    await clock.advance(1)
+    assert stored_node(client, "a")["spec"]["podCIDR"] == "10.244.0.0/24"
+
+
 async def test_a_network_is_given_again_when_its_node_has_gone(client: FakeClient, clock: FakeClock) -> None:
     for name in ("a", "b", "c", "d", "e"):
         client.put(node(name))
