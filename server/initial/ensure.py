@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network
 
+from kubeling.objects import meta
 from kubeling.objects.errors import AlreadyExists, NotFound
 from kubeling.objects.meta import Object
-from server.initial.api_services import api_services
+from server.initial.api_services import LABEL, api_services
 from server.initial.flow_control import keep_flow_control
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.groups.scheduling import SYSTEM as PRIORITIES
@@ -24,8 +25,12 @@ async def ensure(registry: Registry, *, service_networks: Networks) -> None:
         ApiError: the registry refused an object.
     """
     await _make_range(registry, service_networks)
-    wanted = [*_priority_classes(), *api_services(registry.kinds.all())]
-    await asyncio.gather(*(_make(registry, obj) for obj in wanted), keep_flow_control(registry))
+    own = api_services(registry.kinds.all())
+    await asyncio.gather(
+        *(_make(registry, obj) for obj in _priority_classes()),
+        *(_restore(registry, obj) for obj in own),
+        keep_flow_control(registry),
+    )
 
 
 def _priority_classes() -> Iterable[Object]:
@@ -65,6 +70,16 @@ async def _make(registry: Registry, obj: Object, condition: Object | None = None
             if condition is not None:
                 since = made.obj["metadata"]["creationTimestamp"]
                 await _set(registry, kind, name, {**condition, "lastTransitionTime": since})
+
+
+async def _restore(registry: Registry, wanted: Object) -> None:
+    """Make an APIService, or give it its spec again: it must not lead what this server answers elsewhere."""
+    await _make(registry, wanted)
+    kind, name = registry.kinds.lookup("apiregistration.k8s.io", "v1", "apiservices"), meta.name(wanted)
+    assert kind is not None
+    found = (await registry.get(kind, "", name)).obj
+    if found["spec"] != wanted["spec"] and meta.labels(found).get(LABEL) == "onstart":
+        await registry.update(RequestContext(SYSTEM), kind, "", name, {**found, "spec": wanted["spec"]})
 
 
 async def _set(registry: Registry, kind: Kind, name: str, condition: Object) -> None:

@@ -4,15 +4,20 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from kubeling.cluster.certificates import Profile, ensure_authority, ensure_leaf
 from kubeling.cluster.keys import Pair, Pki
+from kubeling.objects.clock import SystemClock
+from server.config import Config
+from server.main import start
 from server.tests.conftest import ApiServer
 
 GROUP = "wardle.example.com"
@@ -242,3 +247,25 @@ async def test_how_clients_are_known_is_published(api: ApiServer) -> None:
     assert data["requestheader-allowed-names"] == '["front-proxy-client"]'
     assert data["requestheader-client-ca-file"] == api.keys.front_proxy_authority.certificate.read_text()
     assert data["client-ca-file"] == api.keys.authority.certificate.read_text()
+
+
+@asynccontextmanager
+async def running(config: Config, keys: Pki) -> AsyncIterator[ApiServer]:
+    """One of several servers that run after each other."""
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
+    async with AsyncExitStack() as parts, session:
+        port = await start(config, parts, clock=SystemClock(), loops=False)
+        yield ApiServer(session, url=f"https://127.0.0.1:{port}", keys=keys)
+
+
+async def test_what_the_server_answers_itself_is_not_led_elsewhere_for_long(
+    config: Config, keys: Pki
+) -> None:
+    path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.apps"
+    async with running(config, keys) as api:
+        wanted = (await api.get(path)).json["spec"]
+        patch = {"spec": {"groupPriorityMinimum": 5}}
+        changed = await api.request("PATCH", path, body=patch, Content_Type="application/merge-patch+json")
+        assert changed.json["spec"] != wanted
+    async with running(config, keys) as api:
+        assert (await api.get(path)).json["spec"] == wanted
