@@ -180,7 +180,7 @@ class Parser:
             found = self._expression()
             self._expect(")")
             return found
-        if self._takes("["):
+        if self._takes("[") or self._takes("[?"):
             return self._list(token)
         if self._takes("{"):
             return self._map(token)
@@ -214,7 +214,7 @@ class Parser:
 
     def _list(self, opened: Token) -> Node:
         items: list[Node] = []
-        optional: set[int] = set()
+        optional = {0} if opened.text == "[?" else set[int]()
         while not self._takes("]"):
             if items:
                 self._expect(",")

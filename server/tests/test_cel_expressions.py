@@ -275,3 +275,17 @@ def test_arbitrary_text_compiles_or_is_refused(pieces: list[str] | str) -> None:
         return
     estimate(program.checked, VARIABLES)
     program.evaluate({"self": SELF})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[?optional.of(1), 2] == [1, 2]",
+        "[? optional.none()].size() == 0",
+        "[optional.of(1)].unwrapOpt() == [1]",
+        "[1, 2].first().value() == 1 && [1, 2].last().value() == 2 && !dyn([]).first().hasValue()",
+    ],
+)
+def test_optional_elements(expression: str) -> None:
+    environment = Environment({})
+    assert environment.program(environment.check(expression)).evaluate({})[0] is True

@@ -21,6 +21,11 @@ def _non_zero(value: Any) -> Optional[Any]:
     return Optional(True, value) if value else NONE
 
 
+_member("first", "list<A> -> optional<A>")(lambda values: Optional(True, values[0]) if values else NONE)
+_member("last", "list<A> -> optional<A>")(lambda values: Optional(True, values[-1]) if values else NONE)
+
+
+@_member("unwrapOpt", "list<optional<A>> -> list<A>")
 @_function("optional.unwrap", "list<optional<A>> -> list<A>")
 def _unwrap(values: list[Any]) -> list[Any]:
     return [each.content for each in values if each.has_value]
