@@ -151,6 +151,12 @@ async def create(registry: Registry, obj: dict[str, Any]) -> None:
         ),
         (
             f"{STORAGE}/VolumeAttachment",
+            {"spec": {"source": {"persistentVolumeName": None, "inlineVolumeSpec": {"volumeMode": "Block"}}}},
+            "spec.source.inlineVolumeSpec.csi",
+            "Required value: has to be specified in the context of inline volumes",
+        ),
+        (
+            f"{STORAGE}/VolumeAttachment",
             {"spec": {"source": {"persistentVolumeName": None}}},
             "spec.source",
             "Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",

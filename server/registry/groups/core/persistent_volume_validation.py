@@ -23,6 +23,10 @@ _CSI_SECRETS = (
     "controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef",
 )  # fmt: skip
 _SOURCES = (*(each for each in SOURCES if each != "gitRepo"), "local", "csi")
+_INLINE = "may not be specified in the context of inline volumes"
+_NOT_INLINE = (
+    "claimRef", "capacity", "persistentVolumeReclaimPolicy", "nodeAffinity", "storageClassName", "volumeMode",
+)  # fmt: skip
 _BETA_LABELS = {
     "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
     "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
@@ -81,7 +85,7 @@ def _source_causes(spec: Object) -> list[Cause]:
         case "local":
             causes = _local_causes(source, spec)
         case "csi":
-            causes = _csi_causes(source)
+            causes = csi_causes("spec.csi", source)
         case _:
             causes = SOURCES[first](where, source) + _secret_namespace_causes(first, source)
     return causes + [more_than_one(f"spec.{each}") for each in others]
@@ -113,14 +117,26 @@ def _local_causes(source: Object, spec: Object) -> list[Cause]:
     return causes
 
 
-def _csi_causes(source: Object) -> list[Cause]:
-    causes = driver_causes("spec.csi.driver", source.get("driver", ""))
+def csi_causes(field: str, source: Object) -> list[Cause]:
+    causes = driver_causes(f"{field}.driver", source.get("driver", ""))
     if not source.get("volumeHandle"):
-        causes.append(required("spec.csi.volumeHandle"))
+        causes.append(required(f"{field}.volumeHandle"))
     for each in _CSI_SECRETS:
         if (reference := source.get(each)) is not None:
-            causes += _secret_causes(f"spec.csi.{each}", reference)
+            causes += _secret_causes(f"{field}.{each}", reference)
     return causes
+
+
+def inline_causes(field: str, spec: Object) -> list[Cause]:
+    """A volume attached without a PersistentVolume: a CSI driver's, with nothing that claims ask for."""
+    causes = [forbidden(f"{field}.{name}", _INLINE) for name in _NOT_INLINE if spec.get(name)]
+    if spec.get("csi") is None:
+        causes.append(required(f"{field}.csi", "has to be specified in the context of inline volumes"))
+    else:
+        causes += csi_causes(f"{field}.csi", spec["csi"])
+    modes = spec.get("accessModes") or []
+    causes += [] if modes else [required(f"{field}.accessModes")]
+    return causes + access_mode_causes(f"{field}.accessModes", modes)
 
 
 def _secret_causes(field: str, reference: Object) -> list[Cause]:

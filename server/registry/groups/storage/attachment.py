@@ -9,6 +9,7 @@ from kubeling.objects.meta import Object
 from kubeling.objects.names import subdomain_errors
 from server.registry.causes import forbidden, immutable, invalid, invalids, required, too_long
 from server.registry.columns import AGE, Column, columns, object_age
+from server.registry.groups.core.persistent_volume_validation import inline_causes
 from server.registry.groups.storage.csi import driver_name_causes
 from server.registry.strategy import Strategy
 
@@ -62,8 +63,8 @@ def _source_causes(source: Object) -> list[Cause]:
         return [required(field, _ONE)]
     if inline is not None and name is not None:
         return [forbidden(field, _ONE)]
-    if name is None:
-        return []
+    if inline is not None:
+        return inline_causes(f"{field}.inlineVolumeSpec", inline)
     where = f"{field}.persistentVolumeName"
     if not name:
         return [required(where, "must specify non empty persistentVolumeName")]
