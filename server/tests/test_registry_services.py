@@ -117,3 +117,11 @@ async def test_types_change_and_the_address_stays(registry: Registry) -> None:
 )
 async def test_mistakes(registry: Registry, spec: dict[str, Any], text: str) -> None:
     assert text in await refused(registry, **spec)
+
+
+async def test_a_balancer_does_not_open_the_nodes_agent(registry: Registry) -> None:
+    spec = {"type": "LoadBalancer", "ports": [{"name": "a", "port": 80}, {"name": "b", "port": 10250}]}
+    service = {"metadata": {"name": "s"}, "spec": spec}
+    why = r"spec.ports\[1\]: Invalid value: 10250: may not expose port 10250 externally since it is used by"
+    with pytest.raises(errors.Invalid, match=why):
+        await registry.create(RequestContext(SYSTEM), SERVICES, "default", service)

@@ -28,7 +28,7 @@ class ConfigMaps(Strategy):
         for key in binary:
             causes += invalids(f"binaryData[{key}]", key, config_key_errors(key))
         size = sum(len(each.encode()) for each in data.values()) + sum(map(decoded_size, binary.values()))
-        return [*causes, too_long("", LARGEST)] if size > LARGEST else causes
+        return [*causes, too_long("[]", LARGEST)] if size > LARGEST else causes
 
     def validate_update(self, obj: Object, old: Object) -> list[Cause]:
         return immutability_causes(obj, old, ("data", "binaryData"))

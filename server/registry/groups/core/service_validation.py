@@ -32,6 +32,7 @@ _TOPOLOGY, _OLD_TOPOLOGY = (
     "service.kubernetes.io/topology-aware-hints",
 )
 _LONGEST_AFFINITY = 86400
+_KUBELET_PORT = 10250
 _ONLY_BALANCED = "may only be used when `type` is 'LoadBalancer'"
 
 
@@ -66,6 +67,8 @@ def _type_causes(spec: Object) -> list[Cause]:
     kind = spec.get("type")
     if kind in ("LoadBalancer", "NodePort") and is_headless(spec):
         return [invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")]
+    if kind == "LoadBalancer":
+        return _exposed_node_causes(spec)
     if kind != "ExternalName":
         return []
     why = "may not be set for ExternalName services"
@@ -78,6 +81,16 @@ def _type_causes(spec: Object) -> list[Cause]:
     if not name:
         return [*causes, required("spec.externalName")]
     return causes + invalids("spec.externalName", name, subdomain_errors(name))
+
+
+def _exposed_node_causes(spec: Object) -> list[Cause]:
+    """Balancers must not open the port on which every node's agent listens."""
+    why = f"may not expose port {_KUBELET_PORT} externally since it is used by kubelet"
+    return [
+        invalid(f"spec.ports[{position}]", _KUBELET_PORT, why)
+        for position, port in enumerate(spec.get("ports") or ())
+        if port.get("port") == _KUBELET_PORT
+    ]
 
 
 def _port_list_causes(spec: Object) -> list[Cause]:
