@@ -41,6 +41,8 @@ def _without_identity(obj: Object) -> Object:
 def decoded_body(context: RequestContext, kind: Kind, body: Subresource, obj: Object) -> Object:
     """The body of a subresource that has a kind of its own, such as Binding or Scale."""
     group, version = (body.group, body.version) if body.version else (kind.group, kind.version)
+    if obj.get("apiVersion") in [api_version(group, each) for each in body.older]:
+        obj["apiVersion"] = api_version(group, version)
     return checked(context, api_version(group, version), body.kind, struct_of(group, version, body.kind), obj)
 
 

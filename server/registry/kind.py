@@ -29,6 +29,8 @@ class Subresource:
     group: str = ""
     """With `version`, where `kind` lives; both empty when it is the parent's group and version."""
     version: str = ""
+    older: tuple[str, ...] = ()
+    """Versions of the same form that a body may still be of."""
 
 
 @dataclass(frozen=True, slots=True)

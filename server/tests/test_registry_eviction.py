@@ -198,3 +198,14 @@ async def test_the_body_must_name_the_pod(registry: Registry) -> None:
     await make_pod(registry, **READY)
     with pytest.raises(errors.BadRequest, match="name in URL does not match name in Eviction object"):
         await registry.create(RequestContext(SYSTEM), PODS, "default", {}, name="p", subresource="eviction")
+
+
+async def test_bodies_of_the_older_version_are_taken(registry: Registry) -> None:
+    await make_pod(registry, **READY)
+    body = {"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": "p"}}
+    context = RequestContext(SYSTEM)
+    answer = await registry.create(context, PODS, "default", body, name="p", subresource="eviction")
+    assert answer.obj["status"] == "Success"
+    body["apiVersion"] = "policy/v2"
+    with pytest.raises(errors.BadRequest):
+        await registry.create(context, PODS, "default", body, name="p", subresource="eviction")

@@ -23,7 +23,7 @@ _POD_SUBRESOURCES = {
     "attach": Subresource("PodAttachOptions", _STREAM),
     "binding": Subresource("Binding", ("create",)),
     "ephemeralcontainers": Subresource("Pod", ("get", "patch", "update")),
-    "eviction": Subresource("Eviction", ("create",), group="policy", version="v1"),
+    "eviction": Subresource("Eviction", ("create",), group="policy", version="v1", older=("v1beta1",)),
     "exec": Subresource("PodExecOptions", _STREAM),
     "log": Subresource("Pod", ("get",)),
     "portforward": Subresource("PodPortForwardOptions", _STREAM),
