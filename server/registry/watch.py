@@ -105,9 +105,11 @@ class WatchStream:
         return self._seen(batch if self._kind.form is None else await self._converted(batch))
 
     async def _converted(self, batch: Sequence[Event]) -> list[Event]:
-        """The events as the kind sees their objects."""
-        previous = [event.previous for event in batch if event.previous is not None]
+        """The events as the kind sees their objects; what was before is for those who select."""
         records = await self._env.seen(self._kind, [event.record for event in batch])
+        if self._matches is None:
+            return [Event(event.type, record, None) for event, record in zip(batch, records, strict=True)]
+        previous = [event.previous for event in batch if event.previous is not None]
         before = iter(await self._env.seen(self._kind, previous))
         return [
             Event(event.type, record, next(before) if event.previous is not None else None)
@@ -116,7 +118,7 @@ class WatchStream:
 
     def _pass_on(self, events: Sequence[Event]) -> bool:
         if self._kind.form is not None:
-            at_hand = _at_hand(self._kind.form, events)
+            at_hand = _at_hand(self._kind.form, events, before=self._matches is not None)
             if at_hand is None:
                 return False
             events = at_hand
@@ -144,13 +146,14 @@ class WatchStream:
         return WatchEvent("BOOKMARK", _bookmark(self._kind, revision, initial_events_end=initial_events_end))
 
 
-def _at_hand(form: StoredForm, events: Sequence[Event]) -> list[Event] | None:
-    """The events as the kind sees their objects, if that needs no waiting."""
+def _at_hand(form: StoredForm, events: Sequence[Event], *, before: bool) -> list[Event] | None:
+    """The events as the kind sees their objects, with what was `before` or not, if that needs no waiting."""
     found = []
     for event in events:
         record = form.seen(event.record)
-        previous = form.seen(event.previous) if event.previous is not None else None
-        if record is None or (event.previous is not None and previous is None):
+        was = event.previous if before else None
+        previous = form.seen(was) if was is not None else None
+        if record is None or (was is not None and previous is None):
             return None
         found.append(Event(event.type, record, previous))
     return found
