@@ -140,8 +140,8 @@ async def create(registry: Registry, obj: dict[str, Any]) -> None:
         (
             "coordination.k8s.io/v1/Lease",
             {"spec": {"preferredHolder": "x"}},
-            "spec.strategy",
-            "Required value: strategy is required if preferredHolder is specified",
+            "spec.preferredHolder",
+            "Forbidden: may only be specified if `strategy` is defined",
         ),
         (
             f"{STORAGE}/StorageClass",
@@ -363,6 +363,15 @@ async def test_events_of_the_new_api_are_checked_more_strictly(
     with pytest.raises(errors.Invalid) as caught:
         await create(registry, merged(EVENT, change))
     assert field in {cause["field"] for cause in (caught.value.details or {})["causes"]}
+
+
+async def test_who_lets_a_lease_go_leaves_it_to_nobody(registry: Registry) -> None:
+    lease = BY_KIND["coordination.k8s.io/v1/Lease"]
+    await create(registry, lease)
+    change = Patch(MERGE_PATCH, {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
+    name = lease["metadata"]["name"]
+    patched = await registry.patch(RequestContext(SYSTEM), kind_of(registry, lease), "default", name, change)
+    assert patched.record.obj["spec"]["holderIdentity"] == ""
 
 
 async def test_only_the_series_of_an_event_goes_on(registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""The kinds of apiregistration.k8s.io. Requests are not forwarded to services that APIServices name yet."""
+"""The kinds of apiregistration.k8s.io. What they do is in `server.api.aggregation`."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from kubeling.objects import conditions, meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
 from kubeling.objects.names import label_1035_errors, subdomain_errors
-from server.registry.causes import invalid, invalids, not_supported, required
+from server.registry.causes import invalid, invalids, required, unsupported
 from server.registry.columns import AGE, columns, object_age
 from server.registry.groups.plain import PathNamed
 from server.registry.groups.subresources import status
@@ -15,7 +15,7 @@ from server.registry.kind import Kind
 from server.registry.strategy import Scope
 
 _MOST_GROUP_PRIORITY, _MOST_VERSION_PRIORITY = 20000, 1000
-_STATUSES = ("False", "True", "Unknown")
+_STATUSES = ("True", "False", "Unknown")
 _LOCAL = "Local APIServices are always available"
 
 
@@ -53,7 +53,7 @@ class APIServices(PathNamed):
 
     def validate_status_update(self, obj: Object, old: Object) -> list[Cause]:
         return [
-            not_supported(f"status.conditions[{position}].status", each.get("status", ""), _STATUSES)
+            unsupported(f"status.conditions[{position}].status", each.get("status", ""), _STATUSES)
             for position, each in enumerate((obj.get("status") or {}).get("conditions") or ())
             if each.get("status") not in _STATUSES
         ]

@@ -6,8 +6,8 @@ from typing import Any
 from kubeling.objects import meta
 from kubeling.objects.errors import Cause
 from kubeling.objects.meta import Object
-from kubeling.objects.names import label_errors, subdomain_errors
-from server.registry.causes import invalid, invalids, required
+from kubeling.objects.names import qualified_name_errors
+from server.registry.causes import forbidden, invalid, invalids, unsupported
 from server.registry.columns import AGE, columns, object_age
 from server.registry.kind import Kind
 from server.registry.strategy import Strategy
@@ -28,8 +28,6 @@ class Leases(Strategy):
         if (count := spec.get("leaseTransitions")) is not None and count < 0:
             why = "must be greater than or equal to 0"
             causes.append(invalid("spec.leaseTransitions", count, why))
-        if (holder := spec.get("holderIdentity")) is not None and not holder:
-            causes.append(invalid("spec.holderIdentity", holder, "must not be empty"))
         return causes + _strategy_causes(spec)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
@@ -38,27 +36,17 @@ class Leases(Strategy):
 
 
 def _strategy_causes(spec: Object) -> list[Cause]:
-    strategy, preferred = spec.get("strategy"), spec.get("preferredHolder")
+    """A strategy's causes stand at a field of its own name within it: so upstream has it."""
+    strategy, field = spec.get("strategy"), "spec.strategy.strategy"
     causes: list[Cause] = []
-    if preferred and not strategy:
-        why = "strategy is required if preferredHolder is specified"
-        causes.append(required("spec.strategy", why))
-    if strategy is not None:
-        causes += _strategy_name_causes("spec.strategy", strategy)
+    if strategy is not None and "/" in strategy:
+        causes += invalids(field, strategy, qualified_name_errors(strategy))
+    elif strategy is not None and strategy not in _COORDINATED:
+        causes.append(unsupported(field, strategy, _COORDINATED))
+    if spec.get("preferredHolder") and not strategy:
+        why = "may only be specified if `strategy` is defined"
+        causes.append(forbidden("spec.preferredHolder", why))
     return causes
-
-
-def _strategy_name_causes(field: str, strategy: str) -> list[Cause]:
-    domain, slash, name = strategy.partition("/")
-    if slash:
-        return [
-            *invalids(field, strategy, subdomain_errors(domain)),
-            *invalids(field, strategy, label_errors(name)),
-        ]
-    if strategy in _COORDINATED:
-        return []
-    why = "when domain is not specified, must be one of: [OldestEmulationVersion]"
-    return [invalid(field, strategy, why)]
 
 
 KINDS = (Kind("coordination.k8s.io", "Lease", "leases", Leases()),)

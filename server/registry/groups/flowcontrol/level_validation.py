@@ -75,10 +75,10 @@ def _response_causes(field: str, response: Object) -> list[Cause]:
         case "Reject":
             if queuing is None:
                 return []
-            return [forbidden(f"{field}.queuing", "must be nil if limited.limitResponse.type is not Queue")]
+            return [forbidden(f"{field}.queuing", "must be nil if limited.limitResponse.type is not Limited")]
         case "Queue":
             if queuing is None:
-                why = "must not be empty if limited.limitResponse.type is Queue"
+                why = "must not be empty if limited.limitResponse.type is Limited"
                 return [required(f"{field}.queuing", why)]
             return _queuing_causes(f"{field}.queuing", queuing)
         case other:
@@ -99,9 +99,9 @@ def _queuing_causes(field: str, queuing: Object) -> list[Cause]:
     if hand > queues:
         why = f"should not be greater than queues ({queues})"
         causes.append(invalid(f"{field}.handSize", hand, why))
-    elif hand > 0 and (entropy := _entropy(queues, hand)) > _MOST_ENTROPY:
+    elif hand > 0 and _entropy(queues, hand) > _MOST_ENTROPY:
         why = f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than"
-        causes.append(invalid(f"{field}.handSize", hand, f"{why} {_MOST_ENTROPY} (actual: {entropy})"))
+        causes.append(invalid(f"{field}.handSize", hand, f"{why} {_MOST_ENTROPY}"))
     return causes
 
 
