@@ -163,7 +163,8 @@ def test_nodes_are_tainted_cordoned_and_drained(kubectl: Kubectl, admin: Kubectl
     assert admin("uncordon", node, "--dry-run=server").text == f"node/{node} uncordoned (server dry run)\n"
     for name in ("one", "two"):
         own = {"name": name, "labels": {"which": name}}
-        spec = {"nodeName": node, "containers": [{"name": "c", "image": "none"}]}
+        containers = [{"name": "c", "image": "none"}]
+        spec = {"nodeName": node, "terminationGracePeriodSeconds": 1, "containers": containers}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": own, "spec": spec}
         kubectl("create", "-f", "-", stdin=manifest(pod))
     drain = ("drain", node, "--force", "--pod-selector=which=one")
