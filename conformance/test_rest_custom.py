@@ -7,7 +7,7 @@ import pytest
 
 from conformance import customs
 from conformance.customs import CRDS, Customs, version
-from conformance.rest import Rest
+from conformance.rest import MERGE, Rest
 from conformance.space import Space
 from conformance.waiting import eventually
 
@@ -95,3 +95,47 @@ def test_new_defaults_show_on_what_is_stored_already(rest: Rest, tabs: Customs) 
         lambda: rest.get(f"{tabs.collection}/a")["spec"].get("suspend") is False,
         what="the default is seen",
     )
+
+
+def test_a_watch_ends_with_its_definition(rest: Rest, tabs: Customs) -> None:
+    tabs.establish()
+    rest.post(tabs.collection, tabs.tab("a"))
+    with rest.watch(tabs.collection) as events:
+        assert next(events)["type"] == "ADDED"
+        rest.delete(f"{CRDS}/{tabs.name}")
+        assert [event["type"] for event in events] == ["DELETED"]
+
+
+def test_a_rule_that_was_broken_before_is_a_warning(rest: Rest, tabs: Customs) -> None:
+    tabs.establish()
+    rest.post(tabs.collection, tabs.tab("a", image="one"))
+    definition = rest.get(f"{CRDS}/{tabs.name}")
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    rule = {"rule": "self.startsWith('two')", "message": "two it must be"}
+    schema["properties"]["image"]["x-kubernetes-validations"] = [rule]
+    rest.put(f"{CRDS}/{tabs.name}", definition)
+    late = tabs.tab("late", image="one")
+    eventually(
+        lambda: rest.request("POST", tabs.collection, late, dryRun="All").code == 422,
+        what="the rule is known",
+    )
+    patch = {"spec": {"cronSpec": "* * * * *"}}
+    answer = rest.request("PATCH", f"{tabs.collection}/a", patch, content_type=MERGE)
+    assert answer.code == 200
+    assert "two it must be" in answer.headers["warning"]
+
+
+def test_kind_and_version_of_an_object_are_those_of_its_path(rest: Rest, tabs: Customs) -> None:
+    tabs.establish()
+    refused = rest.refusal(422, "POST", tabs.collection, {**tabs.tab("a"), "kind": "Other"})
+    assert refused["details"]["causes"][0]["message"] == 'Invalid value: "Other": must be CronTab'
+    refused = rest.refusal(400, "POST", tabs.collection, {**tabs.tab("a"), "apiVersion": ""})
+    assert "does not match the expected API version" in refused["message"]
+
+
+def test_unchecked_formats_are_warned_of(rest: Rest, tabs: Customs) -> None:
+    wanted = version("v1")
+    spec = wanted["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["image"]["format"] = "image-name"
+    answer = rest.request("POST", CRDS, tabs.definition(wanted))
+    assert answer.headers["warning"] == '299 - "unrecognized format \\"image-name\\""'
