@@ -1,5 +1,5 @@
 """What a server does for its cluster now and then: says that it lives, frees what a crash left taken, and
-keeps the flow schemas that every cluster has.
+keeps the flow schemas that every cluster has. Once a minute it also gives memory back to the system.
 
 It says so with a Lease of its own, as every API server does. An address or a node port is taken before its
 Service is stored; a server that dies in between leaves it without one. What is found so twice in a row, an
@@ -18,6 +18,7 @@ from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from server.initial.flow_control import keep_flow_control
+from server.memory import Memory
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.groups.core.addresses import MANAGED_BY, MANAGER, RESOURCE, ip_address_object
 from server.registry.groups.core.node_ports import NAME as PORTS_NAME
@@ -46,6 +47,7 @@ class Upkeep:
         self._clock = clock
         self._lease = _Identity(name, clock)
         self._repair = Repair(store, clock, settings)
+        self._memory = Memory()
         self._tasks = Tasks("upkeep")
 
     async def start(self) -> None:
@@ -63,6 +65,7 @@ class Upkeep:
                 await self._lease.renew(self._registry)
             turn += 1
             if turn % _KEEP_EVERY == 0:
+                self._memory.give_back()
                 with suppress(ApiError, StorageError):
                     await keep_flow_control(self._registry)
             if turn % _REPAIR_EVERY == 0:

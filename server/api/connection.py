@@ -18,7 +18,9 @@ from server.auth.identities import Identity
 _LINGER_SECONDS = 1.0
 """How long the rest of a refused body is read, so that the client gets to see why."""
 _LONGEST_LINE = 128 * 1024
-"""Bytes of a request line or of one header: selectors of a few thousand names fit in."""
+"""Bytes of a request line: selectors of a few thousand names fit in."""
+_LONGEST_FIELD = 32 * 1024
+"""Bytes of one header, of which there may be 128: strangers can make the server hold so much."""
 _IDLE_SECONDS = 90.0
 """How long a connection may wait for, or be busy sending, the head of a request."""
 _MALFORMED = (HttpProcessingError, RequestPayloadError)
@@ -60,7 +62,7 @@ class Server(web.Server):
             lingering_time=_LINGER_SECONDS,
             keepalive_timeout=_IDLE_SECONDS,
             max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_FIELD,
             auto_decompress=False,
         )
 

@@ -61,7 +61,7 @@ class Handler:
         path, _, query_text = http.raw_path.partition("?")
         query = parse_query(query_text)
         info = parse(http.method, path, query)
-        audit_id = _new_id()
+        audit_id = http.headers.get("Audit-Id") or _new_id()
         answer = await self._guarded(http, info, query, audit_id)
         if isinstance(answer, Reply):
             answer.headers = (("Audit-Id", audit_id), *answer.headers)
@@ -73,7 +73,8 @@ class Handler:
             return await self._answer(http, info, query, audit_id)
         except ApiError as error:
             failure = error
-        except (ConnectionError, web.RequestPayloadError):
+        except (ConnectionError, web.RequestPayloadError) as error:
+            error.__traceback__ = None  # the connection keeps the error, which would keep what was read of it
             return _broken_off(http)
         except Exception:
             logger.exception("%s %s failed (audit id %s)", http.method, http.raw_path, audit_id)

@@ -1,14 +1,18 @@
 """Requests that nobody sends by mistake, and some that are: each gets its answer, none a traceback."""
 
 import asyncio
+import gc
 import logging
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from kubeling.objects.quantity import canonical
+from server import memory
 from server.api import bodies
+from server.api.connection import Connection
 from server.api.discovery import aggregated_version
 from server.api.requestinfo import _remembered, flag, parse
 from server.registry.listing import revision_of
@@ -217,3 +221,55 @@ def test_accept_headers_are_not_remembered_without_bound() -> None:
     for number in range(400):
         aggregated_version(f"application/json;q=0.{number}")
     assert aggregated_version.cache_info().currsize <= 256
+
+
+async def test_a_client_that_goes_in_the_middle_of_its_body_leaves_nothing_behind(api: Any) -> None:
+    lines = (
+        f"POST {MAPS} HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {api.token}",
+        "Content-Length: 900000",
+    )
+    head = "\r\n".join((*lines, "", ""))
+    context = ssl._create_unverified_context()
+    port = int(api.url.rpartition(":")[2])
+    gc.collect()
+    before = _connections()
+    gc.disable()
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.write(head.encode() + b"x" * 100_000)
+        await _until(lambda: _connections() > before)
+        writer.transport.abort()
+        await _until(lambda: _connections() == before)
+    finally:
+        gc.enable()
+
+
+def _connections() -> int:
+    return sum(isinstance(each, Connection) for each in gc.get_objects())
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to that")
+
+
+async def test_an_audit_id_of_the_client_is_kept(api: Any) -> None:
+    answer = await api.get("/version", Audit_ID="my-own")
+    assert answer.headers["Audit-Id"] == "my-own"
+
+
+def test_memory_is_given_back_after_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = memory.Memory()
+    monkeypatch.setattr(memory, "WORTHWHILE", 0)
+    burst = [bytes(50_000) for _ in range(2000)]
+    held = burst[::100]
+    grown = memory.resident()
+    del burst
+    kept.give_back()
+    assert memory.resident() < grown - 50 * 2**20
+    assert len(held) == 20
