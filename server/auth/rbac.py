@@ -4,7 +4,7 @@ For each user, with these groups and in that namespace, the rules are gathered o
 rules that apply are found once more. All of it is forgotten when any role or binding changes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object
@@ -13,9 +13,10 @@ from server.auth.rbac_bindings import CLUSTER_ROLES, ROLES, Bindings, Bound, Obj
 from server.auth.rules import Rule, compiled
 from server.registry.context import UserInfo
 
-_MOST_USERS = 4096
-_MOST_QUESTIONS = 4096
-"""What is remembered of users, and of each user's questions: strangers must not fill the memory."""
+MOST_REMEMBERED = 65_536
+"""Users in their namespaces and their questions, all together: strangers must not fill the memory."""
+LONGEST_REMEMBERED = 512
+"""Characters of a question, or of a user's name and namespace: nobody has longer ones often."""
 
 _RULES = "rbac-rules"
 
@@ -30,13 +31,30 @@ class _Grant(NamedTuple):
     rules: tuple[Rule, ...]
 
 
+class _Memory:
+    """How much is remembered."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def takes(self, texts: Iterable[str]) -> bool:
+        """Whether something of these texts may be remembered; it then counts."""
+        if sum(map(len, texts)) > LONGEST_REMEMBERED:
+            return False
+        self.count += 1
+        return True
+
+
 class _Rights:
     """What one user may do in one namespace, or ("") in the cluster."""
 
-    __slots__ = ("_answers", "_grants", "_paths", "_refusal")
+    __slots__ = ("_answers", "_grants", "_memory", "_paths", "_refusal")
 
-    def __init__(self, grants: Sequence[_Grant], errors: Sequence[str]) -> None:
+    def __init__(self, grants: Sequence[_Grant], errors: Sequence[str], memory: _Memory) -> None:
         self._grants = grants
+        self._memory = memory
         self._refusal = Decision(False, f"RBAC: {aggregated(errors)}" if errors else "")
         self._answers: dict[_Question, tuple[tuple[Names, Decision], ...]] = {}
         self._paths: dict[tuple[str, str], Decision] = {}
@@ -47,9 +65,9 @@ class _Rights:
         question = (request.verb, request.group, request.resource, request.subresource)
         answers = self._answers.get(question)
         if answers is None:
-            if len(self._answers) >= _MOST_QUESTIONS:
-                self._answers.clear()
-            answers = self._answers[question] = tuple(self._applying(*question))
+            answers = tuple(self._applying(*question))
+            if self._memory.takes(question):
+                self._answers[question] = answers
         for names, decision in answers:
             if not names or request.name in names:
                 return decision
@@ -69,9 +87,9 @@ class _Rights:
     def _decide_path(self, verb: str, path: str) -> Decision:
         known = self._paths.get((verb, path))
         if known is None:
-            if len(self._paths) >= _MOST_QUESTIONS:
-                self._paths.clear()
-            known = self._paths[verb, path] = self._found_path(verb, path)
+            known = self._found_path(verb, path)
+            if self._memory.takes((verb, path)):
+                self._paths[verb, path] = known
         return known
 
     def _found_path(self, verb: str, path: str) -> Decision:
@@ -86,23 +104,33 @@ class Rbac:
         self._objects = objects
         self._bindings = Bindings(objects)
         self._rights: dict[_Key, _Rights] = {}
+        self._memory = _Memory()
 
     def decide(self, request: Attributes) -> Decision:
-        if self._bindings.refresh():
-            self._rights.clear()
+        self._refresh()
         user = request.user
         key = (user.name, user.groups, request.namespace if request.is_resource else "")
         rights = self._rights.get(key)
         if rights is None:
-            if len(self._rights) >= _MOST_USERS:
-                self._rights.clear()
-            rights = self._rights[key] = self._gathered(user, key[2])
+            rights = self._gathered(user, key[2])
+            if self._memory.takes((user.name, key[2])):
+                self._rights[key] = rights
         return rights.decide(request)
+
+    @property
+    def remembered(self) -> int:
+        """How many answers and users are remembered."""
+        return self._memory.count
+
+    def _refresh(self) -> None:
+        """Forget all when a role or binding has changed, or when it has become too much."""
+        if self._bindings.refresh() or self._memory.count >= MOST_REMEMBERED:
+            self._rights.clear()
+            self._memory = _Memory()
 
     def rules_for(self, user: UserInfo, namespace: str) -> tuple[list[Object], list[str]]:
         """The PolicyRules that the user has in the namespace ("": in the cluster), and which are missing."""
-        if self._bindings.refresh():
-            self._rights.clear()
+        self._refresh()
         rules: list[Object] = []
         errors: list[str] = []
         for bound in self._bindings.of(user, namespace):
@@ -130,7 +158,7 @@ class Rbac:
                 errors.append(_not_found(bound))
             else:
                 grants.append(_Grant(Decision(True, f"RBAC: allowed by {bound.described()}"), rules))
-        return _Rights(grants, errors)
+        return _Rights(grants, errors, self._memory)
 
     def _rules(self, bound: Bound) -> tuple[Rule, ...] | None:
         resource, namespace = (

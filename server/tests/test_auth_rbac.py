@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from server.auth import rbac as authorizer
 from server.auth.attributes import Attributes
 from server.auth.identities import authenticated
-from server.auth.rbac import Rbac
+from server.auth.rbac import LONGEST_REMEMBERED, Rbac
 from server.registry.context import UserInfo
 from server.tests.rbac_objects import Stored
 
@@ -171,3 +172,23 @@ def test_rules_of_a_user_in_a_namespace(rbac: Rbac, stored: Stored) -> None:
     assert [rule["resources"] for rule in rules] == [["nodes"], ["pods"]]
     assert errors == []
     assert len(rbac.rules_for(BOB, "")[0]) == 1
+
+
+def test_strangers_fill_the_memory_to_its_bound(rbac: Rbac, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorizer, "MOST_REMEMBERED", 100)
+    for number in range(1000):
+        rbac.decide(asked("get", f"r{number}", namespace=f"n{number % 7}"))
+        rbac.decide(path("get", f"/x/{number}"))
+        assert rbac.remembered <= 103
+
+
+def test_long_texts_are_answered_and_not_remembered(rbac: Rbac, stored: Stored) -> None:
+    stored.role("r", "get : core : *", "get : /x/*")
+    stored.bind("b", "r", "User bob")
+    rbac.decide(asked("get"))
+    rbac.decide(path("get", "/"))
+    before, long = rbac.remembered, "x" * LONGEST_REMEMBERED
+    assert rbac.decide(asked("get", long)).allowed
+    assert rbac.decide(asked("get", namespace=long)).allowed
+    assert rbac.decide(path("get", f"/x/{long}")).allowed
+    assert rbac.remembered <= before + 1
