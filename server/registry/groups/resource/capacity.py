@@ -46,7 +46,7 @@ def _value_causes(field: str, values: list[str], *, usual: str, whole: str) -> l
         values,
         _MOST_VALUES,
         lambda where, each: _larger_causes(where, each, than=whole, what="option"),
-        quantity.parse,
+        lambda each: str(quantity.value(each)),
     )
     if quantity.parse(usual) not in amounts:
         causes.append(invalid(field, usual, "default value is not valid according to the requestPolicy"))
