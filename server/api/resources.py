@@ -98,8 +98,13 @@ def _check_scope(kind: Kind, info: RequestInfo) -> None:
     if kind.namespaced:
         if not info.namespace and info.verb not in ("list", "watch"):
             raise method_not_allowed() if info.verb in ("create", "deletecollection") else unknown_resource()
-    elif info.namespace and kind.plural != "namespaces":
+    elif info.namespace and not _is_own(kind, info):
         raise unknown_resource()
+
+
+def _is_own(kind: Kind, info: RequestInfo) -> bool:
+    """Whether the namespace that was asked about is the very object: its rights count for no other one."""
+    return kind.plural == "namespaces" and info.parts[:2] == ("namespaces", info.namespace)
 
 
 def _check_verb(kind: Kind, info: RequestInfo) -> None:

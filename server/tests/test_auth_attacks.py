@@ -326,3 +326,28 @@ async def test_a_refusal_does_not_tell_what_exists(api: Any) -> None:
             'configmaps "NAME" is forbidden: User "bob" cannot get resource "configmaps" in API group ""'
             ' in the namespace "default"'
         )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/namespaces/default/namespaces/kube-system",
+        "/api/v1/namespaces/default/namespaces",
+        "/api/v1/namespaces/default/namespaces/kube-system/status",
+        "/api/v1/namespaces/default/namespaces/kube-system/finalize",
+        "/api/v1/namespaces/default/nodes/n1",
+        "/api/v1/namespaces/default/nodes/n1/proxy/",
+        "/api/v1/namespaces/default/persistentvolumes",
+        "/api/v1/watch/namespaces/default/namespaces/kube-system",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/default/clusterroles/cluster-admin",
+    ],
+)
+async def test_a_right_in_a_namespace_is_none_outside(api: Any, path: str) -> None:
+    """A cluster's object in a namespace's path is asked for with the namespace's rights: there is none."""
+    await grant(api, "bob", allow("*", "*", groups="*"))
+    await api.post("/api/v1/nodes", {"metadata": {"name": "n1"}})
+    for method in ("GET", "DELETE", "POST", "PUT", "PATCH"):
+        answer = await ask(api, method, path, AS_BOB)
+        assert status_of(answer) == 404, (method, answer)
+    assert status_of(await ask(api, "GET", "/api/v1/namespaces/default", AS_BOB)) == 200
+    assert status_of(await ask(api, "GET", "/api/v1/namespaces/kube-system", AS_BOB)) == 403
