@@ -63,6 +63,7 @@ def _rounded(amount: Decimal) -> Decimal:
     return nanos.copy_sign(amount) if nanos else Decimal(0)
 
 
+@lru_cache(maxsize=4096, typed=True)
 def milli(text: str | int | float) -> int:
     """The amount in thousandths (millicores for cpu), rounded up."""
     return _ceiling(parse(text) * 1000)

@@ -107,7 +107,8 @@ def _container_causes(field: str, each: Object, context: PodContext) -> list[Cau
     if each.get("volumeMounts") or each.get("volumeDevices"):
         causes += mount_causes(field, each, context.volumes)
     causes += choice(f"{field}.imagePullPolicy", each.get("imagePullPolicy"), _PULL_POLICIES)
-    causes += resource_causes(f"{field}.resources", each.get("resources") or {}, context.claims)
+    if resources := each.get("resources"):
+        causes += resource_causes(f"{field}.resources", resources, context.claims)
     if policies := each.get("resizePolicy"):
         causes += _resize_causes(f"{field}.resizePolicy", policies, context)
     security = each.get("securityContext") or {}
@@ -116,8 +117,9 @@ def _container_causes(field: str, each: Object, context: PodContext) -> list[Cau
 
 
 def _lifecycle_causes(field: str, each: Object, context: PodContext) -> list[Cause]:
-    lifecycle = each.get("lifecycle") or {}
-    causes = lifecycle_causes(f"{field}.lifecycle", lifecycle, grace=context.grace, os=context.os)
+    causes: list[Cause] = []
+    if lifecycle := each.get("lifecycle"):
+        causes += lifecycle_causes(f"{field}.lifecycle", lifecycle, grace=context.grace, os=context.os)
     for name in _PROBES:
         if (probe := each.get(name)) is not None:
             causes += probe_causes(f"{field}.{name}", probe, once=name != "readinessProbe")

@@ -105,7 +105,8 @@ def pod_spec_causes(field: str, spec: Object, *, pod: str = "", is_pod: bool = F
     """`pod` is the pod's name; in a template there is none yet."""
     volumes, causes = volume_causes(f"{field}.volumes", spec.get("volumes") or [], pod=pod, is_pod=is_pod)
     claims = spec.get("resourceClaims") or []
-    causes += claim_reference_causes(f"{field}.resourceClaims", claims)
+    if claims:
+        causes += claim_reference_causes(f"{field}.resourceClaims", claims)
     context = PodContext(
         volumes,
         frozenset(each["name"] for each in claims if each.get("name")),
@@ -120,12 +121,15 @@ def pod_spec_causes(field: str, spec: Object, *, pod: str = "", is_pod: bool = F
     causes += host_network_causes(field, spec, is_pod=is_pod)
     causes += choice(f"{field}.restartPolicy", spec.get("restartPolicy"), RESTART_POLICIES)
     causes += choice(f"{field}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)
-    causes += label_causes(f"{field}.nodeSelector", spec.get("nodeSelector") or {})
+    if selector := spec.get("nodeSelector"):
+        causes += label_causes(f"{field}.nodeSelector", selector)
     causes += pod_security_causes(f"{field}.securityContext", spec.get("securityContext") or {}, spec)
-    causes += affinity_causes(f"{field}.affinity", spec.get("affinity") or {})
+    if affinity := spec.get("affinity"):
+        causes += affinity_causes(f"{field}.affinity", affinity)
     causes += dns_causes(f"{field}.dnsConfig", spec)
     causes += _gate_causes(field, spec)
-    causes += spread_causes(f"{field}.topologySpreadConstraints", spec.get("topologySpreadConstraints") or [])
+    if constraints := spec.get("topologySpreadConstraints"):
+        causes += spread_causes(f"{field}.topologySpreadConstraints", constraints)
     return causes + host_process_causes(field, spec) + _rest_causes(field, spec)
 
 
@@ -135,7 +139,8 @@ def _rest_causes(field: str, spec: Object) -> list[Cause]:
     if (deadline := spec.get("activeDeadlineSeconds")) is not None:
         causes += in_range(f"{field}.activeDeadlineSeconds", deadline, 1, _LONGEST)
     causes += toleration_causes(f"{field}.tolerations", spec.get("tolerations") or [])
-    causes += _alias_causes(f"{field}.hostAliases", spec.get("hostAliases") or [])
+    if aliases := spec.get("hostAliases"):
+        causes += _alias_causes(f"{field}.hostAliases", aliases)
     if (policy := spec.get("preemptionPolicy")) is not None:
         causes += choice(f"{field}.preemptionPolicy", policy, _PREEMPTION)
     for resource, amount in (spec.get("overhead") or {}).items():

@@ -46,7 +46,9 @@ def volume_causes(
 
 
 def _source_causes(field: str, volume: Object, *, pod: str, is_pod: bool) -> list[Cause]:
-    sources = [name for name in _CHECKS if volume.get(name) is not None]
+    sources = [name for name in volume if name in _CHECKS and volume[name] is not None]
+    if len(sources) > 1:
+        sources = [name for name in _CHECKS if name in sources]
     if not sources:
         return [required(field, "must specify a volume type")]
     first = sources[0]
