@@ -7,7 +7,7 @@ whether it takes the fieldValidation parameter. Requests and answers refer to th
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from server.registry.kind import Kind, Subresource, api_version
+from server.registry.kind import Kind, Subresource
 
 Operation = dict[str, Any]
 Paths = dict[str, dict[str, Any]]
@@ -22,6 +22,9 @@ _METHODS = {
     "deletecollection": "delete",
 }
 _ACTIONS = _METHODS | {"get": "get", "list": "list", "deletecollection": "deletecollection", "create": "post"}
+_NAMED = {"get": "read", "update": "replace", "deletecollection": "delete"}
+"""What operations' ids call a verb, where it is not the verb itself."""
+_STATUS = ("", "v1", "Status")
 _COLLECTION = ("list", "create", "deletecollection")
 _STRATEGIC = "application/strategic-merge-patch+json"
 _PATCHES = (
@@ -51,9 +54,24 @@ _TYPES = {
     "force": "boolean",
 }  # fmt: skip
 _TEXTS = {
+    "allowWatchBookmarks": "Asks for events of type BOOKMARK in a watch, which tell how far it is.",
+    "continue": "The token that came with one part of a list, to get the next part.",
     "dryRun": "All, the only value that is valid, makes the server keep nothing of the change.",
     "fieldManager": "The name of the actor that makes the change; at most 128 printable characters.",
+    "fieldSelector": "Restricts the list of returned objects by some of their fields.",
     "fieldValidation": "How unknown and duplicate fields are treated: Ignore, Warn (the default) or Strict.",
+    "force": "Takes fields over from other managers; only for applied configurations.",
+    "gracePeriodSeconds": "Seconds until the object is deleted; 0 is at once. By default the kind decides.",
+    "labelSelector": "Restricts the list of returned objects by their labels.",
+    "limit": "The most objects that one answer may hold; the rest is asked for with its continue token.",
+    "orphanDependents": "Deprecated: propagationPolicy says the same.",
+    "pretty": "Whether the answer is indented, for people.",
+    "propagationPolicy": "What becomes of dependent objects: Orphan, Background or Foreground.",
+    "resourceVersion": "How fresh the answer must be, or the version after which a watch begins.",
+    "resourceVersionMatch": "How resourceVersion is meant in a list: Exact or NotOlderThan.",
+    "sendInitialEvents": "Makes a watch begin with the objects that there are, closed by a bookmark.",
+    "timeoutSeconds": "Seconds after which a list or a watch ends, whatever it did.",
+    "watch": "Watch for changes to the described resources: a stream of events instead of a list.",
 }
 
 Find = Callable[[str, str, str], str]
@@ -94,6 +112,8 @@ class Writer:
     def _item(self, path: str, kind: Kind, version: str, verbs: Iterable[str]) -> dict[str, Any]:
         subject = (kind.group, version, kind.kind)
         suffix = kind.kind if "{namespace}" not in path else f"Namespaced{kind.kind}"
+        if kind.namespaced and "{namespace}" not in path:
+            suffix += "ForAllNamespaces"
         item: dict[str, Any] = {
             _METHODS[verb]: self._operation(verb, subject, kind, version, suffix=suffix)
             for verb in verbs
@@ -120,13 +140,13 @@ class Writer:
         self, verb: str, subject: tuple[str, str, str], kind: Kind, version: str, *, suffix: str
     ) -> Operation:
         group, own, name = subject
-        answer = self._find(group, own, kind.list_kind) if verb == "list" else self._find(*subject)
-        title = api_version(kind.group.partition(".")[0] or "core", version).title().replace("/", "")
+        groups = (kind.group or "core").removesuffix(".k8s.io").split(".")
+        title = "".join(map(_capital, [*groups, version]))
         operation: Operation = {
             "description": f"{_ACTIONS[verb]} {name}",
-            "operationId": f"{_ACTIONS[verb]}{title}{suffix}",
-            "tags": [title],
-            "responses": self._responses(answer, verb),
+            "operationId": f"{_NAMED.get(verb, verb)}{title}{_collection(verb)}{suffix}",
+            "tags": [f"{groups[0]}{''.join(map(_capital, groups[1:]))}_{version}"],
+            "responses": self._responses(self._answer(verb, subject, kind), verb),
             "x-kubernetes-action": _ACTIONS[verb],
             "x-kubernetes-group-version-kind": {"group": group, "version": own, "kind": name},
         }
@@ -139,6 +159,15 @@ class Writer:
         if parameters:
             operation["parameters"] = parameters
         return operation
+
+    def _answer(self, verb: str, subject: tuple[str, str, str], kind: Kind) -> str:
+        """The name of the schema of what comes back."""
+        group, version, _ = subject
+        if verb == "list":
+            return self._find(group, version, kind.list_kind)
+        if verb == "deletecollection" or (verb == "delete" and not kind.strategy.returns_deleted):
+            return self._find(*_STATUS)
+        return self._find(*subject)
 
     def _responses(self, schema: str, verb: str) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": "OK"}
@@ -175,3 +204,12 @@ class Writer:
         schema: dict[str, Any] = {"type": "string", "uniqueItems": True}
         form = schema if self._swagger else {"schema": schema}
         return [{"name": name, "in": "path", "required": True, **form} for name in names]
+
+
+def _capital(word: str) -> str:
+    """Also of a name with dashes, which no operation's id may have."""
+    return "".join(part[:1].upper() + part[1:] for part in word.split("-"))
+
+
+def _collection(verb: str) -> str:
+    return "Collection" if verb == "deletecollection" else ""

@@ -59,6 +59,24 @@ async def test_openapi_v3_has_what_clients_look_for(api: Any) -> None:
     assert all("$defs" not in str(schema) for schema in schemas.values())
 
 
+async def test_operations_have_ids_of_their_own_and_parameters_that_are_described(api: Any) -> None:
+    paths = (await api.get("/openapi/v2")).json["paths"]
+    operations = [op for item in paths.values() for op in item.values() if isinstance(op, dict)]
+    ids = [operation["operationId"] for operation in operations if "operationId" in operation]
+    assert len(ids) == len(set(ids)), sorted(each for each in set(ids) if ids.count(each) > 1)
+    assert {
+        "readCoreV1NamespacedPod",
+        "replaceAppsV1NamespacedDeploymentStatus",
+        "deleteRbacAuthorizationV1CollectionClusterRole",
+        "listCoreV1PodForAllNamespaces",
+    } <= set(ids)
+    listing = paths["/apis/rbac.authorization.k8s.io/v1/roles"]["get"]
+    assert listing["tags"] == ["rbacAuthorization_v1"]
+    assert all(parameter["description"] for parameter in listing["parameters"])
+    emptied = paths["/api/v1/namespaces/{namespace}/configmaps"]["delete"]["responses"]["200"]["schema"]
+    assert emptied["$ref"].endswith(".meta.v1.Status")
+
+
 async def test_openapi_v2_comes_as_json_and_as_protobuf(api: Any) -> None:
     document = (await api.get("/openapi/v2")).json
     assert (
