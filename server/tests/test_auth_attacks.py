@@ -1,5 +1,6 @@
 """What an attacker tries with few rights, and does not get."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -351,3 +352,46 @@ async def test_a_right_in_a_namespace_is_none_outside(api: Any, path: str) -> No
         assert status_of(answer) == 404, (method, answer)
     assert status_of(await ask(api, "GET", "/api/v1/namespaces/default", AS_BOB)) == 200
     assert status_of(await ask(api, "GET", "/api/v1/namespaces/kube-system", AS_BOB)) == 403
+
+
+def _part(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+OURS = _part('{"iss":"https://kubernetes.default.svc.cluster.local","sub":"system:serviceaccount:a:b"}')
+
+
+def jws(header: str, signature: str) -> str:
+    return f"{_part(header)}.{OURS}.{signature}"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        jws("{}", ""),
+        jws("[]", "x"),
+        f"\xff.{OURS}.\xff",
+        f"x.{OURS}.x",
+        jws('{"alg":"none"}', ""),
+        jws('{"alg":"HS256","kid":7}', "AAAA"),
+        jws('{"alg":"ES256","crit":["x"]}', "AAAA"),
+        jws('{"alg":"ES256","b64":false}', "AAAA"),
+        jws('{"alg":"RS512"}', "A" * 400),
+        jws('{"alg":"ES256","jwk":{"kty":"EC"},"jku":"https://x","x5u":"https://x"}', "AAAA"),
+        jws('{"alg":"ES256"}', "A" * 86),
+        jws("[" * 5000, "AAAA"),
+        f"a.{_part('[' * 10000)}.c",
+        f"a.{_part('{}')}.c",
+        "a" * 50_000,
+        "..",
+        "a.b.c.d.e",
+        "\x00",
+    ],
+)
+async def test_a_forged_token_is_nobodys(api: Any, token: str) -> None:
+    head = "GET /api/v1/pods HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    answer = await talk(api, f"{head}Authorization: Bearer {token}\r\n\r\n".encode("latin-1"))
+    assert status_of(answer) in ((400,) if "\x00" in token else (401,))
+    reviewed = await api.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": token}})
+    assert reviewed.status == 201
+    assert not reviewed.json["status"].get("authenticated")

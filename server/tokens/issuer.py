@@ -122,7 +122,9 @@ class Issuer:
         Raises:
             TokenError: it names this issuer, but is forged or damaged.
         """
-        if len(token) > LONGEST_TOKEN or _claimed_issuer(token) not in (self.url, LEGACY_ISSUER):
+        if len(token) > LONGEST_TOKEN or not token.isascii():
+            return None
+        if _claimed_issuer(token) not in (self.url, LEGACY_ISSUER):
             return None
         try:
             return claims.read(self._verified(token))
