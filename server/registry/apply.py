@@ -8,7 +8,7 @@ from server.registry.context import RequestContext
 from server.registry.create import create
 from server.registry.decoding import identified
 from server.registry.environment import Environment
-from server.registry.kind import Kind
+from server.registry.kind import Kind, StoredForm
 from server.registry.options import Patch
 from server.registry.ownership import APPLY, owner_of
 from server.registry.ownership_apply import Application, Applied, SeenIn, apply, described
@@ -100,7 +100,7 @@ def _applied(
         force=patch.force,
         reset=reset(kind, subresource),
         now=env.clock.now(),
-        seen_in=_seen_in(kind, version) if kind.types is None else None,
+        seen_in=_seen_in(kind, version) if kind.form is None else _seen_in_form(kind, kind.form, version),
     )
     return apply(application)
 
@@ -120,6 +120,16 @@ def _seen_in(kind: Kind, version: str) -> SeenIn:
             return plan_for(struct), obj  # refused later, with the reason
         stored = kind.strategy.to_storage(identified(kind, plain), version)
         return plan_for(kind.struct(other)), in_version(kind, stored, other)
+
+    return seen
+
+
+def _seen_in_form(kind: Kind, form: StoredForm, version: str) -> SeenIn:
+    """Of a custom kind, each version is a kind of its own."""
+
+    def seen(api_version: str, obj: Object) -> tuple[Branch, Object] | None:
+        found = form.translated(obj, api_version)
+        return (plan_for(kind.struct(version)), obj) if found is None else (plan_for(found[0]), found[1])
 
     return seen
 

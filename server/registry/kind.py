@@ -72,6 +72,11 @@ class StoredForm(Protocol):
         """What `seen` had no answer for, as the operations see it."""
         ...
 
+    def translated(self, obj: "Object", api_version: str) -> "tuple[Struct, Object] | None":
+        """An object of the operations in another apiVersion of the kind, with its type; None when it cannot
+        be made. Raises Unconverted (`registry.unconverted`)."""
+        ...
+
     async def stored(self, obj: "Object") -> "Object":
         """An object of the operations as it is to be stored. May change it in place."""
         ...

@@ -126,6 +126,11 @@ class Versions:
     def _found(self, api_version: str) -> Changes | None:
         kind = self._kind
         version = version_named(kind, api_version)
+        if version is None and kind.form is not None:
+            old_form = kind.form.translated(self._record.obj, api_version)
+            new_form = kind.form.translated(self._obj, api_version)
+            if old_form is not None and new_form is not None:
+                return compare.changes(plan_for(new_form[0]), old_form[1], new_form[1], self._ignored)
         if version is None:
             same_group = api_version.rpartition("/")[0] == kind.group
             if same_group and kind.types is None:

@@ -6,6 +6,7 @@ that takes the last finalizer from an object under deletion removes it.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from kubeling.objects import errors
 from kubeling.objects.errors import BadRequest, Cause
@@ -21,6 +22,7 @@ from server.registry.ownership_writes import is_same, track_update
 from server.registry.results import UpdateResult
 from server.registry.strategy import Scope
 from server.registry.translation import translated
+from server.registry.unconverted import resolved
 from server.schema.causes import Tolerated
 from server.schema.patience import unhurried
 from server.storage import Record
@@ -98,14 +100,22 @@ async def write(
         record = await env.find(kind, namespace, name)
         scope = env.scope(context, kind)
         try:
-            obj = wanted(record)
-            _check_preconditions(kind, obj, record)
-            if not owners_known:
-                track_update(scope, record, obj, version=version, subresource=subresource)
+            prepare = partial(_wanted, scope, record, wanted, version=version, subresource=subresource)
+            obj = await resolved(partial(prepare, owners_known=owners_known))
             return await _attempt(env, scope, record, obj, version, subresource)
         except RevisionConflict:
             continue
     raise errors.conflict(kind.resource, name)
+
+
+def _wanted(
+    scope: Scope, record: Record, wanted: Wanted, *, version: str, subresource: str, owners_known: bool
+) -> Object:
+    obj = wanted(record)
+    _check_preconditions(scope.kind, obj, record)
+    if not owners_known:
+        track_update(scope, record, obj, version=version, subresource=subresource)
+    return obj
 
 
 def check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:

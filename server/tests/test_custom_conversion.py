@@ -203,3 +203,45 @@ def unused_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+def applied(version: str, **spec: Any) -> dict[str, Any]:
+    return widget("w1", version=version, **spec)
+
+
+async def apply(api: Any, path: str, body: Any, manager: str) -> Any:
+    headers = {"Content_Type": "application/apply-patch+yaml"}
+    return await api.request("PATCH", f"{path}/w1?fieldManager={manager}", body=body, **headers)
+
+
+def owners(obj: dict[str, Any]) -> dict[str, Any]:
+    return {each["manager"]: each["fieldsV1"] for each in obj["metadata"]["managedFields"]}
+
+
+async def test_fields_that_others_own_in_another_version_conflict(api: Any, webhook: Webhook) -> None:
+    await established(api, webhook.definition())
+    assert (await apply(api, V1, applied("v1", color="red"), "one")).status == 201
+    answer = await apply(api, BETA, applied("v1beta1", colour="blue"), "two")
+    assert answer.status == 409
+    assert answer.message == 'Apply failed with 1 conflict: conflict with "one": .spec.color'
+
+
+async def test_an_update_takes_fields_from_who_owns_them_in_another_version(
+    api: Any, webhook: Webhook
+) -> None:
+    await established(api, webhook.definition())
+    assert (await apply(api, BETA, applied("v1beta1", colour="red", when="now"), "one")).status == 201
+    patch = {"spec": {"color": "blue"}}
+    changed = await api.request("PATCH", f"{V1}/w1?fieldManager=two", body=patch, **MERGE)
+    assert owners(changed.json) == {"one": {"f:spec": {"f:when": {}}}, "two": {"f:spec": {"f:color": {}}}}
+
+
+async def test_an_update_in_the_stored_version_goes_on_when_the_webhook_is_away(
+    api: Any, webhook: Webhook
+) -> None:
+    await established(api, webhook.definition())
+    assert (await apply(api, BETA, applied("v1beta1", colour="red"), "one")).status == 201
+    webhook.review = lambda review: {"broken": True}
+    patch = {"spec": {"color": "blue"}}
+    changed = await api.request("PATCH", f"{V1}/w1?fieldManager=two", body=patch, **MERGE)
+    assert (changed.status, changed.json["spec"]["color"]) == (200, "blue")

@@ -6,20 +6,28 @@ record, so that it is made once.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from time import monotonic
 
 import orjson
 
+from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
 from server.registry.custom.conversion import WebhookConverter
+from server.registry.unconverted import Unconverted
 from server.schema.custom import CustomSchema
 from server.schema.decode import decode
 from server.schema.errors import DecodeError
+from server.schema.nodes import Struct
 from server.storage import Record
+
+logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 0.005
 """How long the event loop is kept from its other work while many records are looked at for the first time."""
+_MOST_TRANSLATIONS = 256
 _STEP = 32
 """Records between two looks at the clock."""
 
@@ -42,6 +50,7 @@ class CustomForm:
         self._schemas = schemas
         self._converter = converter
         self._key = f"form {self._seen_api}"
+        self._translations: dict[tuple[str, bytes], Object | None] = {}
         self._listed: tuple[Sequence[Record], Sequence[Record]] | None = None
 
     def seen(self, record: Record) -> Record | None:
@@ -97,6 +106,30 @@ class CustomForm:
             self._remembered(record, self._pruned(obj))
             for record, obj in zip(records, converted, strict=True)
         ]
+
+    def translated(self, obj: Object, api_version: str) -> tuple[Struct, Object] | None:
+        schema = self._schemas.get(api_version)
+        if schema is None:
+            return None
+        if self._converter is None:
+            return schema.struct, self._pruned({**obj, "apiVersion": api_version})
+        key = (api_version, orjson.dumps(obj))
+        if key not in self._translations:
+            raise Unconverted(partial(self._translate, key, obj))
+        found = self._translations[key]
+        return None if found is None else (schema.struct, found)
+
+    async def _translate(self, key: tuple[str, bytes], obj: Object) -> None:
+        """A failure must not refuse a write that needs no conversion but for the record of who owns what."""
+        assert self._converter is not None
+        found: Object | None = None
+        try:
+            found = self._pruned((await self._converter.convert([obj], key[0]))[0])
+        except ApiError as error:
+            logger.warning("owners of fields in %s: %s", key[0], error)
+        if len(self._translations) >= _MOST_TRANSLATIONS:
+            self._translations.clear()
+        self._translations[key] = found
 
     async def stored(self, obj: Object) -> Object:
         if self._seen_api == self._stored_api:
