@@ -5,9 +5,7 @@ Not here: the verdict (`test_watch_resume.py`).
 
 import random
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,20 +86,19 @@ class Watcher:
         choose = random.Random(self.seed)
         for _ in range(1000):
             cut = choose.choice(CUTS)
-            if self._watch(cut, after=choose.randrange(1, 12), delay=choose.uniform(0.005, 0.2)):
+            if self._watch(cut, after=choose.randrange(1, 12)):
                 return
             self.cuts[cut] += 1
         self.failures.append("1000 watches did not see the end")
 
-    def _watch(self, cut: str, *, after: int, delay: float) -> bool:
-        watcher: Any = watch.Watch()
-        with self._cutting(watcher, delay if cut == "socket" else None):
-            try:
-                return self._follow(watcher, after if cut == "stop" else 1_000_000)
-            except (urllib3.exceptions.HTTPError, OSError):
-                return False
+    def _watch(self, cut: str, *, after: int) -> bool:
+        """Whether the end was seen."""
+        try:
+            return self._follow(watch.Watch(), cut, after)
+        except (urllib3.exceptions.HTTPError, OSError):
+            return False
 
-    def _follow(self, watcher: Any, most: int) -> bool:
+    def _follow(self, watcher: Any, cut: str, after: int) -> bool:
         options = {"resource_version": self.since, "timeout_seconds": 1, "label_selector": self.selector}
         stream = watcher.stream(self.core.list_namespaced_config_map, self.namespace, **options)
         for seen, event in enumerate(stream, start=1):
@@ -109,22 +106,9 @@ class Watcher:
             self.since = watcher.resource_version
             if self.told[-1].name == LAST:
                 return True
-            if seen == most:
-                watcher.stop()
+            if seen == after:
+                watcher.stop() if cut == "stop" else _cut_off(watcher)
         return False
-
-    @contextmanager
-    def _cutting(self, watcher: Any, delay: float | None) -> Iterator[None]:
-        """After `delay` seconds the connection is gone, in the middle of whatever comes just then."""
-        timer = threading.Timer(delay or 0, _cut_off, [watcher])
-        if delay is not None:
-            timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            if delay is not None:
-                timer.join()
 
 
 def event_of(kind: str, found: Any) -> Event:
@@ -133,8 +117,6 @@ def event_of(kind: str, found: Any) -> Event:
 
 
 def _cut_off(watcher: Any) -> None:
-    response = getattr(watcher, "_resp", None)
-    connection = getattr(getattr(response, "connection", None), "sock", None)
-    if connection is not None:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+    """The connection is gone, with all that was on its way."""
+    with suppress(OSError):
+        watcher._resp.connection.sock.shutdown(socket.SHUT_RDWR)
