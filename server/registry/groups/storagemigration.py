@@ -44,7 +44,6 @@ KINDS = (
         "storageversionmigrations",
         Migrations(),
         namespaced=False,
-        short_names=("svm",),
         subresources=status("StorageVersionMigration"),
     ),
 )
