@@ -382,7 +382,7 @@ def jws(header: str, signature: str) -> str:
         jws("[" * 5000, "AAAA"),
         f"a.{_part('[' * 10000)}.c",
         f"a.{_part('{}')}.c",
-        "a" * 50_000,
+        "a" * 20_000,
         "..",
         "a.b.c.d.e",
         "\x00",
