@@ -3,7 +3,7 @@
 Validation of names is in `names`; selectors are in `labels` and `fields`.
 """
 
-import secrets
+import os
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ Object = dict[str, Any]
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """The letters that Kubernetes puts into generated names: no vowels, nothing that looks alike."""
+_SUFFIX_LENGTH = 5
 
 
 def metadata(obj: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -88,8 +89,14 @@ def new_uid() -> str:
     return str(uuid.uuid4())
 
 
-def random_suffix(length: int = 5) -> str:
-    return "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(length))
+def random_suffix() -> str:
+    """Five letters, as they are appended to generated names. One call to the system's source of randomness:
+    its eight bytes are so many more than needed that no letter is likelier than another."""
+    number, letters = int.from_bytes(os.urandom(8)), []
+    for _ in range(_SUFFIX_LENGTH):
+        number, position = divmod(number, len(SUFFIX_ALPHABET))
+        letters.append(SUFFIX_ALPHABET[position])
+    return "".join(letters)
 
 
 def owner_reference(owner: Mapping[str, Any], *, controller: bool = True, block: bool = True) -> Object:
