@@ -28,7 +28,8 @@ def acting_user(
     """
     if _PREFIX not in " ".join(headers).lower():
         return user
-    name, uid, groups = headers.get(_USER, ""), headers.get(_UID, ""), tuple(headers.getall(_GROUP, ()))
+    name, uid = _text(headers.get(_USER, "")), _text(headers.get(_UID, ""))
+    groups = tuple(map(_text, headers.getall(_GROUP, ())))
     wanted = UserInfo(name, uid, groups, extra=dict(_extra(headers)))
     if name:
         return _allowed(wanted, authorization, request())
@@ -40,7 +41,12 @@ def acting_user(
 def _extra(headers: Headers) -> Iterator[tuple[str, tuple[str, ...]]]:
     for header in dict.fromkeys(header.lower() for header in headers):
         if header.startswith(_EXTRA):
-            yield unquote(header.removeprefix(_EXTRA)), tuple(headers.getall(header))
+            yield unquote(_text(header.removeprefix(_EXTRA))), tuple(map(_text, headers.getall(header)))
+
+
+def _text(value: str) -> str:
+    """What is no Unicode in a header is shown as such: names go into JSON."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _allowed(wanted: UserInfo, authorization: Authorization, request: Attributes) -> UserInfo:

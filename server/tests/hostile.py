@@ -35,8 +35,10 @@ def allow(verbs: str, resources: str, *, groups: str = "", names: str = "") -> d
     return rule | ({"resourceNames": names.split(",")} if names else {})
 
 
-async def talk(api: Any, data: bytes, *, certificate: tuple[Path, Path] | None = None) -> bytes:
-    """Send bytes, and read until the server has nothing more to say."""
+async def talk(
+    api: Any, data: bytes, *, certificate: tuple[Path, Path] | None = None, lines: bool = False
+) -> bytes:
+    """Send bytes, and read until the server has nothing more to say or, by `lines`, the first line."""
     port = int(api.url.rpartition(":")[2])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
@@ -45,7 +47,7 @@ async def talk(api: Any, data: bytes, *, certificate: tuple[Path, Path] | None =
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     writer.write(data)
     async with asyncio.timeout(10):
-        answer = await reader.read()
+        answer = await (reader.readline() if lines else reader.read())
     writer.close()
     return answer
 

@@ -395,3 +395,40 @@ async def test_a_forged_token_is_nobodys(api: Any, token: str) -> None:
     reviewed = await api.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": token}})
     assert reviewed.status == 201
     assert not reviewed.json["status"].get("authenticated")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Impersonate-User: \xff",
+        "Impersonate-Group: \xff",
+        "Impersonate-Extra-\xff: x",
+        "Impersonate-Extra-%ff: \xff",
+        "User-Agent: \xff\xfe/1",
+        "Accept: \xff/json",
+        "Accept-Encoding: \xff",
+        "Content-Type: \xff",
+        "Authorization: \xff \xff",
+        "Authorization: Bearer \xff",
+        "Cookie: \xff",
+        "Connection: \xff",
+        "Host: \xff",
+        "If-None-Match: \xff",
+    ],
+)
+async def test_headers_outside_unicode_are_no_error_of_the_server(api: Any, header: str) -> None:
+    body = b'{"metadata":{"generateName":"x-"}}'
+    name = header.partition(":")[0]
+    others = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json", "Host": "x"}
+    for method, path, content in (
+        ("GET", "/api/v1/namespaces/default/configmaps", b""),
+        ("POST", "/api/v1/namespaces/default/configmaps", body),
+        ("GET", "/version", b""),
+        ("GET", "/api", b""),
+    ):
+        kept = "".join(f"{key}: {value}\r\n" for key, value in others.items() if key != name)
+        head = f"{method} {path} HTTP/1.1\r\n{kept}{header}\r\nContent-Length: {len(content)}\r\n\r\n"
+        if name != "Connection":
+            head = head.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
+        answer = await talk(api, head.encode("latin-1") + content, lines=name == "Connection")
+        assert 200 <= status_of(answer) < 500, answer
