@@ -202,7 +202,7 @@ def test_a_list_as_it_was_at_a_version(space: Space) -> None:
 def test_a_version_that_is_yet_to_come(space: Space) -> None:
     status = space.rest.refusal(504, "GET", space.path("configmaps"), resourceVersion=10**12)
     assert status["reason"] == "Timeout"
-    assert status["message"].startswith("Too large resource version: 1000000000000, current: ")
+    assert status["message"].startswith("Timeout: Too large resource version: 1000000000000, current: ")
 
 
 def test_a_collection_is_deleted_by_selector(space: Space) -> None:

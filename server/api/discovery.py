@@ -12,7 +12,8 @@ import orjson
 from kubeling.objects.meta import Object
 from server.api.aggregation.documents import remote_version
 from server.api.aggregation.remotes import Remote
-from server.api.negotiation import JSON, parse_accept
+from server.api.negotiation import JSON, error_media, parse_accept
+from server.api.render import document_reply
 from server.api.reply import Reply
 from server.registry.kind import Kind, Subresource, api_version
 
@@ -84,7 +85,7 @@ class Discovery:
         document = self._document(segments)
         if document is None:
             return None
-        return Reply(orjson.dumps(document), content_type=JSON)
+        return document_reply(document, media=error_media(accept))
 
     def _document(self, segments: list[str]) -> Object | None:
         match segments:

@@ -111,3 +111,9 @@ async def test_a_failing_database_is_told(api: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("server.storage.store.Store.failing", True)
     page = await api.get("/readyz?verbose", token="")
     assert (page.status, b"[-]etcd failed: reason withheld" in page.body) == (500, True)
+
+
+async def test_discovery_is_also_to_be_had_as_yaml(api: Any) -> None:
+    answer = await api.get("/apis/apps/v1", Accept="application/yaml")
+    assert answer.headers["Content-Type"] == "application/yaml"
+    assert answer.body.startswith(b"apiVersion: v1\ngroupVersion: apps/v1\nkind: APIResourceList\n")
