@@ -166,6 +166,22 @@ async def test_a_lock_that_another_process_holds_passes(
     await store.close()
 
 
+@pytest.mark.parametrize("put_back", [True, False])
+async def test_a_file_that_is_no_longer_the_one_that_was_opened_is_not_written(
+    tmp_path: Path, put_back: bool
+) -> None:
+    path = tmp_path / "database"
+    store = await opened(path)
+    await create(store, "a")
+    path.rename(tmp_path / "moved")
+    if put_back:
+        path.write_bytes((tmp_path / "moved").read_bytes())
+    with pytest.raises(DatabaseUnusable, match=r"put there anew while in use|No such file"):
+        await create(store, "b")
+    assert store.revision == 1
+    await store.close()
+
+
 async def test_what_a_store_takes_and_holds_is_known(tmp_path: Path) -> None:
     store = await opened(tmp_path / "database")
     await create(store, "a")
