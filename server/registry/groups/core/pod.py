@@ -19,7 +19,7 @@ from server.registry.groups.core.pod_resize import resize_causes, resized
 from server.registry.groups.core.pod_status_validation import status_causes
 from server.registry.groups.core.pod_update import ephemeral_update_causes, update_causes
 from server.registry.groups.core.pod_validation import metadata_causes, pod_causes, pod_create_causes
-from server.registry.groups.core.pod_warnings import pod_warnings, spec_warnings
+from server.registry.groups.core.pod_warnings import annotations_matter, pod_warnings, spec_warnings
 from server.registry.metadata import bump_generation
 from server.registry.options import DeleteOptions
 from server.registry.strategy import Action, Scope, Strategy, field_text
@@ -142,7 +142,7 @@ class Pods(Strategy):
                 return []
 
     def warnings(self, obj: Object) -> list[str]:
-        known = None if obj["metadata"].get("annotations") else verdict(obj["spec"])
+        known = None if annotations_matter(obj) else verdict(obj["spec"])
         return pod_warnings(obj) if known is None else list(known.warnings)
 
     def update_warnings(self, obj: Object, old: Object) -> list[str]:

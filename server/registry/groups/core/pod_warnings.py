@@ -50,8 +50,16 @@ def pod_warnings(obj: Object) -> list[str]:
 
 
 def spec_warnings(spec: Object) -> list[str]:
-    """The warnings of a pod without annotations."""
+    """The warnings of a pod whose annotations do not matter."""
     return list(_warnings("", {"spec": spec}))
+
+
+def annotations_matter(obj: Object) -> bool:
+    """Whether the pod has annotations that are warned of."""
+    annotations = obj["metadata"].get("annotations") or ()
+    return any(
+        key in _ANNOTATIONS or key.startswith((_SECCOMP_POD, _SECCOMP, APPARMOR)) for key in annotations
+    )
 
 
 def template_warnings(field: str, template: Object) -> list[str]:
