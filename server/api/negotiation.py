@@ -79,8 +79,8 @@ def _quality(text: str) -> float:
 
 
 @lru_cache(maxsize=256)
-def resource_representation(header: str) -> Representation:
-    """The representation for objects and lists.
+def resource_representation(header: str, *, tables: bool = True) -> Representation:
+    """The representation for objects and lists; what is only ever posted has no `tables`.
 
     Raises:
         NotAcceptable: nothing that the header names can be made.
@@ -89,7 +89,7 @@ def resource_representation(header: str) -> Representation:
         return PLAIN
     for clause in parse_accept(header):
         chosen = _for_resource(clause)
-        if chosen is not None:
+        if chosen is not None and (tables or chosen.kind != "Table"):
             return chosen
     raise not_acceptable(JSON, YAML)
 

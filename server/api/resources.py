@@ -79,8 +79,8 @@ class Resources:
         if connect is not None and not kind.group and info.verb not in _OLD_PREFIXES:
             await admit(self._registry, request)
             return await connect(request)
-        _check_verb(kind, info)
-        request.representation = resource_representation(accept)
+        verbs = _check_verb(kind, info)
+        request.representation = resource_representation(accept, tables=verbs != ("create",))
         if info.verb == "watch":
             return await self._watches.watch(request)
         try:
@@ -107,7 +107,8 @@ def _is_own(kind: Kind, info: RequestInfo) -> bool:
     return kind.plural == "namespaces" and info.parts[:2] == ("namespaces", info.namespace)
 
 
-def _check_verb(kind: Kind, info: RequestInfo) -> None:
+def _check_verb(kind: Kind, info: RequestInfo) -> tuple[str, ...]:
+    """Refuse a verb that the resource does not have; the verbs that it has."""
     if kind.terminating and info.verb == "create" and not info.subresource:
         message = "create not allowed while custom resource definition is terminating"
         details: Object = {"group": kind.group, "kind": kind.plural}
@@ -120,6 +121,7 @@ def _check_verb(kind: Kind, info: RequestInfo) -> None:
         verbs = subresource.verbs
     if info.verb not in verbs or bool(info.name) != _needs_name(info):
         raise method_not_allowed()
+    return verbs
 
 
 def _needs_name(info: RequestInfo) -> bool:

@@ -50,6 +50,16 @@ async def test_access_can_be_asked_for(api: Any, verb: Any, allowed: Any) -> Non
     assert answer.json["status"]["allowed"] is allowed
 
 
+async def test_what_is_only_posted_has_no_table(api: Any) -> None:
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    review = {"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}
+    refused = await api.post(path, review, Accept=table)
+    assert (refused.status, refused.json["reason"]) == (406, "NotAcceptable")
+    plain = await api.post(path, review, Accept=f"{table},application/json")
+    assert plain.json["kind"] == "SelfSubjectAccessReview"
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/apis/example.org/v1/things", "/api/v2/pods"])
 async def test_an_unknown_page_is_not_found_in_plain_text(api: Any, path: Any) -> None:
     answer = await api.get(path)
