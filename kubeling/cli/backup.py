@@ -29,7 +29,7 @@ def backup(
         raise UsageError(f"{file} exists already", hint="name another file, or say --force")
     with console.working("Reading the objects"):
         made = storage.backup(place, file.absolute())
-    size = file.stat().st_size / 2**20
+    size = file.stat().st_size / 2**10
     console.note(
-        f"Wrote {made['objects']} objects at revision {made['revision']} to {file} ({size:.1f} MiB)."
+        f"Wrote {made['objects']} objects at revision {made['revision']} to {file} ({size:,.0f} KiB)."
     )

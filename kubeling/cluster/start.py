@@ -5,6 +5,7 @@ Not here: preparing the home (`kubeling.cluster.prepare`) and showing progress (
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from kubeling.cluster.settings import Settings
 
 ATTEMPT_EVERY = 0.02
 LOG_LINES = 15
+NO_SPACE = 64 * 1024
+"""Bytes: with less than that free a process can neither store anything nor log why."""
 REASON = re.compile(r"ERROR\s.*?: cannot (?:start|go on): (.*)")
 """What a process that knows why it ends says in its last line."""
 
@@ -109,9 +112,11 @@ def _require_success(started: Started, event: Event) -> None:
         return
     said = started.said(event.process)
     known = REASON.search(said[-1]) if said else None
+    log = started.home.logs / f"{event.process}.log"
+    full = shutil.disk_usage(log.parent).free < NO_SPACE
     raise StartFailed(
         f"the {event.process} did not start: {known[1] if known else event.detail}",
-        hint=f"the whole log is {started.home.logs / event.process}.log",
+        hint=f"the disk that holds {log.parent.parent} is full" if full else f"the whole log is {log}",
         details=[] if known else said,
     )
 
