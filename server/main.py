@@ -119,11 +119,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     listening = parts.enter_context(bind(config.listen, config.port))
     port = int(listening.getsockname()[1])
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
-    store = await Store.open(config.datastore, clock=clock)
-    parts.push_async_callback(store.close)
-    events = Expiry(store, clock, resource="events", lifetime=_EVENT_SECONDS)
-    events.start()
-    parts.push_async_callback(events.stop)
+    store = await _open_store(config, parts, clock)
     authorization = Authorization.standard(store)
     legacy_use = LegacyUse(clock)
     parts.push_async_callback(legacy_use.stop)
@@ -139,27 +135,10 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
         computed=components.by_resource(),
     )
     legacy_use.begin(registry)
-    webhooks = WebhookClient(ServiceEndpoints(store))
-    parts.push_async_callback(webhooks.close)
-    custom_resources = CustomResources(registry, store, clock, webhooks.post)
-    parts.push_async_callback(custom_resources.stop)
-    custom_resources.start()
-    nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
-    backends, remotes = Backends(), Remotes()
+    _follow_definitions(registry, store, parts, clock)
+    remotes = Remotes()
     others = RemoteConnections(ServiceEndpoints(store), config.proxy_client)
-    for connections in (nodes, backends, others):
-        parts.push_async_callback(connections.close)
-    api = Api(
-        registry,
-        authenticator=authenticator,
-        authorization=authorization,
-        address=f"{config.advertise_address}:{port}",
-        nodes=nodes,
-        backends=backends,
-        remotes=remotes,
-        connections=others,
-        issuer=issuer,
-    )
+    api = _api(config, parts, registry, authenticator, authorization, remotes, others, issuer, port=port)
     listener = Listener(api.handler)
     await listener.start(listening, context)
     parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
@@ -183,6 +162,55 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     gc.freeze()  # what has been made by now stays
     api.ready()
     return port
+
+
+async def _open_store(config: Config, parts: AsyncExitStack, clock: Clock) -> Store:
+    """The store, with the Events in it expiring."""
+    store = await Store.open(config.datastore, clock=clock)
+    parts.push_async_callback(store.close)
+    events = Expiry(store, clock, resource="events", lifetime=_EVENT_SECONDS)
+    events.start()
+    parts.push_async_callback(events.stop)
+    return store
+
+
+def _follow_definitions(registry: Registry, store: Store, parts: AsyncExitStack, clock: Clock) -> None:
+    """Serve the kinds that CustomResourceDefinitions bring."""
+    webhooks = WebhookClient(ServiceEndpoints(store))
+    parts.push_async_callback(webhooks.close)
+    custom_resources = CustomResources(registry, store, clock, webhooks.post)
+    parts.push_async_callback(custom_resources.stop)
+    custom_resources.start()
+
+
+def _api(
+    config: Config,
+    parts: AsyncExitStack,
+    registry: Registry,
+    authenticator: Authenticator,
+    authorization: Authorization,
+    remotes: Remotes,
+    others: RemoteConnections,
+    issuer: Issuer | None,
+    *,
+    port: int,
+) -> Api:
+    """The HTTP API, with its connections to nodes, to pods and to other servers."""
+    nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
+    backends = Backends()
+    for connections in (nodes, backends, others):
+        parts.push_async_callback(connections.close)
+    return Api(
+        registry,
+        authenticator=authenticator,
+        authorization=authorization,
+        address=f"{config.advertise_address}:{port}",
+        nodes=nodes,
+        backends=backends,
+        remotes=remotes,
+        connections=others,
+        issuer=issuer,
+    )
 
 
 def _watch_others(
