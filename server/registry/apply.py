@@ -14,7 +14,7 @@ from server.registry.ownership import APPLY, owner_of
 from server.registry.ownership_apply import Application, Applied, SeenIn, apply, described
 from server.registry.ownership_writes import in_version, reset, version_named
 from server.registry.results import UpdateResult
-from server.registry.update import ATTEMPTS, check_identity, write
+from server.registry.update import ATTEMPTS, to_be_stored, write
 from server.schema.apply.compare import plan_for
 from server.schema.apply.plan import Branch
 from server.schema.decode import decode
@@ -44,10 +44,7 @@ async def apply_object(
         live = encoding.decoded(record, kind, version)
         applied = _applied(env, context, kind, live, patch, version=version, subresource=subresource)
         obj = _decoded(kind, applied, patch.body, version)
-        check_identity(kind, namespace, name, obj)
-        stored = kind.strategy.to_storage(identified(kind, obj), version)
-        kind.strategy.default(stored)
-        return stored
+        return to_be_stored(kind, namespace, name, obj, version=version)
 
     for _ in range(ATTEMPTS):
         if subresource or env.store.get(kind.stored_in, namespace, name) is not None:

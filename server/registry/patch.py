@@ -16,13 +16,12 @@ from server.registry import encoding
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
 from server.registry.custom.identity import check_kind
-from server.registry.decoding import identified
 from server.registry.environment import Environment
 from server.registry.kind import Kind
 from server.registry.options import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Patch
 from server.registry.results import UpdateResult
 from server.registry.strictness import problems
-from server.registry.update import ATTEMPTS, check_identity, write
+from server.registry.update import ATTEMPTS, to_be_stored, write
 from server.schema.decode import decode
 from server.schema.errors import DecodeError, PatchError, TypeMismatch
 from server.schema.json_patch import PatchTooLarge, json_patch
@@ -54,10 +53,7 @@ async def patch_object(
         if kind.custom:
             check_kind(kind, patched)
         obj = _decoded(context, struct, patched, patch)
-        check_identity(kind, namespace, name, obj)
-        stored = kind.strategy.to_storage(identified(kind, obj), version)
-        kind.strategy.default(stored)
-        return stored
+        return to_be_stored(kind, namespace, name, obj, version=version)
 
     return await write(
         env,

@@ -15,7 +15,7 @@ from server.registry import metadata
 from server.registry.causes import invalid
 from server.registry.context import RequestContext
 from server.registry.create import create
-from server.registry.decoding import decoded
+from server.registry.decoding import decoded, identified
 from server.registry.environment import Environment, attributes, unstored
 from server.registry.kind import Kind
 from server.registry.ownership_writes import is_same, track_update
@@ -116,6 +116,14 @@ def _wanted(
     if not owners_known:
         track_update(scope, record, obj, version=version, subresource=subresource)
     return obj
+
+
+def to_be_stored(kind: Kind, namespace: str, name: str, obj: Object, *, version: str) -> Object:
+    """A patched object in the form that is stored, with defaults. Raises BadRequest: it is not the URL's."""
+    check_identity(kind, namespace, name, obj)
+    stored = kind.strategy.to_storage(identified(kind, obj), version)
+    kind.strategy.default(stored)
+    return stored
 
 
 def check_identity(kind: Kind, namespace: str, name: str, obj: Object) -> None:
