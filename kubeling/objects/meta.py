@@ -99,18 +99,6 @@ def random_suffix() -> str:
     return "".join(letters)
 
 
-def owner_reference(owner: Mapping[str, Any], *, controller: bool = True, block: bool = True) -> Object:
-    """A reference to `owner`, for a dependent's metadata.ownerReferences."""
-    return {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": name(owner),
-        "uid": uid(owner),
-        "controller": controller,
-        "blockOwnerDeletion": block,
-    }
-
-
 def controller_of(obj: Mapping[str, Any]) -> Object | None:
     """The owner reference that is marked as the controller, if there is one."""
     references: list[Object] = metadata(obj).get("ownerReferences") or []

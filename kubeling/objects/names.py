@@ -13,7 +13,6 @@ _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_ENV = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _RELAXED_ENV = re.compile(r"[ -<>-~]+")
 _LONGEST_REMEMBERED = 128
@@ -37,10 +36,6 @@ _QUALIFIED_TEXT = (
 _LABEL_VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must"
     " start and end with an alphanumeric character"
-)
-_ENV_TEXT = (
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and"
-    " must not start with a digit"
 )
 _CONFIG_KEY_TEXT = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
 
@@ -138,13 +133,6 @@ def env_name_errors(value: str) -> list[str]:
             "a valid environment variable name must consist only of printable ASCII characters other than '='"
         ]
     return []
-
-
-def env_identifier_errors(value: str) -> list[str]:
-    """The name of an environment variable, by the narrow rule."""
-    if _ENV.fullmatch(value):
-        return []
-    return [_regex_error(_ENV_TEXT, "[-._a-zA-Z][-._a-zA-Z0-9]*", "my.env-name", "MY_ENV.NAME", "MyEnvName1")]
 
 
 def config_key_errors(value: str) -> list[str]:

@@ -54,10 +54,6 @@ def volume_references(pod: Object, *, optional: bool = True) -> Iterator[Referen
                 yield reference
 
 
-def of_volume(volume: Object, space: str) -> Iterator[Reference]:
-    yield from (reference for reference, _ in _of_volume(volume, space))
-
-
 def _of_volume(volume: Object, space: str) -> Iterator[tuple[Reference, bool]]:
     """Each object, and whether it may be absent."""
     named = [(volume, "secretName"), *((each, "name") for each in _projections(volume))]
