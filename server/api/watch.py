@@ -48,10 +48,8 @@ class Watches:
 
     def _end_removed(self, gone: Sequence[Kind]) -> None:
         """End the watches of kinds that are served no longer, or in another form from now on."""
-        forms = {id(kind.form) for kind in self._registry.kinds.all() if kind.form is not None}
-        for events, kind in list(self._open.items()):
-            if kind in gone and id(kind.form) not in forms:
-                events.close()
+        for events in self._registry.kinds.ended(self._open):
+            events.close()
 
     async def watch(self, request: Request) -> Stream:
         """Answer a watch request; returns when it has ended.
