@@ -64,6 +64,11 @@ class ControllerRunner:
         for number in range(self._workers):
             self._running.append(self._tasks.start(self._work(), name=f"worker-{number}"))
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be reconciled now; what is delayed waits for its time."""
+        return self.queue.resting
+
     async def stop(self) -> None:
         """Let reconciles under way finish, up to STOP_GRACE, then cancel them."""
         await self.queue.close()

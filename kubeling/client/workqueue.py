@@ -44,6 +44,11 @@ class WorkQueue:
         """Whether nothing is ready, delayed or being worked on."""
         return not (self._waiting or self._processing or len(self._alarms))
 
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is ready or being worked on, though something may be delayed."""
+        return not (self._waiting or self._processing)
+
     def add(self, key: str) -> None:
         if key in self._waiting or self._closed:
             return

@@ -7,6 +7,7 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -37,9 +38,13 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock for tests: `advance` moves it and wakes, in order, whoever slept until then."""
+    """A clock for tests: `advance` moves it and wakes, in order, whoever slept until then.
+
+    `settle` is awaited between two moments: it returns when all that the first one set off has been done.
+    """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self.settle: Callable[[], Awaitable[None]] = let_others_run
         self._start = start
         self._elapsed = 0.0
         self._order = itertools.count()
@@ -66,17 +71,18 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Move on by so many seconds, letting each sleeper run at its own moment."""
-        await _let_others_run()
+        await self.settle()
         target = self._elapsed + seconds
         while self._sleepers and self._sleepers[0][0] <= target:
             self._elapsed, _, future = heapq.heappop(self._sleepers)
             if not future.done():
                 future.set_result(None)
-            await _let_others_run()
+            await self.settle()
         self._elapsed = target
-        await _let_others_run()
+        await self.settle()
 
 
-async def _let_others_run() -> None:
+async def let_others_run() -> None:
+    """Enough turns of the event loop for what needs no thread and no socket."""
     for _ in range(20):
         await asyncio.sleep(0)

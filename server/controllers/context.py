@@ -40,11 +40,36 @@ class Context:
     client: Client
     clock: Clock
     settings: Settings
-    recorder: EventRecorder
-    """Records in the name of the node controller."""
+    recorders: "Recorders"
+
+    def recorder(self, component: str) -> EventRecorder:
+        """Records events in the name of a component (`deployment-controller`), by this context's client."""
+        return self.recorders.get(self.client, component)
+
+
+class Recorders:
+    """The event recorders of all controllers, one for each component; closed together."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._made: dict[str, EventRecorder] = {}
+
+    def get(self, client: Client, component: str) -> EventRecorder:
+        if component not in self._made:
+            self._made[component] = EventRecorder(client, component, clock=self._clock)
+        return self._made[component]
+
+    async def close(self) -> None:
+        for recorder in self._made.values():
+            await recorder.close()
 
 
 class Controller(Protocol):
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to do at this moment; what waits for its time does not count."""
+        ...
+
     def start(self) -> None: ...
 
     async def stop(self) -> None: ...

@@ -64,5 +64,5 @@ def _exhausted(context: Context, node: Object) -> Result:
     name = meta.name(node)
     logger.warning("no pod network is left for the node %s", name)
     message = f"Node {name} status is now: CIDRNotAvailable"
-    context.recorder.event(node, "Normal", "CIDRNotAvailable", message)
+    context.recorder("node-controller").event(node, "Normal", "CIDRNotAvailable", message)
     return Result(requeue_after=30)

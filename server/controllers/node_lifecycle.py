@@ -41,7 +41,7 @@ class NodeLifecycle:
         self._client = context.client
         self._clock = context.clock
         self._settings = context.settings
-        self._recorder = context.recorder
+        self._recorder = context.recorder("node-controller")
         self._heartbeats: dict[str, _Heartbeat] = {}
 
     async def reconcile(self, name: str) -> Result:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from kubeling.client import Client, EventRecorder
+from kubeling.client import Client
 from kubeling.objects.clock import Clock, SystemClock
 from server.controllers import (
     account_tokens,
@@ -22,7 +22,7 @@ from server.controllers import (
     serviceaccount,
     storage_protection,
 )
-from server.controllers.context import Context, Controller, Settings
+from server.controllers.context import Context, Controller, Recorders, Settings
 from server.controllers.identity import ActAs, acting
 
 MANAGER = ""
@@ -58,7 +58,7 @@ class Controllers:
     """The running controllers."""
 
     def __init__(self, context: Context, act_as: ActAs) -> None:
-        self._recorder = context.recorder
+        self._recorders = context.recorders
         self._running = [
             make(replace(context, client=acting(act_as(account), informers=context.client)))
             for account, make in CONTROLLERS
@@ -66,6 +66,11 @@ class Controllers:
         for controller in self._running:
             controller.start()
         self._stopping = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether no controller has anything to do at this moment."""
+        return all(controller.idle for controller in self._running)
 
     def health(self) -> str:
         """Why the controllers do not work; an empty text while they do."""
@@ -76,7 +81,7 @@ class Controllers:
         self._stopping = True
         for controller in reversed(self._running):
             await controller.stop()
-        await self._recorder.close()
+        await self._recorders.close()
 
 
 def start_controllers(
@@ -96,5 +101,4 @@ def start_controllers(
         return act_as(account) if act_as is not None and account != MANAGER else client
 
     clock = clock or SystemClock()
-    recorder = EventRecorder(chosen("node-controller"), "node-controller", clock=clock)
-    return Controllers(Context(client, clock, settings or Settings(), recorder), chosen)
+    return Controllers(Context(client, clock, settings or Settings(), Recorders(clock)), chosen)

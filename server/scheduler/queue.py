@@ -60,6 +60,11 @@ class SchedulingQueue:
     def __len__(self) -> int:
         return len(self._pods)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no pod is ready to be scheduled."""
+        return not self._active
+
     def __contains__(self, key: str) -> bool:
         return key in self._pods
 

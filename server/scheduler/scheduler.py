@@ -55,6 +55,11 @@ class Scheduler:
         """Why no pods are scheduled; an empty text while they are."""
         return "" if self._loop is not None and not self._loop.done() else "the scheduling loop has ended"
 
+    @property
+    def idle(self) -> bool:
+        """Whether no pod is ready to be scheduled and nothing is being written; back-offs do not count."""
+        return self._queue.idle and len(self._tasks) <= 1
+
     async def stop(self) -> None:
         """Stop at once. A binding under way may or may not take effect; nothing is lost by either."""
         self._pods.remove_handler(self._pod_changed)

@@ -116,6 +116,11 @@ class Store:
         return self._state.revision
 
     @property
+    def idle(self) -> bool:
+        """Whether no write waits or is under way."""
+        return self._writer.idle
+
+    @property
     def failing(self) -> bool:
         """Whether the database failed when it was needed last."""
         return self._outage.lasts

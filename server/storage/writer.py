@@ -59,8 +59,14 @@ class Writer:
         self._behind: list[tuple[int, asyncio.Future[None]]] = []
         self._work = asyncio.Event()
         self._closing = False
+        self._committing_now = False
         self._alone = True
         """No other server wrote since the last write of this one."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no write waits or is under way."""
+        return not self._waiting and not self._committing_now
 
     async def submit(self, write: Write) -> Record:
         """Commit a write. A caller that is cancelled cannot know whether it happened.
@@ -115,7 +121,11 @@ class Writer:
             await self._work.wait()
             writes = self._next()
             if writes:
-                await self._commit(writes)
+                self._committing_now = True
+                try:
+                    await self._commit(writes)
+                finally:
+                    self._committing_now = False
             elif self._behind:
                 await self._catch_up()
 
