@@ -5,6 +5,7 @@ may lag behind a write. Whoever counts on its own writes keeps account of them.
 """
 
 from collections.abc import Callable, Iterable
+from weakref import WeakKeyDictionary
 
 from kubeling.client.protocol import Informer
 from kubeling.objects import meta
@@ -25,6 +26,14 @@ class Index:
         """The keys under which each object, by namespace and name, is filed."""
         self._found: dict[str, dict[tuple[str, str], Object]] = {}
         informer.add_handler(self._changed)
+
+    @staticmethod
+    def shared(informer: Informer, keys_of: KeysOf) -> "Index":
+        """The one index of this informer by `keys_of`, for all who ask."""
+        made = _SHARED.setdefault(informer, {})
+        if keys_of not in made:
+            made[keys_of] = Index(informer, keys_of)
+        return made[keys_of]
 
     def get(self, key: str) -> list[Object]:
         return list(self._found.get(key, {}).values())
@@ -49,6 +58,9 @@ class Index:
         del filed[place]
         if not filed:
             del self._found[key]
+
+
+_SHARED: WeakKeyDictionary[Informer, dict[KeysOf, Index]] = WeakKeyDictionary()
 
 
 def by_controller(obj: Object) -> Iterable[str]:

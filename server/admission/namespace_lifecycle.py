@@ -43,7 +43,7 @@ def _keep_system_namespaces(attributes: Attributes) -> None:
 def _terminating(attributes: Attributes) -> Forbidden:
     space = attributes.namespace
     why = f"unable to create new content in namespace {space} because it is being terminated"
-    error = forbidden(attributes.kind.resource, attributes.name, why)
+    error = forbidden(attributes.kind.resource, attributes.shown_name, why)
     cause = {
         "reason": "NamespaceTerminating",
         "message": f"namespace {space} is being terminated",

@@ -45,7 +45,7 @@ class Priority(Plugin):
         if default is not None and default["metadata"]["name"] != attributes.name:
             marked = f"PriorityClass {default['metadata']['name']} is already marked as default"
             why = f"{marked}. Only one default can exist"
-            raise forbidden(attributes.kind.resource, attributes.name, why)
+            raise forbidden(attributes.kind.resource, attributes.shown_name, why)
 
     def _default_class(self) -> Object | None:
         """The class that is the global default: of several, the one with the lowest value."""
@@ -61,7 +61,7 @@ class Priority(Plugin):
         if name in _SYSTEM:
             return _SYSTEM[name], PREEMPT
         why = f"no PriorityClass with name {name} was found"
-        raise forbidden(attributes.kind.resource, attributes.name, why)
+        raise forbidden(attributes.kind.resource, attributes.shown_name, why)
 
 
 def _settle(attributes: Attributes, spec: dict[str, Any], field: str, value: int | str) -> None:
@@ -70,5 +70,5 @@ def _settle(attributes: Attributes, spec: dict[str, Any], field: str, value: int
         noun = "integer value of priority" if field == "priority" else "string value of PreemptionPolicy"
         computed = f"priority admission controller computed {value} from the given PriorityClass name"
         why = f"the {noun} ({given}) must not be provided in pod spec; {computed}"
-        raise forbidden(attributes.kind.resource, attributes.name, why)
+        raise forbidden(attributes.kind.resource, attributes.shown_name, why)
     spec[field] = value

@@ -40,7 +40,7 @@ class RuntimeClass(Plugin):
 
 
 def _refused(attributes: Attributes, why: str) -> Forbidden:
-    return forbidden(attributes.kind.resource, attributes.name, why)
+    return forbidden(attributes.kind.resource, attributes.shown_name, why)
 
 
 def _set_overhead(attributes: Attributes, spec: dict[str, Any], found: Object) -> None:

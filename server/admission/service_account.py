@@ -98,7 +98,7 @@ class ServiceAccount(Plugin):
 
 
 def _refused(attributes: Attributes, why: str) -> Forbidden:
-    return forbidden(attributes.kind.resource, attributes.name, why)
+    return forbidden(attributes.kind.resource, attributes.shown_name, why)
 
 
 def _missing(attributes: Attributes, name: str) -> Forbidden:

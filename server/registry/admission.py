@@ -29,6 +29,12 @@ class Attributes:
     options: Object = field(default_factory=dict)
     now: datetime | None = None
 
+    @property
+    def shown_name(self) -> str:
+        """For a refusal's message: what a name will be generated from, while there is no name yet."""
+        own = (self.obj or {}).get("metadata") or {}
+        return self.name or str(own.get("name") or own.get("generateName") or "")
+
 
 class Admission(Protocol):
     async def mutate(self, attributes: Attributes) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kubeling.client import STRATEGIC_PATCH, Client, Resource
 from kubeling.objects import meta
-from kubeling.objects.errors import Invalid, NotFound
+from kubeling.objects.errors import ApiError, Invalid, NotFound
 from kubeling.objects.meta import Object
 
 Selects = Callable[[Mapping[str, str]], bool]
@@ -47,24 +47,35 @@ class Claim:
         """Those of the candidates that are the owner's by now. `also` restricts what may be adopted or kept.
 
         Raises:
-            ApiError: an adoption or a release failed for another reason than that the object is gone.
+            ApiError: an adoption or a release failed for another reason than that the object is gone; the
+                first, after all were tried.
         """
-        return [each for each in candidates if await self._is_ours(each, also)]
+        uid, ours, first = meta.uid(self._owner), list[Object](), None
+        for each in candidates:
+            controller = meta.controller_of(each)
+            if controller is not None and controller.get("uid") != uid:
+                continue
+            wanted = self._selects(meta.labels(each)) and also(each)
+            if controller is not None and wanted:
+                ours.append(each)
+            elif controller is not None or wanted:
+                try:
+                    if await self._change(each, wanted=wanted):
+                        ours.append(each)
+                except ApiError as error:
+                    first = first or error
+        if first is not None:
+            raise first
+        return ours
 
-    async def _is_ours(self, obj: Object, also: Callable[[Object], bool]) -> bool:
-        controller = meta.controller_of(obj)
-        wanted = self._selects(meta.labels(obj)) and also(obj)
-        if controller is not None:
-            if controller.get("uid") != meta.uid(self._owner):
-                return False
-            if wanted:
-                return True
-            if not meta.is_terminating(self._owner):
-                await self._release(obj)
+    async def _change(self, obj: Object, *, wanted: bool) -> bool:
+        """Adopt what is wanted, release what is not. Whether it is ours then."""
+        if meta.is_terminating(self._owner):
             return False
-        if not wanted or meta.is_terminating(self._owner) or meta.is_terminating(obj):
+        if not wanted:
+            await self._release(obj)
             return False
-        return await self._adopt(obj)
+        return not meta.is_terminating(obj) and await self._adopt(obj)
 
     async def _adopt(self, obj: Object) -> bool:
         if not await self._owner_stands():
