@@ -11,6 +11,8 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 
 POD_NETWORK = IPv4Network("10.244.0.0/16")
+VIRTUAL_POD_NETWORK = IPv4Network("100.64.0.0/10")
+"""Addresses that lead nowhere, for 16384 nodes."""
 
 
 SignToken = Callable[[Object, str], str]
@@ -27,10 +29,14 @@ class Settings:
     """The file of its key; without one no certificates are signed."""
     pod_network: IPv4Network | IPv6Network = POD_NETWORK
     """Each node gets a /24 of it, of an IPv6 network a /64."""
+    virtual_pod_network: IPv4Network | IPv6Network = VIRTUAL_POD_NETWORK
+    """The same for nodes whose pods run no containers."""
     node_monitor_grace: float = 50.0
     node_startup_grace: float = 60.0
     event_lifetime: float = 3600.0
     orphan_quarantine: float = 40.0
+    terminated_pod_threshold: int = 12500
+    """How many pods that have ended are kept; 0: all."""
     sign_token: SignToken | None = None
     """Signs the tokens of Secrets of type service-account-token."""
 

@@ -14,8 +14,6 @@ from server.controllers import (
     event_expiry,
     flow_schemas,
     namespace,
-    node_ipam,
-    node_lifecycle,
     pod_garbage,
     replicas,
     root_certificate,
@@ -25,6 +23,7 @@ from server.controllers import (
 )
 from server.controllers.context import Context, Controller, Recorders, Settings
 from server.controllers.identity import ActAs, acting
+from server.controllers.nodes import ipam, lifecycle, taint_eviction, ttl
 
 MANAGER = ""
 """The controller manager itself."""
@@ -41,8 +40,10 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("certificate-controller", certificate_signing.make),
     ("clusterrole-aggregation-controller", cluster_role_aggregation.make),
     ("namespace-controller", namespace.make),
-    ("node-controller", node_ipam.make),
-    ("node-controller", node_lifecycle.make),
+    ("node-controller", ipam.make),
+    ("node-controller", lifecycle.make),
+    ("node-controller", taint_eviction.make),
+    ("ttl-controller", ttl.make),
     ("pod-garbage-collector", pod_garbage.make),
     ("replicaset-controller", replicas.make_replica_sets),
     ("replication-controller", replicas.make_replication_controllers),

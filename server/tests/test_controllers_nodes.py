@@ -102,7 +102,9 @@ async def test_a_node_that_renews_its_lease_stays_ready(client: FakeClient, cloc
 async def test_a_silent_node_becomes_unknown_and_is_tainted(client: FakeClient, clock: FakeClock) -> None:
     client.put(node("a"))
     await renew(client, clock, "a")
-    await clock.advance(39)
+    await clock.advance(38)
+    client.put(node("b"))
+    await clock.advance(1)
     assert conditions.is_true(stored_node(client, "a"), "Ready")
     await clock.advance(2)
     ready = conditions.find(stored_node(client, "a"), "Ready")
@@ -125,8 +127,9 @@ async def test_a_node_that_comes_back_loses_its_taints(client: FakeClient, clock
 
 
 async def test_a_node_that_says_it_is_not_ready_is_tainted(client: FakeClient, clock: FakeClock) -> None:
+    client.put(node("b"))
     client.put(node("a", ready="False"))
-    await clock.advance(0)
+    await clock.advance(1)
     assert taints(client, "a") == [("not-ready", "NoExecute"), ("not-ready", "NoSchedule")]
 
 
@@ -136,14 +139,14 @@ async def test_a_new_node_stays_tainted_until_it_is_ready(client: FakeClient, cl
     await clock.advance(1)
     assert taints(client, "a") == [("not-ready", "NoSchedule")]
     await client.patch(NODES, "a", node("a"), subresource="status")
-    await clock.advance(0)
+    await clock.advance(1)
     assert taints(client, "a") == []
 
 
 async def test_a_cordoned_node_is_tainted_and_other_taints_stay(client: FakeClient, clock: FakeClock) -> None:
     own = {"key": "mine", "effect": "NoSchedule"}
     client.put(node("a") | {"spec": {"unschedulable": True, "taints": [own]}})
-    await clock.advance(0)
+    await clock.advance(1)
     assert taints(client, "a") == [("mine", "NoSchedule"), ("unschedulable", "NoSchedule")]
 
 
