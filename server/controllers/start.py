@@ -19,6 +19,7 @@ from server.controllers import (
     root_certificate,
     service_cidr,
     serviceaccount,
+    stateful_set,
     storage_protection,
 )
 from server.controllers.context import Context, Controller, Recorders, Settings
@@ -51,6 +52,7 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     (API_SERVER, api_services.make),
     (API_SERVER, flow_schemas.make),
     ("service-cidrs-controller", service_cidr.make),
+    ("statefulset-controller", stateful_set.make),
     ("pvc-protection-controller", storage_protection.make_claim_protection),
     ("pv-protection-controller", storage_protection.make_volume_protection),
     ("volumeattributesclass-protection-controller", storage_protection.make_class_protection),

@@ -111,8 +111,9 @@ POINTER_INTEGERS_OF_STATUS: Fields = {
     "JobStatus": ("ready", "terminating"),
     "MetricValueStatus": ("averageUtilization",),
     "ReplicaSetStatus": ("terminatingReplicas",),
-    "StatefulSetStatus": ("collisionCount",),
+    "StatefulSetStatus": ("availableReplicas", "collisionCount"),
 }
+"""And the one integer of a status that Go has no `omitempty` for: a StatefulSet's availableReplicas."""
 
 
 def omitted(struct: str, field: str, json_type: str) -> tuple[Any, ...]:
