@@ -4,7 +4,7 @@ Nothing sleeps: `settle` returns when nothing is left to do at the clock's momen
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -43,14 +43,28 @@ class Plane:
             Resource("", "v1", "namespaces", "Namespace", namespaced=False),
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}},
         )
+        self._start_controllers()
+        if scheduler:
+            self.scheduler = start_scheduler(self.client, clock=self.clock)
+        await self.settle()
+
+    def _start_controllers(self) -> None:
         self.controllers = start_controllers(
             self._manager,
             clock=self.clock,
             settings=self._settings,
             act_as=lambda name: LocalClient(self.registry, self.store, user=account(name)),
         )
-        if scheduler:
-            self.scheduler = start_scheduler(self.client, clock=self.clock)
+
+    async def restart_controllers(self, *, between: Callable[[], Awaitable[None]]) -> None:
+        """Stop them, let happen what they do not see, and start others that remember nothing."""
+        assert self.controllers is not None
+        await self.controllers.stop()
+        self.controllers = None
+        await self._manager.close()
+        self._manager = LocalClient(self.registry, self.store, user=user("system:kube-controller-manager"))
+        await between()
+        self._start_controllers()
         await self.settle()
 
     async def stop(self) -> None:

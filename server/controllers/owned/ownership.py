@@ -5,7 +5,7 @@ of the server once before the first adoption, since the cache may show one that 
 are patches that name the uid, so that they never touch another object of the same name.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kubeling.client import STRATEGIC_PATCH, Client, Resource
@@ -29,16 +29,27 @@ def owner_reference(owner: Object, resource: Resource) -> Object:
 
 
 class Claim:
-    """One owner's claim to objects of `resource`. Make one for each reconcile."""
+    """One owner's claim to objects of `resource`. Make one for each reconcile.
+
+    What is adopted gets the `finalizers`, and loses them when it is released.
+    """
 
     def __init__(
-        self, client: Client, owner: Object, *, owner_resource: Resource, resource: Resource, selects: Selects
+        self,
+        client: Client,
+        owner: Object,
+        *,
+        owner_resource: Resource,
+        resource: Resource,
+        selects: Selects,
+        finalizers: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._owner = owner
         self._owner_resource = owner_resource
         self._resource = resource
         self._selects = selects
+        self._finalizers = list(finalizers)
         self._may_adopt: bool | None = None
 
     async def claim(
@@ -81,7 +92,10 @@ class Claim:
         if not await self._owner_stands():
             return False
         reference = owner_reference(self._owner, self._owner_resource)
-        patch = {"metadata": {"uid": meta.uid(obj), "ownerReferences": [reference]}}
+        metadata: Object = {"uid": meta.uid(obj), "ownerReferences": [reference]}
+        if self._finalizers:
+            metadata["finalizers"] = self._finalizers
+        patch = {"metadata": metadata}
         try:
             await self._patch(obj, patch)
         except NotFound:
@@ -90,7 +104,10 @@ class Claim:
 
     async def _release(self, obj: Object) -> None:
         gone = {"$patch": "delete", "uid": meta.uid(self._owner)}
-        patch = {"metadata": {"uid": meta.uid(obj), "ownerReferences": [gone]}}
+        metadata: Object = {"uid": meta.uid(obj), "ownerReferences": [gone]}
+        if self._finalizers:
+            metadata["$deleteFromPrimitiveList/finalizers"] = self._finalizers
+        patch = {"metadata": metadata}
         try:
             await self._patch(obj, patch)
         except (NotFound, Invalid):

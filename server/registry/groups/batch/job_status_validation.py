@@ -112,7 +112,7 @@ def _change_causes(obj: Object, old: Object) -> Iterator[Cause]:
         if conditions.is_true(old, name) and not conditions.is_true(obj, name):
             noun = "" if name == "SuccessCriteriaMet" else "terminal "
             yield misfit(_CONDITIONS, f"cannot disable the {noun}{name}=True condition")
-    for name in ("failed", "succeeded"):
+    for name in ("failed",) if _is_elastic(obj["spec"]) else ("failed", "succeeded"):
         if status.get(name, 0) < before.get(name, 0):
             yield invalid(f"status.{name}", status.get(name, 0), f"cannot decrease the {name} counter")
     end, was = status.get("completionTime"), before.get("completionTime")
@@ -121,3 +121,8 @@ def _change_causes(obj: Object, old: Object) -> Iterator[Cause]:
     started = before.get("startTime")
     if started and status.get("startTime") != started and not obj["spec"].get("suspend"):
         yield required("status.startTime", "startTime cannot be removed for unsuspended job")
+
+
+def _is_elastic(spec: Object) -> bool:
+    """Whether the job may shrink, and what it has completed with it."""
+    return spec.get("completionMode") == "Indexed" and spec.get("completions") == spec.get("parallelism")
