@@ -13,10 +13,19 @@ from typing import Any, NamedTuple
 
 import jsonpatch
 
+from kubeling.client.discovery import preferred
 from kubeling.client.fake_watch import FakeHub
 from kubeling.client.informer import CachedInformer
 from kubeling.client.informers import Informers
-from kubeling.client.protocol import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Informer, Listing, WatchEvent
+from kubeling.client.protocol import (
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_PATCH,
+    Discovery,
+    Informer,
+    Listing,
+    WatchEvent,
+)
 from kubeling.client.resources import NAMESPACES, PODS, Resource
 from kubeling.client.selection import selection
 from kubeling.objects import errors, meta
@@ -52,6 +61,8 @@ class FakeClient:
         self.requests: list[Request] = []
         self.clock = clock or FakeClock()
         self.served = list(resources)
+        self.undiscovered: dict[str, str] = {}
+        """Why nothing is known of a `group/version`, for tests to say."""
         self._failures: list[_Failure] = []
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._revisions = itertools.count(1)
@@ -219,12 +230,18 @@ class FakeClient:
             yield event
 
     async def discover(self) -> Sequence[Resource]:
-        return tuple(self.served)
+        return (await self.discovery()).preferred
+
+    async def discovery(self) -> Discovery:
+        return Discovery(preferred(self.served), tuple(self.served), dict(self.undiscovered))
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
     ) -> Informer:
         return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
+
+    def drop_informers(self, resource: Resource) -> None:
+        self._informers.drop(resource)
 
     async def close(self) -> None:
         await self._informers.close()

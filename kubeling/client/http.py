@@ -12,12 +12,13 @@ from typing import Any, Self
 import aiohttp
 import orjson
 
+from kubeling.client.discovery import AGGREGATED, discovery_of
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.informer import CachedInformer
 from kubeling.client.informers import Informers
 from kubeling.client.kubeconfig import Connection, read_connection
 from kubeling.client.paths import delete_options, path, selection
-from kubeling.client.protocol import MERGE_PATCH, Informer, Listing, WatchEvent
+from kubeling.client.protocol import MERGE_PATCH, Discovery, Informer, Listing, WatchEvent
 from kubeling.client.resources import Resource
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock, SystemClock
@@ -180,18 +181,19 @@ class HttpClient:
                     yield _event(line)
 
     async def discover(self) -> Sequence[Resource]:
-        groups = (await self.request("GET", "/apis")).get("groups") or []
-        preferred = [("", "v1"), *((each["name"], each["preferredVersion"]["version"]) for each in groups)]
-        found: Sequence[Resource] = []
-        for group, version in preferred:
-            prefix = f"/apis/{group}/{version}" if group else f"/api/{version}"
-            found = [*found, *_resources(await self.request("GET", prefix), group=group, version=version)]
-        return found
+        return (await self.discovery()).preferred
+
+    async def discovery(self) -> Discovery:
+        pages = [await self.request("GET", path, accept=AGGREGATED) for path in ("/api", "/apis")]
+        return discovery_of([group for page in pages for group in page.get("items") or ()])
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
     ) -> Informer:
         return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
+
+    def drop_informers(self, resource: Resource) -> None:
+        self._informers.drop(resource)
 
     async def request(
         self,
@@ -201,6 +203,7 @@ class HttpClient:
         body: Any = None,
         content_type: str = "application/json",
         parameters: Mapping[str, str] | None = None,
+        accept: str = "",
     ) -> Object:
         """One request to any path, for what has no method of its own.
 
@@ -208,7 +211,9 @@ class HttpClient:
             ConnectionLost: no complete answer came.
             ApiError: the server answered with a failure.
         """
-        headers = {"Content-Type": content_type} if body is not None else None
+        headers = {"Content-Type": content_type} if body is not None else {}
+        if accept:
+            headers["Accept"] = accept
         data = orjson.dumps(body) if body is not None else None
         with _connection_errors(self.server):
             async with self._session.request(
@@ -297,10 +302,3 @@ def _event(line: bytes) -> WatchEvent:
     if event["type"] == "ERROR":
         raise ApiError.from_status(event["object"])
     return WatchEvent(event["type"], event["object"])
-
-
-def _resources(listing: Object, *, group: str, version: str) -> Iterator[Resource]:
-    for each in listing.get("resources") or []:
-        if "/" not in each["name"]:
-            verbs = frozenset(each.get("verbs") or [])
-            yield Resource(group, version, each["name"], each["kind"], bool(each["namespaced"]), verbs)

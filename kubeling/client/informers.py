@@ -1,5 +1,6 @@
 """The informers of one client: each asked for once, run in the background, stopped together."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -23,14 +24,22 @@ class Informers:
     def __init__(self, owner: str, make: Make) -> None:
         self._make = make
         self._made: dict[tuple[Resource, str | None, str], RunnableInformer] = {}
+        self._running: dict[tuple[Resource, str | None, str], asyncio.Task[None]] = {}
         self._tasks = Tasks(owner)
 
     def get(self, resource: Resource, *, namespace: str | None = None, field_selector: str = "") -> Informer:
         key = (resource, namespace, field_selector)
         if key not in self._made:
             informer = self._made[key] = self._make(*key)
-            self._tasks.start(informer.run(self._tasks), name=f"informers-{resource}")
+            name = f"informers-{resource}"
+            self._running[key] = self._tasks.start(informer.run(self._tasks), name=name)
         return self._made[key]
+
+    def drop(self, resource: Resource) -> None:
+        """Stop those of a resource and forget them."""
+        for key in [each for each in self._made if each[0] == resource]:
+            del self._made[key]
+            self._running.pop(key).cancel()
 
     async def close(self) -> None:
         await self._tasks.stop()

@@ -29,6 +29,17 @@ class WatchEvent(NamedTuple):
     object: Object
 
 
+class Discovery(NamedTuple):
+    """What the server serves; no subresources."""
+
+    preferred: Sequence[Resource]
+    """Every resource once, in its preferred version."""
+    every: Sequence[Resource]
+    """Every resource in each version that it is served in."""
+    failures: Mapping[str, str]
+    """Why nothing current is known of a `group/version`: another server answers it, and is away."""
+
+
 Handler = Callable[[str, Object, Object | None], None]
 """Called with ADDED, MODIFIED or DELETED, the object, and the object before (None when ADDED)."""
 
@@ -146,10 +157,21 @@ class Client(Protocol):
         """Every resource that the server serves, each once in its preferred version; no subresources."""
         ...
 
+    async def discovery(self) -> Discovery:
+        """As `discover`, with every version, and with what could not be learned."""
+        ...
+
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
     ) -> Informer:
         """The shared informer; made, and started in the background, on first request."""
+        ...
+
+    def drop_informers(self, resource: Resource) -> None:
+        """The resource is served no longer: its informers end, and their handlers hear nothing more.
+
+        Whoever asks for one later gets a new one.
+        """
         ...
 
     async def close(self) -> None:

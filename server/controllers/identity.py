@@ -19,13 +19,9 @@ def acting(client: Client, *, informers: Client) -> Client:
 
 class _Acting:
     def __init__(self, client: Client, informers: Client) -> None:
-        self.get, self.list, self.watch, self.discover = (
-            client.get,
-            client.list,
-            client.watch,
-            client.discover,
-        )
+        self.get, self.list, self.watch = client.get, client.list, client.watch
+        self.discover, self.discovery = client.discover, client.discovery
         self.create, self.update, self.patch = client.create, client.update, client.patch
         self.delete, self.delete_collection = client.delete, client.delete_collection
-        self.informer = informers.informer
+        self.informer, self.drop_informers = informers.informer, informers.drop_informers
         self.close = client.close

@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
+from kubeling.client.discovery import preferred
 from kubeling.client.informers import Informers
-from kubeling.client.protocol import MERGE_PATCH, Informer, Listing, WatchEvent
+from kubeling.client.protocol import MERGE_PATCH, Discovery, Informer, Listing, WatchEvent
 from kubeling.client.resources import Resource
 from kubeling.client.selection import selection
 from kubeling.objects import meta
@@ -186,14 +187,20 @@ class LocalClient:
             stream.close()
 
     async def discover(self) -> Sequence[Resource]:
-        kinds = (kind for kind in reversed(self._registry.kinds.all()) if self._registry.serves(kind))
-        preferred = {kind.resource: kind for kind in kinds}  # a custom resource is a kind for each version
-        return [_resource(kind) for kind in reversed(preferred.values())]
+        return (await self.discovery()).preferred
+
+    async def discovery(self) -> Discovery:
+        served = [kind for kind in self._registry.kinds.all() if self._registry.serves(kind)]
+        every = [_resource(kind, version) for kind in served for version in kind.versions]
+        return Discovery(preferred(every), every, {})
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
     ) -> Informer:
         return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
+
+    def drop_informers(self, resource: Resource) -> None:
+        self._informers.drop(resource)
 
     async def close(self) -> None:
         await self._informers.close()
@@ -239,10 +246,9 @@ def _manager(user: str) -> str:
     return "kube-controller-manager" if controller else user.removeprefix("system:")
 
 
-def _resource(kind: Kind) -> Resource:
-    return Resource(
-        kind.group, kind.versions[0], kind.plural, kind.kind, kind.namespaced, frozenset(kind.verbs)
-    )
+def _resource(kind: Kind, version: str) -> Resource:
+    verbs = frozenset(kind.listed_verbs)
+    return Resource(kind.group, version, kind.plural, kind.kind, kind.namespaced, verbs)
 
 
 def _plain(value: Any) -> Any:
