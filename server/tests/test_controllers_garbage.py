@@ -270,7 +270,9 @@ async def test_orphaned_dependents_stay_without_their_owner(plane: Plane) -> Non
     assert owners(plane, "shared") == ["two"]
 
 
-async def test_a_finalizer_that_asks_for_orphans_is_honoured_when_the_object_is_collected(plane: Plane) -> None:
+async def test_a_finalizer_that_asks_for_orphans_is_honoured_when_the_object_is_collected(
+    plane: Plane,
+) -> None:
     owner = await put(plane, "owner")
     child = await put(plane, "child", owner_of(owner), finalizers=["orphan"])
     await put(plane, "grandchild", owner_of(child))
