@@ -21,10 +21,12 @@ class Index:
     """
 
     def __init__(self, informer: Informer, keys_of: KeysOf) -> None:
+        self._informer = informer
         self._keys_of = keys_of
         self._keys: dict[tuple[str, str], tuple[str, ...]] = {}
         """The keys under which each object, by namespace and name, is filed."""
-        self._found: dict[str, dict[tuple[str, str], Object]] = {}
+        self._found: dict[str, dict[tuple[str, str], None]] = {}
+        """Where the objects of each key are, in the order in which they came; the informer holds them."""
         informer.add_handler(self._changed)
 
     @staticmethod
@@ -36,7 +38,9 @@ class Index:
         return made[keys_of]
 
     def get(self, key: str) -> list[Object]:
-        return list(self._found.get(key, {}).values())
+        """In the order in which they came; those that are gone by now are left out."""
+        found = (self._informer.get(*place) for place in self._found.get(key, ()))
+        return [obj for obj in found if obj is not None]
 
     def keys(self) -> Iterable[str]:
         """Every key under which there is something."""
@@ -49,7 +53,7 @@ class Index:
             if key not in keys:
                 self._drop(key, place)
         for key in keys:
-            self._found.setdefault(key, {})[place] = obj
+            self._found.setdefault(key, {})[place] = None
         if keys:
             self._keys[place] = keys
 
