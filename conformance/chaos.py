@@ -51,7 +51,7 @@ class Moody:
             case "create":
                 return self._create(self._choose.choice(WORKLOADS))
             case "scale":
-                body = {"spec": {"replicas": self._choose.randint(0, MOST)}}
+                body: Object = {"spec": {"replicas": self._choose.randint(0, MOST)}}
                 return Operation("patch", self._choose.choice(SCALABLE), self._name(), body)
             case "template":
                 image = f"{self._image}:{self._choose.randint(1, 3)}"
