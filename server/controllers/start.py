@@ -11,6 +11,7 @@ from server.controllers import (
     certificate_approval,
     certificate_signing,
     cluster_role_aggregation,
+    cron_job,
     deployment,
     event_expiry,
     flow_schemas,
@@ -24,6 +25,7 @@ from server.controllers import (
     serviceaccount,
     stateful_set,
     storage_protection,
+    ttl_after_finished,
 )
 from server.controllers.context import Context, Controller, Recorders, Settings
 from server.controllers.identity import ActAs, acting
@@ -45,6 +47,8 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("clusterrole-aggregation-controller", cluster_role_aggregation.make),
     ("generic-garbage-collector", garbage.make),
     ("job-controller", job.make),
+    ("cronjob-controller", cron_job.make),
+    ("ttl-after-finished-controller", ttl_after_finished.make),
     ("namespace-controller", namespace.make),
     ("node-controller", ipam.make),
     ("node-controller", lifecycle.make),
