@@ -82,14 +82,3 @@ def by_node(pod: Object) -> Iterable[str]:
     """Pods under the name of the node that they are bound to."""
     node = (pod.get("spec") or {}).get("nodeName")
     return (str(node),) if node else ()
-
-
-_shared: WeakKeyDictionary[Informer, dict[KeysOf, Index]] = WeakKeyDictionary()
-
-
-def shared(informer: Informer, keys_of: KeysOf) -> Index:
-    """The one index of this informer by `keys_of`, a function of a module: for what several ask."""
-    indexes = _shared.setdefault(informer, {})
-    if keys_of not in indexes:
-        indexes[keys_of] = Index(informer, keys_of)
-    return indexes[keys_of]

@@ -1,10 +1,10 @@
 """What every controller is made from, and what it is to whoever starts it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from kubeling.client import Client, EventRecorder
 from kubeling.objects.clock import Clock
@@ -14,6 +14,8 @@ POD_NETWORK = IPv4Network("10.244.0.0/16")
 VIRTUAL_POD_NETWORK = IPv4Network("100.64.0.0/10")
 """Addresses that lead nowhere, for 16384 nodes."""
 
+
+Shared = TypeVar("Shared")
 
 SignToken = Callable[[Object, str], str]
 """From a ServiceAccount and the name of a Secret, the token to be kept in it."""
@@ -47,10 +49,18 @@ class Context:
     clock: Clock
     settings: Settings
     recorders: "Recorders"
+    shared: dict[type, Any] = field(default_factory=dict)
 
     def recorder(self, component: str) -> EventRecorder:
         """Records events in the name of a component (`deployment-controller`), by this context's client."""
         return self.recorders.get(self.client, component)
+
+    def share(self, kind: type[Shared], make: Callable[[], Shared]) -> Shared:
+        """What several controllers keep of the same informers, made by the first one that asks."""
+        if kind not in self.shared:
+            self.shared[kind] = make()
+        found: Shared = self.shared[kind]
+        return found
 
 
 class Recorders:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from kubeling.client import DONE, ControllerRunner, Informer, Result
-from kubeling.client.index import by_node, shared
+from kubeling.client.index import Index, by_node
 from kubeling.client.resources import NODES, PODS
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import NotFound
@@ -33,7 +33,7 @@ class PodGarbageCollector:
     def __init__(self, context: Context) -> None:
         self._pods: Informer = context.client.informer(PODS)
         self._nodes: Informer = context.client.informer(NODES)
-        self._on_node = shared(self._pods, by_node)
+        self._on_node = Index.shared(self._pods, by_node)
         self._client = context.client
         self._clock = context.clock
         self._settings = context.settings

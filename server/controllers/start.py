@@ -28,6 +28,7 @@ from server.controllers import (
     ttl_after_finished,
 )
 from server.controllers.context import Context, Controller, Recorders, Settings
+from server.controllers.endpoints import legacy, mirroring, slices
 from server.controllers.identity import ActAs, acting
 from server.controllers.nodes import ipam, lifecycle, taint_eviction, ttl
 
@@ -56,6 +57,9 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("ttl-controller", ttl.make),
     ("pod-garbage-collector", pod_garbage.make),
     ("deployment-controller", deployment.make),
+    ("endpoint-controller", legacy.make),
+    ("endpointslice-controller", slices.make),
+    ("endpointslicemirroring-controller", mirroring.make),
     ("replicaset-controller", replicas.make_replica_sets),
     ("replication-controller", replicas.make_replication_controllers),
     (API_SERVER, event_expiry.make),

@@ -12,7 +12,7 @@ import copy
 from contextlib import suppress
 
 from kubeling.client import DONE, ControllerRunner, Result
-from kubeling.client.index import by_node, shared
+from kubeling.client.index import Index, by_node
 from kubeling.client.resources import LEASES, NODES, PODS
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import NotFound
@@ -49,7 +49,7 @@ class NodeLifecycle:
         self._nodes = context.client.informer(NODES)
         leases = context.client.informer(LEASES, namespace=LEASE_NAMESPACE)
         pods = context.client.informer(PODS)
-        self._pods = shared(pods, by_node)
+        self._pods = Index.shared(pods, by_node)
         self._nodes.add_handler(self._node_changed)
         leases.add_handler(lambda kind, lease, _: self._heartbeats.beat(meta.name(lease)))
         for informer in (self._nodes, leases, pods):

@@ -8,7 +8,7 @@ import copy
 from contextlib import suppress
 
 from kubeling.client import DONE, ControllerRunner, Result
-from kubeling.client.index import by_node, shared
+from kubeling.client.index import Index, by_node
 from kubeling.client.resources import NODES, PODS
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import NotFound
@@ -36,7 +36,7 @@ class TaintEviction:
         """By the keys of the pods whose time runs: their uids, and since when."""
         self._nodes = context.client.informer(NODES)
         self._pods = context.client.informer(PODS)
-        self._on_node = shared(self._pods, by_node)
+        self._on_node = Index.shared(self._pods, by_node)
         self.runner = ControllerRunner(COMPONENT, self._reconcile, clock=context.clock, workers=WORKERS)
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
