@@ -61,7 +61,7 @@ class Membership:
         namespace = meta.split_key(key)[0]
         self._selectors[key] = selector
         self._by_pair.setdefault(_pair(namespace, selector), set()).add(key)
-        self._members[key] = members = {}
+        members = self._members.setdefault(key, {})
         for pod in self._pods.list(namespace):
             if _matches(selector, meta.labels(pod)):
                 members[meta.name(pod)] = None
