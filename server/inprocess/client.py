@@ -54,6 +54,8 @@ class LocalClient:
         self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
     ) -> Object:
         kind = self._kind(resource)
+        if subresource and subresource not in kind.subresources:
+            raise NotFound("the server could not find the requested resource")
         record = await self._registry.get(kind, namespace, name, subresource=subresource)
         return self._copy(record, resource, kind)
 

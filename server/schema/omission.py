@@ -110,6 +110,12 @@ POINTER_INTEGERS_OF_STATUS: Fields = {
     "HorizontalPodAutoscalerStatus": ("currentCPUUtilizationPercentage", "observedGeneration"),
     "JobStatus": ("ready", "terminating"),
     "MetricValueStatus": ("averageUtilization",),
+    "PodDisruptionBudgetStatus": (
+        "currentHealthy",
+        "desiredHealthy",
+        "disruptionsAllowed",
+        "expectedPods",
+    ),  # no pointers, but written always
     "ReplicaSetStatus": ("terminatingReplicas",),
     "StatefulSetStatus": ("availableReplicas", "collisionCount"),
 }
