@@ -88,6 +88,18 @@ def canonical(text: str | int | float) -> str:
     return format_quantity(amount, family)
 
 
+def add(one: str | int | float, other: str | int | float) -> str:
+    """The sum, in the form of `one` - of `other` when `one` is nothing - as upstream's Quantity.Add."""
+    (left, form), (right, second) = _parsed(str(one)), _parsed(str(other))
+    return format_quantity(_rounded(left + right), form if left else second)
+
+
+def subtract(one: str | int | float, other: str | int | float) -> str:
+    """The difference, in the form of `one` unless that is nothing."""
+    (left, form), (right, second) = _parsed(str(one)), _parsed(str(other))
+    return format_quantity(_rounded(left - right), form if left else second)
+
+
 def format_quantity(amount: Decimal, family: str = "decimal") -> str:
     """The amount with the largest suffix of its family (binary, decimal, exponent) that keeps it whole."""
     if not amount:

@@ -181,7 +181,9 @@ def test_percentages_are_rounded_up(bound: int | str, total: int, expected: int)
     assert scaled(bound, total) == expected
 
 
-def owned(kind: str, name: str, *, group: str = "apps", replicas: int = 0, by: Object | None = None) -> Object:
+def owned(
+    kind: str, name: str, *, group: str = "apps", replicas: int = 0, by: Object | None = None
+) -> Object:
     owner = {"ownerReferences": [{**reference(by), "controller": True}]} if by else {}
     metadata = {"name": name, "namespace": "ns", "uid": f"uid-{name}", **owner}
     version = f"{group}/v1" if group else "v1"

@@ -98,7 +98,7 @@ class Scales:
         return scale if meta.uid(scale) == owner["uid"] else None
 
     async def _resource(self, owner: Object) -> Resource:
-        group, _, version = owner["apiVersion"].rpartition("/")
+        group = owner["apiVersion"].rpartition("/")[0]
         kind = (group, owner["kind"])
         if kind not in self._kinds:
             served = {(each.group, each.kind): each for each in await self._client.discover()}

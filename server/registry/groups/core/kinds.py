@@ -38,6 +38,15 @@ PODS = Kind(
     "", "Pod", "pods", Pods(), short_names=("po",), categories=("all",), subresources=_POD_SUBRESOURCES
 )
 
+RESOURCE_QUOTAS = Kind(
+    "",
+    "ResourceQuota",
+    "resourcequotas",
+    ResourceQuotas(),
+    short_names=("quota",),
+    subresources=status("ResourceQuota"),
+)
+
 KINDS = (
     Kind("", "Binding", "bindings", Strategy(), verbs=("create",), posted_to=(PODS, "binding")),
     Kind(
@@ -111,14 +120,7 @@ KINDS = (
         categories=("all",),
         subresources=scale_and_status("ReplicationController"),
     ),
-    Kind(
-        "",
-        "ResourceQuota",
-        "resourcequotas",
-        ResourceQuotas(),
-        short_names=("quota",),
-        subresources=status("ResourceQuota"),
-    ),
+    RESOURCE_QUOTAS,
     Kind("", "Secret", "secrets", Secrets()),
     Kind(
         "",
