@@ -38,7 +38,7 @@ class History:
         self._client = client
         self._owners = owners
         self._label = label
-        self._revisions = Index(revisions, by_controller)
+        self._revisions = Index.shared(revisions, by_controller)
 
     async def claim(self, owner: Object, selects: Selects) -> list[Object]:
         """The owner's revisions, the oldest number first, with those that it adopts now."""
