@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from kubeling.client.resources import NODES, PODS, Resource
 from kubeling.objects.clock import FakeClock, let_others_run
@@ -17,6 +18,7 @@ from server.controllers import Settings, start_controllers
 from server.controllers.start import Controllers
 from server.inprocess import LocalClient, account, user
 from server.registry.context import SYSTEM
+from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
 from server.scheduler import Scheduler, start_scheduler
 from server.storage import Store
@@ -32,6 +34,7 @@ class Plane:
         self.store = store
         self.registry = Registry(store, clock, standard(store, Authorization.standard(store)))
         self.client = LocalClient(self.registry, store, user=SYSTEM)
+        self.customs = CustomResources(self.registry, store, clock, _no_webhook)
         self._settings = settings
         self._manager = LocalClient(self.registry, store, user=user("system:kube-controller-manager"))
         self.controllers: Controllers | None = None
@@ -43,6 +46,7 @@ class Plane:
             Resource("", "v1", "namespaces", "Namespace", namespaced=False),
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}},
         )
+        self.customs.start()
         self._start_controllers()
         if scheduler:
             self.scheduler = start_scheduler(self.client, clock=self.clock)
@@ -74,6 +78,7 @@ class Plane:
             await self.controllers.stop()
         await self._manager.close()
         await self.client.close()
+        await self.customs.stop()
 
     async def settle(self) -> None:
         """Until nothing is left to do at this moment; what waits for its time waits on."""
@@ -137,6 +142,10 @@ class Plane:
         condition = {"type": "Ready", "status": str(ready and phase == "Running"), "lastTransitionTime": now}
         said = {"phase": phase, "startTime": now, "conditions": [condition], **status}
         await self.patch(PODS, name, {"status": said}, subresource="status")
+
+
+async def _no_webhook(config: Any, body: Any, *, seconds: int) -> Any:
+    raise AssertionError("no webhook is called here")
 
 
 @asynccontextmanager

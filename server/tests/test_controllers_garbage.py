@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,53 +15,14 @@ from kubeling.client.resources import (
     Resource,
 )
 from kubeling.objects import meta
-from kubeling.objects.meta import Object
+from server.tests.owner_references import NOBODY, delete, names, owner_of, owners, put, set_finalizers
 from server.tests.plane import Plane, started_plane
-
-NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     async with started_plane(tmp_path) as plane:
         yield plane
-
-
-def owner_of(obj: Object, **more: Any) -> Object:
-    """A reference to an owner; `more` are its other fields, or what it says wrongly."""
-    reference = {
-        "apiVersion": obj["apiVersion"],
-        "kind": obj["kind"],
-        "name": meta.name(obj),
-        "uid": meta.uid(obj),
-    }
-    return {**reference, **more}
-
-
-async def put(
-    plane: Plane, name: str, *owners: Object, resource: Resource = CONFIGMAPS, **metadata: Any
-) -> Object:
-    own = {"name": name, "ownerReferences": list(owners), **metadata}
-    return await plane.create(resource, {"metadata": own})
-
-
-async def delete(plane: Plane, name: str, policy: str = "Background") -> None:
-    await plane.client.delete(CONFIGMAPS, name, namespace="ns", propagation_policy=policy)
-    await plane.settle()
-
-
-async def set_finalizers(plane: Plane, name: str, *finalizers: str) -> None:
-    await plane.patch(CONFIGMAPS, name, {"metadata": {"finalizers": list(finalizers)}})
-
-
-def names(plane: Plane, resource: Resource = CONFIGMAPS) -> set[str]:
-    return {meta.name(each) for each in plane.list(resource)} - {"kube-root-ca.crt"}
-
-
-def owners(plane: Plane, name: str) -> list[str]:
-    found = plane.get(CONFIGMAPS, name)
-    assert found is not None
-    return [each["name"] for each in found["metadata"].get("ownerReferences") or ()]
 
 
 # Background.
