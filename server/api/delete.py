@@ -19,7 +19,10 @@ async def delete(registry: Registry, request: Request) -> Reply:
     result = await registry.delete(context, request.kind, request.namespace, request.info.name, wanted)
     if result.status is not None:
         return document_reply(result.status, media=request.representation.media)
-    return await object_reply(registry, request, result.record, warnings=context.warnings)
+    accepted = not result.removed and wanted.orphan_dependents is False
+    return await object_reply(
+        registry, request, result.record, status=202 if accepted else 200, warnings=context.warnings
+    )
 
 
 async def delete_collection(registry: Registry, request: Request) -> Reply:

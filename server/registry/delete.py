@@ -5,6 +5,8 @@ An object goes at once unless it has finalizers, a grace period, or is of a kind
 away (an update, or a delete with grace period 0) removes it.
 """
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 from kubeling.objects import errors, meta
@@ -17,12 +19,14 @@ from server.registry.kind import Kind
 from server.registry.listing import list_records
 from server.registry.options import DeleteOptions, ListOptions
 from server.registry.results import DeleteResult, ListResult
-from server.registry.strategy import Scope
+from server.registry.strategy import Scope, Strategy
 from server.registry.translation import translated
 from server.registry.update import ATTEMPTS, is_done, uid_mismatch
 from server.storage import Record
 from server.storage.errors import RevisionConflict
 
+_COLLECTION_WORKERS = 64
+"""Deletions of a collection under way at once: enough to share transactions, few enough to let others in."""
 _LONGEST_GRACE = 10**10
 """Seconds, some three hundred years: the end must be a date that can be written."""
 _POLICIES = ("", "Orphan", "Background", "Foreground")
@@ -63,11 +67,18 @@ async def delete_collection(
     options: DeleteOptions,
 ) -> ListResult:
     found = await list_records(env, kind, namespace, list_options)
-    for record in found.records:
-        try:
-            await delete(env, context, kind, record.namespace, record.name, options)
-        except errors.NotFound:
-            continue
+    waiting = iter(found.records)
+
+    async def work() -> None:
+        for record in waiting:
+            with suppress(errors.NotFound):
+                await delete(env, context, kind, record.namespace, record.name, options)
+
+    workers = min(_COLLECTION_WORKERS, len(found.records))
+    outcomes = await asyncio.gather(*(work() for _ in range(workers)), return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
     return found
 
 
@@ -113,37 +124,48 @@ def _mark(scope: Scope, obj: Object, options: DeleteOptions) -> None:
     """Set what asks for deletion, or shorten a grace period that runs already."""
     own, strategy = obj["metadata"], scope.kind.strategy
     grace = min(max(strategy.grace_period(obj, options), 0), _LONGEST_GRACE)
-    _set_finalizers(own, strategy.orphans_by_default, options)
     if not own.get("deletionTimestamp"):
+        _set_finalizers(own, strategy, options)
         own["deletionTimestamp"] = meta.timestamp(scope.now + timedelta(seconds=grace))
         own["deletionGracePeriodSeconds"] = grace
         if own.get("generation"):
             own["generation"] += 1
         strategy.prepare_for_delete(scope, obj)
     elif options.grace_period_seconds is not None and grace < own.get("deletionGracePeriodSeconds", 0):
+        _set_finalizers(own, strategy, options)
         running = timedelta(seconds=own["deletionGracePeriodSeconds"] - grace)
         own["deletionTimestamp"] = meta.timestamp(meta.parse_timestamp(own["deletionTimestamp"]) - running)
         own["deletionGracePeriodSeconds"] = grace
+    elif not strategy.graceful:
+        _set_finalizers(own, strategy, options)
 
 
-def _set_finalizers(own: Object, orphans_by_default: bool, options: DeleteOptions) -> None:
+def _set_finalizers(own: Object, strategy: Strategy, options: DeleteOptions) -> None:
     """Orphaning and foreground deletion are finalizers, which the garbage collector works off."""
-    policy = options.propagation_policy
-    if options.orphan_dependents is not None:
-        policy = "Orphan" if options.orphan_dependents else "Background"
     present = own.get("finalizers") or []
-    if not policy:
-        held = metadata.ORPHAN in present or metadata.FOREGROUND in present
-        policy = "" if held else "Orphan" if orphans_by_default else "Background"
-    if not policy:
-        return
-    wanted = {"Orphan": metadata.ORPHAN, "Foreground": metadata.FOREGROUND}.get(policy)
     kept = [each for each in present if each not in (metadata.ORPHAN, metadata.FOREGROUND)]
-    finalizers = [*kept, wanted] if wanted else kept
-    if finalizers:
-        own["finalizers"] = finalizers
+    if wanted := _wanted_finalizer(present, strategy, options):
+        kept.append(wanted)
+    if set(kept) == set(present):
+        return
+    if kept:
+        own["finalizers"] = kept
     else:
         own.pop("finalizers", None)
+
+
+def _wanted_finalizer(present: list[str], strategy: Strategy, options: DeleteOptions) -> str:
+    """What is asked for comes first, then what the object says already, then the kind's default."""
+    if not strategy.has_dependents:
+        return ""
+    if options.orphan_dependents is not None:
+        return metadata.ORPHAN if options.orphan_dependents else ""
+    if options.propagation_policy:
+        return {"Orphan": metadata.ORPHAN, "Foreground": metadata.FOREGROUND}.get(
+            options.propagation_policy, ""
+        )
+    held = next((each for each in present if each in (metadata.ORPHAN, metadata.FOREGROUND)), "")
+    return held or (metadata.ORPHAN if strategy.orphans_by_default else "")
 
 
 async def _removed(env: Environment, scope: Scope, record: Record, final: Object | None) -> Record:

@@ -56,6 +56,10 @@ class Strategy:
     """PUT without a resourceVersion is allowed."""
     returns_deleted: ClassVar[bool] = False
     """DELETE answers with the object rather than with a Status."""
+    graceful: ClassVar[bool] = False
+    """Deletion may take a while, which a second one can only shorten (pods)."""
+    has_dependents: ClassVar[bool] = True
+    """The garbage collector looks after the kind; a propagation policy means nothing to the others."""
     orphans_by_default: ClassVar[bool] = False
     """DELETE without a propagation policy leaves the dependents alone (ReplicationControllers, Jobs)."""
     reset_by_status: ClassVar[Sequence[str]] = ("spec",)

@@ -231,6 +231,59 @@ async def test_delete_collection_takes_what_is_selected(registry: Registry) -> N
     assert [record.name for record in left.records] == ["b"]
 
 
+async def test_delete_collection_shares_transactions_and_tells_the_first_failure(
+    registry: Registry,
+) -> None:
+    for number in range(200):
+        await make(registry, f"c{number}")
+    found = await registry.delete_collection(context(), CONFIG_MAPS, "default")
+    assert len(found.records) == 200
+    assert not (await registry.list(CONFIG_MAPS, "default")).records
+    await make(registry, "a")
+    with pytest.raises(errors.Conflict, match="UID in precondition: nope"):
+        await registry.delete_collection(context(), CONFIG_MAPS, "default", options=DeleteOptions(uid="nope"))
+
+
+async def _finalizers_after(registry: Registry, options: DeleteOptions, *present: str) -> list[str] | None:
+    """What deletion makes of an object's finalizers; None when it is gone."""
+    obj = config_map("a")
+    obj["metadata"]["finalizers"] = list(present)
+    await registry.create(context(), CONFIG_MAPS, "default", obj)
+    result = await registry.delete(context(), CONFIG_MAPS, "default", "a", options)
+    return None if result.removed else result.record.obj["metadata"]["finalizers"]
+
+
+@pytest.mark.parametrize(
+    ("options", "present", "after"),
+    [
+        (DeleteOptions(), [], None),
+        (DeleteOptions(), ["orphan"], ["orphan"]),
+        (DeleteOptions(), ["foregroundDeletion"], ["foregroundDeletion"]),
+        (DeleteOptions(propagation_policy="Background"), ["orphan"], None),
+        (DeleteOptions(propagation_policy="Orphan"), ["foregroundDeletion"], ["orphan"]),
+        (DeleteOptions(propagation_policy="Foreground"), ["orphan"], ["foregroundDeletion"]),
+        (DeleteOptions(propagation_policy="Foreground"), ["a.b/c"], ["a.b/c", "foregroundDeletion"]),
+        (DeleteOptions(propagation_policy="Orphan"), ["orphan", "a.b/c"], ["orphan", "a.b/c"]),
+        (DeleteOptions(orphan_dependents=True), [], ["orphan"]),
+        (DeleteOptions(orphan_dependents=False), ["orphan"], None),
+        (DeleteOptions(orphan_dependents=False), ["foregroundDeletion"], None),
+    ],
+)
+async def test_a_propagation_policy_is_a_finalizer(
+    registry: Registry, options: DeleteOptions, present: list[str], after: list[str] | None
+) -> None:
+    assert await _finalizers_after(registry, options, *present) == after
+
+
+async def test_a_second_deletion_may_choose_another_policy(registry: Registry) -> None:
+    await _finalizers_after(registry, DeleteOptions(propagation_policy="Foreground"))
+    again = DeleteOptions(propagation_policy="Orphan")
+    result = await registry.delete(context(), CONFIG_MAPS, "default", "a", again)
+    assert result.record.obj["metadata"]["finalizers"] == ["orphan"]
+    last = DeleteOptions(propagation_policy="Background")
+    assert (await registry.delete(context(), CONFIG_MAPS, "default", "a", last)).removed
+
+
 async def test_a_list_comes_in_chunks_of_one_revision(registry: Registry) -> None:
     for name in "abcde":
         await make(registry, name)

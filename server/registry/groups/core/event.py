@@ -18,6 +18,7 @@ _LONGEST, _LONGEST_NOTE = 128, 1024
 
 class Events(Strategy):
     create_on_update = True
+    has_dependents = False
     selectable: tuple[str, ...] = (
         "involvedObject.kind",
         "involvedObject.namespace",

@@ -34,6 +34,7 @@ class Pods(Strategy):
     has_generation = True
     returns_deleted = True
     finals_recorded = True
+    graceful = True
     actions: ClassVar[Mapping[str, Action]] = {"binding": bind, "eviction": evict}
     selectable = (
         "spec.nodeName",
