@@ -302,3 +302,19 @@ async def test_an_informer_misses_nothing_while_the_server_restarts(
         await other.create(CONFIGMAPS, config_map("after"))
     await eventually(lambda: informer.get("default", "after"))
     assert seen == [("ADDED", "before"), ("DELETED", "before"), ("ADDED", "after")]
+
+
+async def test_dependents_follow_their_owner_with_the_rights_of_the_garbage_collector(
+    client: HttpClient, components: Components
+) -> None:
+    await components.start()
+    owner = await client.create(CONFIGMAPS, config_map("owner"))
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
+    for name, policy in (("blocks", True), ("follows", False)):
+        dependent = config_map(name)
+        dependent["metadata"]["ownerReferences"] = [{**reference, "blockOwnerDeletion": policy}]
+        await client.create(CONFIGMAPS, dependent)
+    await client.delete(CONFIGMAPS, "owner", namespace="default", propagation_policy="Foreground")
+    left = client.informer(CONFIGMAPS, namespace="default")
+    await left.wait_synced()
+    await eventually(lambda: {each["metadata"]["name"] for each in left.list()} <= {"kube-root-ca.crt"})

@@ -32,8 +32,8 @@ class Node:
         return self.resource is None
 
     def blocking_dependents(self) -> list["Node"]:
-        """The dependents whose references keep this object until they are gone."""
-        return [each for each in self.dependents if each.blocks(self.uid)]
+        """The dependents whose references keep this object until they are gone; never itself."""
+        return [each for each in self.dependents if each is not self and each.blocks(self.uid)]
 
     def blocks(self, uid: str) -> bool:
         return any(uid_of(owner) == uid and is_blocking(owner) for owner in self.owners)
