@@ -10,7 +10,10 @@ from kubeling.objects.meta import Object, timestamp
 def find(obj: Mapping[str, Any], kind: str) -> Object | None:
     """The condition of that type in the object's status, if it has one."""
     conditions: list[Object] = (obj.get("status") or {}).get("conditions") or []
-    return next((condition for condition in conditions if condition.get("type") == kind), None)
+    for condition in conditions:
+        if condition.get("type") == kind:
+            return condition
+    return None
 
 
 def is_true(obj: Mapping[str, Any], kind: str) -> bool:

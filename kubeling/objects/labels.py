@@ -69,6 +69,10 @@ class Selector:
         """The selector as a function, which is quicker than `matches` for many labels."""
         if self.nothing:
             return lambda labels: False
+        equal = _as_map(self.requirements)
+        if equal is not None and len(equal) > 1:
+            wanted = equal.items()
+            return lambda labels: wanted <= labels.items()
         tests = [requirement.predicate() for requirement in self.requirements]
         if len(tests) == 1:
             return tests[0]
@@ -76,6 +80,16 @@ class Selector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return self.predicate()(labels)
+
+
+def _as_map(requirements: tuple[Requirement, ...]) -> dict[str, str] | None:
+    """The labels that are asked for, if no more is asked than that they are there with one value each."""
+    wanted: dict[str, str] = {}
+    for each in requirements:
+        if each.operator != "in" or len(each.values) != 1 or each.key in wanted:
+            return None
+        (wanted[each.key],) = each.values
+    return wanted
 
 
 EVERYTHING = Selector()

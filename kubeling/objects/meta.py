@@ -102,4 +102,7 @@ def random_suffix() -> str:
 def controller_of(obj: Mapping[str, Any]) -> Object | None:
     """The owner reference that is marked as the controller, if there is one."""
     references: list[Object] = metadata(obj).get("ownerReferences") or []
-    return next((reference for reference in references if reference.get("controller")), None)
+    for reference in references:
+        if reference.get("controller"):
+            return reference
+    return None

@@ -17,6 +17,7 @@ from kubeling.client.resources import (
 from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
 from server.controllers.replicas.deletion_order import DELETION_COST, first_to_go
+from server.controllers.replicas.pace import FEW
 from server.tests.plane import Plane, started_plane
 
 
@@ -269,3 +270,16 @@ def test_pods_doubled_up_on_a_node_go_first() -> None:
     other = _ranked(name="c", node="n2")
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     assert first_to_go([lonely, doubled], 1, related=[lonely, doubled, other], now=now) == [doubled]
+
+
+async def test_an_owner_of_many_pods_writes_its_status_a_few_times_only(plane: Plane) -> None:
+    await plane.create(REPLICA_SETS, _set(replicas=FEW + 20))
+    before = int(meta.resource_version(await plane.client.get(REPLICA_SETS, "rs", namespace="ns")))
+    for pod in plane.list(PODS):
+        ready = {"type": "Ready", "status": "True"}
+        said = {"status": {"phase": "Running", "conditions": [ready]}}
+        await plane.client.patch(PODS, meta.name(pod), said, namespace="ns", subresource="status")
+    await plane.settle()
+    assert _status(plane)["readyReplicas"] == FEW + 20
+    changes = plane.store.revision - before - (FEW + 20)
+    assert changes < FEW

@@ -47,7 +47,7 @@ class Jobs:
         self._client = client
         self._clock = clock
         self._jobs, self._pods = client.informer(JOBS), client.informer(PODS)
-        self._of_job = Index(self._pods, by_controller)
+        self._of_job = Index.shared(self._pods, by_controller)
         self._expectations = Expectations(clock)
         self._finalizers = Finalizers(client)
         self._written: dict[str, tuple[str, int]] = {}

@@ -1,19 +1,20 @@
 """Keeps as many pods as ReplicaSets and ReplicationControllers ask for: one implementation for both.
 
-What wakes an owner (`wake`), its reconciliation (`reconcile`), which pods go first (`deletion_order`), what
-it says of itself (`status`), and wherein the two kinds differ (`flavour`).
+What wakes an owner (`wake`) and how soon (`pace`), its reconciliation (`reconcile`), what its pods count for
+(`standing`), which of them go first (`deletion_order`), what it says of itself (`status`), and wherein the
+two kinds differ (`flavour`).
 """
 
 from server.controllers.context import Context, Controller
 from server.controllers.replicas.flavour import REPLICA_SET, REPLICATION_CONTROLLER
-from server.controllers.replicas.reconcile import make
+from server.controllers.replicas.reconcile import ReplicasController
 
 __all__ = ["make_replica_sets", "make_replication_controllers"]
 
 
 def make_replica_sets(context: Context) -> Controller:
-    return make(context, REPLICA_SET)
+    return ReplicasController(context, REPLICA_SET)
 
 
 def make_replication_controllers(context: Context) -> Controller:
-    return make(context, REPLICATION_CONTROLLER)
+    return ReplicasController(context, REPLICATION_CONTROLLER)

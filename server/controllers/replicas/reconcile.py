@@ -1,9 +1,9 @@
 """Makes and deletes pods until there are as many as the owner wants. The key is the owner."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from kubeling.client import DONE, ControllerRunner, Informer, Result
-from kubeling.client.index import Index, by_controller, orphans
+from kubeling.client.index import Index, by_controller
 from kubeling.client.resources import PODS
 from kubeling.objects import meta
 from kubeling.objects.errors import ApiError, NotFound
@@ -12,10 +12,11 @@ from server.controllers.context import Context
 from server.controllers.owned.expectations import Expectations
 from server.controllers.owned.ownership import Claim, owner_reference
 from server.controllers.owned.pod_control import PodControl, namespace_terminates, pod_from_template
-from server.controllers.owned.pods import is_active, is_finished
 from server.controllers.owned.slow_start import for_each, slow_start
 from server.controllers.replicas.deletion_order import first_to_go
 from server.controllers.replicas.flavour import Flavour
+from server.controllers.replicas.pace import Pace
+from server.controllers.replicas.standing import Place, Standing, Standings, standing_of
 from server.controllers.replicas.status import count, status_of
 from server.controllers.replicas.wake import Wake
 
@@ -24,15 +25,31 @@ BURST = 500
 """So many pods are made or deleted at most before the owner is looked at again."""
 
 
-def make(context: Context, flavour: Flavour) -> ControllerRunner:
-    replicas = Replicas(context, flavour)
-    runner = ControllerRunner(flavour.component, replicas.reconcile, clock=context.clock, workers=WORKERS)
-    wake = Wake(flavour, replicas.owners, runner.queue, replicas.expectations)
-    replicas.owners.add_handler(wake.owner_changed)
-    replicas.pods.add_handler(wake.pod_changed)
-    runner.reads(replicas.owners)
-    runner.reads(replicas.pods)
-    return runner
+class ReplicasController:
+    """Implements `Controller`."""
+
+    def __init__(self, context: Context, flavour: Flavour) -> None:
+        replicas = Replicas(context, flavour)
+        self._runner = ControllerRunner(
+            flavour.component, replicas.reconcile, clock=context.clock, workers=WORKERS
+        )
+        self._pace = Pace(self._runner.queue)
+        wake = Wake(flavour, replicas.owners, self._pace, replicas.expectations)
+        replicas.owners.add_handler(wake.owner_changed)
+        replicas.pods.add_handler(wake.pod_changed)
+        self._runner.reads(replicas.owners)
+        self._runner.reads(replicas.pods)
+
+    @property
+    def idle(self) -> bool:
+        return self._runner.idle and self._pace.idle
+
+    def start(self) -> None:
+        self._runner.start()
+
+    async def stop(self) -> None:
+        self._pace.stop()
+        await self._runner.stop()
 
 
 class Replicas:
@@ -44,7 +61,7 @@ class Replicas:
         self._client = context.client
         self._clock = context.clock
         self._control = PodControl(context.client, context.recorder(flavour.component))
-        self._pods_by_owner = Index.shared(self.pods, by_controller)
+        self._standings = Standings(self.pods, flavour)
         self._owners_by_owner = Index.shared(self.owners, by_controller)
 
     async def reconcile(self, key: str) -> Result:
@@ -58,7 +75,7 @@ class Replicas:
         failure: ApiError | None = None
         if satisfied and not meta.is_terminating(owner):
             failure = await self._approach(key, owner, pods)
-        counts = count(pods, owner, self._clock.now())
+        counts = count(list(pods.values()), owner, self._clock.now())
         await self._write_status(
             owner,
             status_of(
@@ -73,10 +90,23 @@ class Replicas:
             raise failure
         return Result(requeue_after=counts.next_available)
 
-    async def _claimed(self, owner: Object) -> list[Object]:
+    async def _claimed(self, owner: Object) -> dict[Place, Standing]:
         """The active pods that are the owner's, by now."""
-        own = self._pods_by_owner.get(meta.uid(owner))
-        free = self._pods_by_owner.get(orphans(meta.namespace(owner)))
+        selects = self._flavour.selects(owner)
+        mine: dict[Place, Standing] = {}
+        doubtful: list[Place] = []
+        for place, pod in self._standings.of(meta.uid(owner)).items():
+            if pod.active and selects(pod.labels):
+                mine[place] = pod
+            elif pod.active:
+                doubtful.append(place)
+        for place, pod in self._standings.free(meta.namespace(owner)).items():
+            if pod.active and selects(pod.labels):
+                doubtful.append(place)
+        return mine | await self._settled(owner, doubtful) if doubtful else mine
+
+    async def _settled(self, owner: Object, places: Sequence[Place]) -> dict[Place, Standing]:
+        """Adopt what is free, release what is selected no more: those that are the owner's then."""
         claim = Claim(
             self._client,
             owner,
@@ -84,9 +114,14 @@ class Replicas:
             resource=PODS,
             selects=self._flavour.selects(owner),
         )
-        return await claim.claim(pod for pod in (*own, *free) if is_active(pod))
+        claimed = await claim.claim(self._pods_at(places))
+        return {(meta.namespace(pod), meta.name(pod)): standing_of(pod) for pod in claimed}
 
-    async def _approach(self, key: str, owner: Object, pods: Sequence[Object]) -> ApiError | None:
+    def _pods_at(self, places: Iterable[Place]) -> list[Object]:
+        found = (self.pods.get(*place) for place in places)
+        return [pod for pod in found if pod is not None]
+
+    async def _approach(self, key: str, owner: Object, pods: Collection[Place]) -> ApiError | None:
         """Make what is missing, or delete what is too many. Returns the first failure."""
         missing = int((owner.get("spec") or {}).get("replicas") or 0) - len(pods)
         if missing > 0:
@@ -112,9 +147,11 @@ class Replicas:
         self.expectations.created(key, count=number - done)
         return _expected(failure)
 
-    async def _delete(self, key: str, owner: Object, pods: Sequence[Object], number: int) -> ApiError | None:
-        related = self._related(owner) if number < len(pods) else []
-        doomed = first_to_go(pods, number, related=related, now=self._clock.now())
+    async def _delete(
+        self, key: str, owner: Object, places: Collection[Place], number: int
+    ) -> ApiError | None:
+        related = self._related(owner) if number < len(places) else []
+        doomed = first_to_go(self._pods_at(places), number, related=related, now=self._clock.now())
         self.expectations.expect(key, deletions=map(meta.uid, doomed))
 
         async def delete(pod: Object) -> None:
@@ -133,17 +170,15 @@ class Replicas:
         if above is None:
             return []
         siblings = self._owners_by_owner.get(str(above.get("uid")))
-        return [pod for each in siblings for pod in self._pods_by_owner.get(meta.uid(each))]
+        return [pod for each in siblings for pod in self._pods_at(self._standings.of(meta.uid(each)))]
 
     def _terminating(self, owner: Object) -> int | None:
         """How many of its pods are about to end; None where the status does not say."""
         if not self._flavour.counts_terminating:
             return None
         selects = self._flavour.selects(owner)
-        return sum(
-            meta.is_terminating(pod) and not is_finished(pod) and selects(meta.labels(pod))
-            for pod in self._pods_by_owner.get(meta.uid(owner))
-        )
+        pods = self._standings.of(meta.uid(owner)).values()
+        return sum(pod.terminating and selects(pod.labels) for pod in pods)
 
     async def _write_status(self, owner: Object, status: Object) -> None:
         if status != owner.get("status"):

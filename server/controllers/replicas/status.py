@@ -7,7 +7,7 @@ from datetime import datetime
 from kubeling.objects import conditions, meta
 from kubeling.objects.labels import from_map
 from kubeling.objects.meta import Object
-from server.controllers.owned.pods import seconds_to_available
+from server.controllers.replicas.standing import Standing
 
 REPLICA_FAILURE = "ReplicaFailure"
 _OPTIONAL = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
@@ -24,21 +24,30 @@ class Counts:
     """Seconds until another one of those that are ready will be available."""
 
 
-def count(pods: Sequence[Object], owner: Object, now: datetime) -> Counts:
+def count(pods: Sequence[Standing], owner: Object, now: datetime) -> Counts:
     spec = owner.get("spec") or {}
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     is_labelled = from_map(labels).predicate()
     least = float(spec.get("minReadySeconds") or 0)
     counts = Counts(len(pods))
     for pod in pods:
-        counts.labelled += is_labelled(meta.labels(pod))
-        wait = seconds_to_available(pod, min_ready_seconds=least, now=now)
-        if wait is not None:
+        counts.labelled += is_labelled(pod.labels)
+        if pod.ready:
             counts.ready += 1
+            wait = _seconds_to_available(pod, least, now)
             counts.available += wait == 0
-            if wait > 0:
+            if wait:
                 counts.next_available = min(wait, counts.next_available or wait)
     return counts
+
+
+def _seconds_to_available(pod: Standing, least: float, now: datetime) -> float | None:
+    """None if it is not known since when it is ready."""
+    if least <= 0:
+        return 0
+    if not pod.ready_since:
+        return None
+    return max(least - (now - meta.parse_timestamp(pod.ready_since)).total_seconds(), 0)
 
 
 def status_of(

@@ -1,53 +1,64 @@
 """Which owner a change of a pod wakes, and what it tells the account of own writes."""
 
 from kubeling.client import Informer
-from kubeling.client.workqueue import WorkQueue
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.owned.expectations import Expectations
+from server.controllers.owned.pods import is_active
 from server.controllers.replicas.flavour import Flavour
+from server.controllers.replicas.pace import Pace
 
 
 class Wake:
     """Handlers for the informers of the owners and of the pods."""
 
-    def __init__(
-        self, flavour: Flavour, owners: Informer, queue: WorkQueue, expectations: Expectations
-    ) -> None:
+    def __init__(self, flavour: Flavour, owners: Informer, pace: Pace, expectations: Expectations) -> None:
         self._flavour = flavour
         self._owners = owners
-        self._queue = queue
+        self._pace = pace
         self._expectations = expectations
 
     def owner_changed(self, kind: str, owner: Object, before: Object | None) -> None:
         key = meta.key(owner)
         if kind == "DELETED" or (before is not None and meta.uid(before) != meta.uid(owner)):
             self._expectations.forget(key)
-        self._queue.add(key)
+        self._pace.wake(key)
 
     def pod_changed(self, kind: str, pod: Object, before: Object | None) -> None:
-        reference = meta.controller_of(pod)
+        space, reference = meta.namespace(pod), meta.controller_of(pod)
         if before is not None and (earlier := meta.controller_of(before)) != reference:
-            self._wake(earlier, meta.namespace(pod))
-        key = self._wake(reference, meta.namespace(pod))
-        if kind == "DELETED" or meta.is_terminating(pod):
-            if key is not None:
-                self._expectations.deleted(key, meta.uid(pod))
-        elif before is None and key is not None:
-            self._expectations.created(key)
-        elif reference is None:
-            self._orphan_changed(pod, before)
+            self._lost(earlier, space)
+        if reference is None:
+            if kind != "DELETED":
+                self._orphan_changed(pod, before)
+        elif (owner := self._owner(reference, space)) is not None:
+            self._account(meta.key(owner), kind, pod, before)
+            self._wake(owner, kind, pod, before)
 
-    def _wake(self, reference: Object | None, namespace: str) -> str | None:
-        """The key of the owner that was woken; None if the reference is to none that is there."""
-        if reference is None or not self._flavour.refers(reference):
+    def _account(self, key: str, kind: str, pod: Object, before: Object | None) -> None:
+        if kind == "DELETED" or meta.is_terminating(pod):
+            self._expectations.deleted(key, meta.uid(pod))
+        elif before is None:
+            self._expectations.created(key)
+
+    def _wake(self, owner: Object, kind: str, pod: Object, before: Object | None) -> None:
+        key = meta.key(owner)
+        same = before is not None and kind != "DELETED" and _is_as_before(pod, before)
+        if same or not self._expectations.satisfied(key):
+            self._pace.wake_soon(key, int(owner["spec"].get("replicas") or 0))
+        else:
+            self._pace.wake(key)
+
+    def _owner(self, reference: Object, namespace: str) -> Object | None:
+        if not self._flavour.refers(reference):
             return None
         owner = self._owners.get(namespace, str(reference.get("name")))
-        if owner is None or meta.uid(owner) != reference.get("uid"):
-            return None
-        key = meta.key(owner)
-        self._queue.add(key)
-        return key
+        return owner if owner is not None and meta.uid(owner) == reference.get("uid") else None
+
+    def _lost(self, reference: Object | None, namespace: str) -> None:
+        """The pod has another owner now, or none."""
+        if reference is not None and (owner := self._owner(reference, namespace)) is not None:
+            self._pace.wake(meta.key(owner))
 
     def _orphan_changed(self, pod: Object, before: Object | None) -> None:
         """Somebody may want to adopt it now."""
@@ -56,4 +67,9 @@ class Wake:
             return
         for owner in self._owners.list(meta.namespace(pod)):
             if self._flavour.selects(owner)(labels):
-                self._queue.add(meta.key(owner))
+                self._pace.wake(meta.key(owner))
+
+
+def _is_as_before(pod: Object, before: Object) -> bool:
+    """Whether the owner has no more to do than to count anew."""
+    return is_active(pod) == is_active(before) and meta.labels(pod) == meta.labels(before)

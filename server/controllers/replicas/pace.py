@@ -1,0 +1,44 @@
+"""Wakes an owner at once, or - one of many pods, of which another has changed its status - a little later.
+
+A thousand pods that become ready are a thousand changes within seconds; their owner looks at them, and writes
+its status, ten times a second. The time is the event loop's and not the injected clock's: it shares work
+out, and decides nothing.
+"""
+
+import asyncio
+
+from kubeling.client.workqueue import WorkQueue
+
+SOON = 0.1
+"""Seconds."""
+FEW = 100
+"""Up to so many pods nothing is put off."""
+
+
+class Pace:
+    def __init__(self, queue: WorkQueue) -> None:
+        self._queue = queue
+        self._put_off: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def idle(self) -> bool:
+        return not self._put_off
+
+    def wake(self, key: str) -> None:
+        self._queue.add(key)
+
+    def wake_soon(self, key: str, pods: int) -> None:
+        """The owner of so many pods has no more to do than to count them anew."""
+        if pods <= FEW:
+            self._queue.add(key)
+        elif key not in self._put_off:
+            self._put_off[key] = asyncio.get_running_loop().call_later(SOON, self._ring, key)
+
+    def stop(self) -> None:
+        for handle in self._put_off.values():
+            handle.cancel()
+        self._put_off.clear()
+
+    def _ring(self, key: str) -> None:
+        del self._put_off[key]
+        self._queue.add(key)
