@@ -121,6 +121,28 @@ async def test_a_failure_is_told_and_tried_again(client: FakeClient, clock: Fake
     assert terminating is not None
     failure = conditions.find(terminating, "NamespaceDeletionContentFailure")
     assert failure is not None
-    assert failure["message"] == "Failed to delete all resource types, 1 remaining: secrets: broken"
+    assert failure["message"] == "Failed to delete all resource types, 1 remaining: broken"
     await clock.advance(1)
+    assert client.stored(NAMESPACES, "ns") is None
+
+
+async def test_a_group_that_cannot_be_discovered_holds_the_namespace_but_not_the_rest(
+    client: FakeClient, clock: FakeClock
+) -> None:
+    client.put(secret())
+    client.undiscovered["metrics.k8s.io/v1beta1"] = "stale GroupVersion discovery: metrics.k8s.io/v1beta1"
+    await client.delete(NAMESPACES, "ns")
+    await clock.advance(1)
+    terminating = client.stored(NAMESPACES, "ns")
+    assert terminating is not None
+    failure = conditions.find(terminating, "NamespaceDeletionDiscoveryFailure")
+    assert failure is not None
+    assert (failure["status"], failure["reason"]) == ("True", "DiscoveryFailed")
+    assert failure["message"] == (
+        "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs:"
+        " metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1"
+    )
+    assert client.stored(SECRETS, "s", namespace="ns") is None
+    client.undiscovered.clear()
+    await clock.advance(60)
     assert client.stored(NAMESPACES, "ns") is None

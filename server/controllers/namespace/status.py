@@ -3,11 +3,12 @@
 As upstream all five are there from the first round on; True means trouble.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object
-from server.controllers.namespace_content import Remains
+from server.controllers.namespace.content import Remains
 
 SATISFIED = {
     "NamespaceDeletionDiscoveryFailure": ("ResourcesDiscovered", "All resources successfully discovered"),
@@ -39,25 +40,32 @@ def set_conditions(namespace: Object, remains: Remains, *, discovery_error: str 
     return changed
 
 
+def discovery_text(failures: Mapping[str, str]) -> str:
+    """What is to be said of groups that could not be discovered; nothing when all could."""
+    if not failures:
+        return ""
+    each = ", ".join(f"{place}: {why}" for place, why in sorted(failures.items()))
+    complete = f"unable to retrieve the complete list of server APIs: {each}"
+    return f"Discovery failed for some groups, {len(failures)} failing: {complete}"
+
+
 def _wrong(remains: Remains, discovery_error: str) -> dict[str, tuple[str, str]]:
     wrong: dict[str, tuple[str, str]] = {}
     if discovery_error:
-        text = f"Discovery failed for some groups, 1 failing: {discovery_error}"
-        wrong["NamespaceDeletionDiscoveryFailure"] = ("DiscoveryFailed", text)
+        wrong["NamespaceDeletionDiscoveryFailure"] = ("DiscoveryFailed", discovery_error)
     if remains.failures:
         text = f"Failed to delete all resource types, {len(remains.failures)} remaining: "
         text += ", ".join(sorted(remains.failures))
         wrong["NamespaceDeletionContentFailure"] = ("ContentDeletionFailed", text)
-    if remains.resources:
-        counts = (
-            f"{name} has {count} resource instances" for name, count in sorted(remains.resources.items())
+    if remains.objects:
+        counts = sorted(
+            f"{each.plural}.{each.group} has {len(left)} resource instances"
+            for each, left in remains.objects.items()
         )
         text = f"Some resources are remaining: {', '.join(counts)}"
         wrong["NamespaceContentRemaining"] = ("SomeResourcesRemain", text)
     if remains.finalizers:
-        counts = (
-            f"{name} in {count} resource instances" for name, count in sorted(remains.finalizers.items())
-        )
+        counts = sorted(f"{name} in {count} resource instances" for name, count in remains.finalizers.items())
         text = f"Some content in the namespace has finalizers remaining: {', '.join(counts)}"
         wrong["NamespaceFinalizersRemaining"] = ("SomeFinalizersRemain", text)
     return wrong
