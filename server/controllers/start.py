@@ -27,13 +27,13 @@ from server.controllers import (
     service_cidr,
     serviceaccount,
     stateful_set,
-    storage_protection,
     ttl_after_finished,
 )
 from server.controllers.context import Context, Controller, Recorders, Settings
 from server.controllers.endpoints import legacy, mirroring, slices
 from server.controllers.identity import ActAs, acting
 from server.controllers.nodes import ipam, lifecycle, taint_eviction, ttl
+from server.controllers.volumes import binder, ephemeral, protection
 
 MANAGER = ""
 """The controller manager itself."""
@@ -73,9 +73,11 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("service-cidrs-controller", service_cidr.make),
     ("statefulset-controller", stateful_set.make),
     ("daemon-set-controller", daemon_set.make),
-    ("pvc-protection-controller", storage_protection.make_claim_protection),
-    ("pv-protection-controller", storage_protection.make_volume_protection),
-    ("volumeattributesclass-protection-controller", storage_protection.make_class_protection),
+    ("persistent-volume-binder", binder.make),
+    ("ephemeral-volume-controller", ephemeral.make),
+    ("pvc-protection-controller", protection.make_claim_protection),
+    ("pv-protection-controller", protection.make_volume_protection),
+    ("volumeattributesclass-protection-controller", protection.make_class_protection),
 )
 """With each, as whom it acts: the service account in kube-system that has its role, or one of the two."""
 

@@ -1,30 +1,34 @@
 """Takes the protection from claims, volumes and attribute classes that are being deleted and not in use.
 
-A claim is in use while a pod that has not ended names it, a volume while it is bound, an attribute class
-while a claim or a volume names it. The finalizers come from admission. One runner for each of the three.
+A claim is in use while a pod that has a node and has not ended names it, a volume while it is bound, an
+attribute class while a claim or a volume names it. The finalizers come from admission. Each has a runner.
 """
 
 from collections.abc import Callable
 
 from kubeling.client import DONE, ControllerRunner, Informer, Result
+from kubeling.client.index import Index
 from kubeling.client.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, Resource
 from kubeling.objects import meta
 from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
+from server.controllers.owned.pods import is_finished, node_of
+from server.controllers.volumes.pod_claims import by_claim
 
 _CLASSES = Resource(
     "storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", namespaced=False
 )
-_FINISHED = ("Succeeded", "Failed")
 _CLASS_FIELD = "volumeAttributesClassName"
 
 
 def make_claim_protection(context: Context) -> Controller:
     claims, pods = context.client.informer(PERSISTENT_VOLUME_CLAIMS), context.client.informer(PODS)
 
+    users = Index.shared(pods, by_claim)
+
     def in_use(claim: Object) -> bool:
-        return any(_uses(pod, claim) for pod in pods.list(meta.namespace(claim)))
+        return any(node_of(pod) and not is_finished(pod) for pod in users.get(meta.key(claim)))
 
     protection = _Protection(
         context, PERSISTENT_VOLUME_CLAIMS, claims, "kubernetes.io/pvc-protection", in_use
@@ -60,18 +64,6 @@ def make_class_protection(context: Context) -> Controller:
     return runner
 
 
-def _uses(pod: Object, claim: Object) -> bool:
-    if (pod.get("status") or {}).get("phase") in _FINISHED:
-        return False
-    name = meta.name(claim)
-    for volume in (pod.get("spec") or {}).get("volumes") or ():
-        if (volume.get("persistentVolumeClaim") or {}).get("claimName") == name:
-            return True
-        if "ephemeral" in volume and f"{meta.name(pod)}-{volume.get('name')}" == name:
-            return True
-    return False
-
-
 def _classes_of(obj: Object) -> set[str]:
     state = obj.get("status") or {}
     target = (state.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName")
@@ -93,6 +85,8 @@ class _Protection:
         self._informer = informer
         self._finalizer = finalizer
         self._in_use = in_use
+        self._waiting: dict[str, None] = {}
+        informer.add_handler(self._note)
 
     def runner(self, name: str) -> ControllerRunner:
         runner = ControllerRunner(name, self._reconcile, clock=self._context.clock)
@@ -101,7 +95,13 @@ class _Protection:
 
     def waiting(self) -> list[str]:
         """The keys of the objects whose deletion waits for nobody to use them."""
-        return [meta.key(obj) for obj in self._informer.list() if self.waits(obj)]
+        return list(self._waiting)
+
+    def _note(self, kind: str, obj: Object, _: Object | None) -> None:
+        if kind != "DELETED" and self.waits(obj):
+            self._waiting[meta.key(obj)] = None
+        else:
+            self._waiting.pop(meta.key(obj), None)
 
     def waits(self, obj: Object) -> bool:
         return meta.is_terminating(obj) and self._finalizer in (obj["metadata"].get("finalizers") or ())

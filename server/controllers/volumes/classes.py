@@ -1,0 +1,38 @@
+"""What claims and volumes say of their class, and what the class says of them. Pure functions."""
+
+from collections.abc import Iterable
+
+from kubeling.objects import meta
+from kubeling.objects.meta import Object
+
+CLASS = "volume.beta.kubernetes.io/storage-class"
+"""The older way to name the class of a claim or a volume; it wins."""
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+_DEFAULTS = (
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+)
+
+
+def class_of(obj: Object) -> str:
+    """Of a claim or a volume; "" for none."""
+    annotations = meta.annotations(obj)
+    return str(annotations[CLASS] if CLASS in annotations else obj["spec"].get("storageClassName") or "")
+
+
+def has_class(claim: Object) -> bool:
+    """Whether the claim names a class, if the empty one: then the default is not for it."""
+    return CLASS in meta.annotations(claim) or claim["spec"].get("storageClassName") is not None
+
+
+def default_class(classes: Iterable[Object]) -> Object | None:
+    """Of several the newest, then the first by name."""
+    found = [
+        each for each in classes if any(meta.annotations(each).get(name) == "true" for name in _DEFAULTS)
+    ]
+    found.sort(key=meta.name)
+    return max(found, key=lambda each: str(meta.metadata(each).get("creationTimestamp")), default=None)
+
+
+def waits_for_consumer(storage_class: Object | None) -> bool:
+    return storage_class is not None and storage_class.get("volumeBindingMode") == "WaitForFirstConsumer"
