@@ -24,7 +24,7 @@ from server.controllers.owned.ownership import Claim
 from server.controllers.owned.pod_control import PodControl, namespace_terminates
 from server.controllers.owned.pods import phase
 from server.controllers.owned.slow_start import slow_start
-from server.controllers.owned.waking import concerned, selector_of, waker
+from server.controllers.owned.waking import concerned, selector_of
 
 WORKERS = 2
 BURST = 250
@@ -39,7 +39,7 @@ def make(context: Context) -> Controller:
     runner.watches(controller.sets)
     controller.pods.add_handler(controller.pod_changed)
     controller.nodes.add_handler(controller.node_changed)
-    controller.revisions.add_handler(waker(controller.sets, DAEMON_SETS.kind, controller.wake))
+    controller.revisions.add_handler(controller.revision_changed)
     for informer in (controller.pods, controller.nodes, controller.revisions):
         runner.reads(informer)
     return runner
@@ -78,6 +78,13 @@ class DaemonSetController:
                 fleet.touch(target_node(old or {}))
                 if meta.controller_of(pod) is None:
                     fleet.orphans.add(meta.key(pod))
+            self.wake(set_)
+
+    def revision_changed(self, change: str, revision: Object, old: Object | None) -> None:
+        """One that comes with its owner was made by us, or is left alone until there is more to look at."""
+        if change == "ADDED" and meta.controller_of(revision) is not None:
+            return
+        for set_ in concerned(self.sets, DAEMON_SETS.kind, change, revision, old):
             self.wake(set_)
 
     def node_changed(self, change: str, node: Object, old: Object | None) -> None:

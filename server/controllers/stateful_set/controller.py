@@ -38,10 +38,9 @@ def make(context: Context) -> Controller:
     )
     runner.watches(controller.sets)
     wake = waker(controller.sets, STATEFUL_SETS.kind, lambda owner: runner.queue.add(meta.key(owner)))
-    for informer in (controller.pods, controller.revisions):
-        informer.add_handler(wake)
+    controller.pods.add_handler(wake)
+    for informer in (controller.pods, controller.revisions, controller.claims):
         runner.reads(informer)
-    runner.reads(controller.claims)
     return runner
 
 
