@@ -54,6 +54,8 @@ class Config:
     """What the server shows to servers of other APIs."""
     pod_cidr: ipaddress.IPv4Network
     service_cidr: IPNetwork
+    scheduler_config: Path | None = None
+    """A KubeSchedulerConfiguration, which the scheduler reads."""
 
     @property
     def first_service_address(self) -> IPAddress:
@@ -103,6 +105,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         proxy_client=_key_pair(data, "proxyClient") if data.get("proxyClient") else None,
         pod_cidr=_pod_network(data),
         service_cidr=_network(data, "serviceCIDR", "10.96.0.0/12"),
+        scheduler_config=_file(data, "schedulerConfig") if data.get("schedulerConfig") else None,
     )
 
 

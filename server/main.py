@@ -48,7 +48,8 @@ from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
 from server.registry.service_endpoints import ServiceEndpoints
 from server.registry.settings import Settings
-from server.scheduler import start_scheduler
+from server.scheduler import Configuration as SchedulerConfiguration
+from server.scheduler import ConfigurationError, load_configuration, start_scheduler
 from server.storage import Store
 from server.storage.errors import DatabaseError
 from server.storage.expiry import Expiry
@@ -267,6 +268,16 @@ def _sign_token(issuer: Issuer) -> SignToken:
     return sign
 
 
+def _scheduling(config: Config) -> SchedulerConfiguration | None:
+    """Raises ConfigError."""
+    if config.scheduler_config is None:
+        return None
+    try:
+        return load_configuration(config.scheduler_config)
+    except ConfigurationError as error:
+        raise ConfigError(f"schedulerConfig: {error}") from error
+
+
 async def _start_controllers(
     config: Config,
     parts: AsyncExitStack,
@@ -298,7 +309,7 @@ async def _start_controllers(
     policies.start()
     scheduler = LocalClient(registry, store, user=user(SCHEDULER))
     parts.push_async_callback(scheduler.close)
-    scheduling = start_scheduler(scheduler, clock=clock)
+    scheduling = start_scheduler(scheduler, clock=clock, configuration=_scheduling(config))
     parts.push_async_callback(scheduling.stop)
     components.add("scheduler", scheduling.health)
     components.add("controller-manager", controllers.health)

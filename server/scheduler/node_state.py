@@ -1,10 +1,12 @@
 """A node as the scheduler sees it: the object, what it offers, and what its pods take of it."""
 
 from collections.abc import Mapping
+from typing import Self
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.scheduler.demand import Amounts, Demand, HostPort, amounts
+from server.scheduler.pod_info import PodInfo
 
 
 class NodeState:
@@ -12,43 +14,59 @@ class NodeState:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.generation = 0
+        """Another number whenever something here has changed."""
         self.node: Object | None = None
+        self.labels: Mapping[str, str] = {}
+        self.spec: Object = {}
+        self.taints: list[Object] = []
+        self.images: dict[str, int] = {}
+        """The size of each image that is there, by each of its names."""
         self.allocatable: Amounts = {}
         self.requested: Amounts = {}
         self.scored: Amounts = {}
-        self.pods: dict[str, Demand] = {}
+        self.pods: dict[str, PodInfo] = {}
+        self.ports: dict[HostPort, int] = {}
 
     def set_node(self, node: Object | None) -> None:
         self.node = node
-        self.allocatable = amounts((node.get("status") or {}).get("allocatable")) if node else {}
+        status = (node or {}).get("status") or {}
+        self.allocatable = amounts(status.get("allocatable"))
+        self.labels = meta.labels(node or {})
+        self.spec = (node or {}).get("spec") or {}
+        self.taints = self.spec.get("taints") or []
+        self.images = {
+            name: int(image.get("sizeBytes") or 0)
+            for image in status.get("images") or ()
+            for name in image.get("names") or ()
+        }
 
-    @property
-    def spec(self) -> Object:
-        return (self.node or {}).get("spec") or {}
+    def add_pod(self, pod: PodInfo) -> None:
+        self.remove_pod(pod.key)
+        self.pods[pod.key] = pod
+        self._count(pod.demand, 1)
 
-    @property
-    def labels(self) -> Mapping[str, str]:
-        return meta.labels(self.node or {})
+    def remove_pod(self, key: str) -> PodInfo | None:
+        pod = self.pods.pop(key, None)
+        if pod is not None:
+            self._count(pod.demand, -1)
+        return pod
 
-    @property
-    def taints(self) -> list[Object]:
-        return self.spec.get("taints") or []
-
-    @property
-    def host_ports(self) -> list[HostPort]:
-        return [port for demand in self.pods.values() for port in demand.ports]
-
-    def add_pod(self, key: str, demand: Demand) -> None:
-        self.remove_pod(key)
-        self.pods[key] = demand
-        self._count(demand, 1)
-
-    def remove_pod(self, key: str) -> None:
-        demand = self.pods.pop(key, None)
-        if demand is not None:
-            self._count(demand, -1)
+    def clone(self) -> Self:
+        """For suppositions: adding and removing pods leaves the original alone."""
+        twin = type(self)(self.name)
+        twin.__dict__.update(self.__dict__)
+        for name in ("requested", "scored", "pods", "ports"):
+            setattr(twin, name, dict(getattr(self, name)))
+        return twin
 
     def _count(self, demand: Demand, sign: int) -> None:
-        for total, more in ((self.requested, demand.requests), (self.scored, demand.scored)):
-            for name, amount in more.items():
-                total[name] = total.get(name, 0) + sign * amount
+        requested, scored = self.requested, self.scored
+        for name, amount in demand.requests.items():
+            requested[name] = requested.get(name, 0) + sign * amount
+        for name, amount in demand.scored.items():
+            scored[name] = scored.get(name, 0) + sign * amount
+        for port in demand.ports:
+            self.ports[port] = self.ports.get(port, 0) + sign
+            if not self.ports[port]:
+                del self.ports[port]

@@ -1,60 +1,92 @@
 """Pods that wait for a node.
 
              add                  pop
-    (new) ────────> active ──────────────> being scheduled ──> (bound)
-                      ^ ^                     │        │
-          backoff over│ │relevant event       │error   │no node
-                  backing off <───────────────┘        v
-                         ^────────────────────── unschedulable
+    (new) ────────> active ──────────────> in flight ──> (bound)
+                      ^ ^                  │      │
+          backoff over│ │event that helps  │error │no node
+                  backing off <────────────┘      v
+                         ^─────────────────── unschedulable
 
-The highest priority goes first, then who waits longest. Backoff is 1 s doubling to 10 s. A pod that no event
+The highest priority goes first, then who waits longest. Backoff is 1 s doubling to 10 s; while nothing else
+is to be done, pods that back off from having found no node are tried before it is over. What happens while
+a pod is in flight is kept in mind, so that no event is lost that would have helped it. A pod that no event
 wakes is tried again after five minutes.
 """
 
 import asyncio
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubeling.client.alarms import Alarms
-from kubeling.objects import meta
 from kubeling.objects.clock import Clock
-from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
-from server.scheduler.framework import ClusterEvent
+from server.scheduler.framework import Action, ClusterEvent, Resources, Wake
+from server.scheduler.pod_info import PodInfo, scheduler_of
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 10.0
 LONGEST_WAIT = 300.0
+FEW = 32
+"""Of more pods that back off, none is tried early: they would keep the scheduler busy with what does not
+fit."""
+
+NO_NODES = ""
+"""Stands among rejecting plug-ins for there being no nodes at all."""
+
+Wakes = Mapping[str, Sequence[tuple[str, Wake]]]
+"""By the resource of an event, which plug-ins it may bring to change their minds."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Waiting:
-    """A pod in the queue; the object itself is read anew when its turn comes."""
+    """A pod in the queue."""
 
-    key: str
-    uid: str
-    priority: int
+    pod: PodInfo
+    order: int
     attempts: int = 0
+    """How often there was no node."""
+    errors: int = 0
+    """How often in a row something went wrong."""
     retry_at: float = 0.0
     """When its backoff is over, on the monotonic clock."""
-    wakes: frozenset[ClusterEvent] = frozenset()
+    rejectors: frozenset[str] = frozenset()
+    seen: int = 0
+    """The number of the first event after it went in flight."""
+
+    @property
+    def key(self) -> str:
+        return self.pod.key
 
 
 class SchedulingQueue:
-    """Bounded by the number of pods. One consumer."""
+    """Bounded by the number of pods. One consumer. `wakes` are those of a scheduler's name."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        wakes: Callable[[str], Wakes],
+        *,
+        first_backoff: float = FIRST_BACKOFF,
+        longest_backoff: float = LONGEST_BACKOFF,
+    ) -> None:
         self._clock = clock
+        self._wakes = wakes
+        self._first_backoff = first_backoff
+        self._longest_backoff = longest_backoff
         self._pods: dict[str, Waiting] = {}
-        self._active: list[tuple[int, int, Waiting]] = []
+        self._active: list[tuple[int, int, int, Waiting]] = []
         self._order = itertools.count()
         self._unschedulable: dict[str, Waiting] = {}
+        self._backing_off: dict[str, Waiting] = {}
         self._in_flight: dict[str, Waiting] = {}
+        self._events: deque[ClusterEvent] = deque()
+        self._first_event = 0
         self._ready = asyncio.Event()
         self._tasks = Tasks("scheduling-queue")
-        self._backoff = Alarms[str](clock, self._tasks, self._activate_key)
+        self._backoff = Alarms[str](clock, self._tasks, self._backoff_over)
         self._patience = Alarms[str](clock, self._tasks, self._lose_patience)
 
     def __len__(self) -> int:
@@ -63,74 +95,120 @@ class SchedulingQueue:
     @property
     def idle(self) -> bool:
         """Whether no pod is ready to be scheduled."""
-        return not self._active
+        return not self._active and self._early() is None
 
     def __contains__(self, key: str) -> bool:
         return key in self._pods
 
-    def add(self, pod: Object) -> None:
+    def add(self, pod: PodInfo) -> None:
         """A pod that has no node; known ones keep their place and attempts."""
-        key = meta.key(pod)
-        known = self._pods.get(key)
-        if known is not None and known.uid == meta.uid(pod):
+        known = self._pods.get(pod.key)
+        if known is not None and known.pod.uid == pod.uid:
+            known.pod = pod
             return
-        self.remove(key)
-        priority = int((pod.get("spec") or {}).get("priority") or 0)
-        waiting = self._pods[key] = Waiting(key, meta.uid(pod), priority)
+        self.remove(pod.key)
+        waiting = self._pods[pod.key] = Waiting(pod, next(self._order))
         self._activate(waiting)
 
     def remove(self, key: str) -> None:
-        self._pods.pop(key, None)
-        self._in_flight.pop(key, None)
+        waiting = self._pods.pop(key, None)
+        if waiting is None:
+            return
         self._unschedulable.pop(key, None)
+        self._backing_off.pop(key, None)
         self._backoff.cancel(key)
         self._patience.cancel(key)
+        if self._in_flight.pop(key, None) is not None:
+            self._forget_events()
 
     async def pop(self) -> Waiting:
-        """The next pod, which is then being scheduled until `bound`, `failed` or `unschedulable`."""
+        """The next pod, in flight until it is removed, `failed` or `unschedulable`."""
         while True:
-            while self._active:
-                _, _, waiting = heapq.heappop(self._active)
-                if self._pods.get(waiting.key) is waiting:
-                    return self._take(waiting)
+            waiting = self._next()
+            if waiting is not None:
+                return self._take(waiting)
             self._ready.clear()
             await self._ready.wait()
 
+    def _next(self) -> Waiting | None:
+        while self._active:
+            waiting = heapq.heappop(self._active)[-1]
+            if self._pods.get(waiting.key) is waiting:
+                return waiting
+        return self._early()
+
+    def _early(self) -> Waiting | None:
+        """The one whose backoff is over first, unless it backs off from an error."""
+        if not self._backing_off or len(self._backing_off) > FEW:
+            return None
+        candidates = [each for each in self._backing_off.values() if not each.errors]
+        return min(candidates, key=lambda each: each.retry_at, default=None)
+
     def _take(self, waiting: Waiting) -> Waiting:
-        waiting.attempts += 1
+        if self._backing_off.pop(waiting.key, None) is not None:
+            self._backoff.cancel(waiting.key)
+        waiting.seen = self._first_event + len(self._events)
         self._in_flight[waiting.key] = waiting
         return waiting
 
     def failed(self, waiting: Waiting) -> None:
         """Something went wrong that has nothing to do with the nodes: again after the backoff."""
-        if self._give_back(waiting):
+        waiting.errors += 1
+        if self._give_back(waiting, waiting.errors):
             self._back_off(waiting)
 
-    def unschedulable(self, waiting: Waiting, wakes: Iterable[ClusterEvent]) -> None:
-        """No node would do: again after one of these events."""
-        if not self._give_back(waiting):
+    def unschedulable(self, waiting: Waiting, rejectors: Iterable[str]) -> None:
+        """No node would do, by the word of these plug-ins: again after an event that may change their
+        minds."""
+        waiting.attempts, waiting.errors = waiting.attempts + 1, 0
+        waiting.rejectors = frozenset(rejectors)
+        missed = list(itertools.islice(self._events, waiting.seen - self._first_event, None))
+        if not self._give_back(waiting, waiting.attempts):
             return
-        waiting.wakes = frozenset(wakes)
-        self._unschedulable[waiting.key] = waiting
-        self._patience.set(waiting.key, LONGEST_WAIT)
+        if any(self._helps(event, waiting) for event in missed):
+            self._back_off(waiting)
+        else:
+            self._unschedulable[waiting.key] = waiting
+            self._patience.set(waiting.key, LONGEST_WAIT)
 
-    def _give_back(self, waiting: Waiting) -> bool:
+    def _give_back(self, waiting: Waiting, times: int) -> bool:
         """Whether the pod is still wanted; starts its backoff."""
         if self._in_flight.get(waiting.key) is not waiting:
             return False
         del self._in_flight[waiting.key]
-        delay: float = min(FIRST_BACKOFF * 2 ** (waiting.attempts - 1), LONGEST_BACKOFF)
+        self._forget_events()
+        delay: float = min(self._first_backoff * 2 ** min(times - 1, 30), self._longest_backoff)
         waiting.retry_at = self._clock.monotonic() + delay
         return True
 
+    def _forget_events(self) -> None:
+        """Those that no pod in flight was told of any more."""
+        oldest = next(iter(self._in_flight.values()), None)
+        last = self._first_event + len(self._events) if oldest is None else oldest.seen
+        while self._first_event < last:
+            self._events.popleft()
+            self._first_event += 1
+
     def happened(self, event: ClusterEvent) -> None:
-        """Something changed in the cluster: wake whoever waits for that."""
-        for waiting in [each for each in self._unschedulable.values() if event in each.wakes]:
+        """Something changed in the cluster: wake whom that may help."""
+        if self._in_flight:
+            self._events.append(event)
+        for waiting in [each for each in self._unschedulable.values() if self._helps(event, each)]:
             self._wake(waiting)
 
-    def changed(self, pod: Object) -> None:
+    def _helps(self, event: ClusterEvent, waiting: Waiting) -> bool:
+        if NO_NODES in waiting.rejectors:
+            return event.resource == Resources.NODE and bool(event.action & Action.ADD)
+        return any(
+            plugin in waiting.rejectors
+            and event.action & wake.actions
+            and (wake.hint is None or wake.hint(waiting.pod, event))
+            for plugin, wake in self._wakes(scheduler_of(waiting.pod.pod)).get(event.resource, ())
+        )
+
+    def changed(self, key: str) -> None:
         """The pod itself changed: perhaps it fits now."""
-        waiting = self._unschedulable.get(meta.key(pod))
+        waiting = self._unschedulable.get(key)
         if waiting is not None:
             self._wake(waiting)
 
@@ -141,21 +219,34 @@ class SchedulingQueue:
 
     def _back_off(self, waiting: Waiting) -> None:
         delay = waiting.retry_at - self._clock.monotonic()
-        if delay > 0:
-            self._backoff.set(waiting.key, delay)
-        else:
+        if delay <= 0:
             self._activate(waiting)
+            return
+        self._backing_off[waiting.key] = waiting
+        self._backoff.set(waiting.key, delay)
+        self._ready.set()
 
-    def _activate_key(self, key: str) -> None:
-        self._activate(self._pods[key])
+    def _backoff_over(self, key: str) -> None:
+        self._activate(self._backing_off.pop(key))
 
     def _lose_patience(self, key: str) -> None:
         waiting = self._unschedulable.get(key)
         if waiting is not None:
             self._wake(waiting)
 
+    def activate(self, key: str) -> None:
+        """Try the pod at once, whatever it waits for."""
+        waiting = self._unschedulable.get(key) or self._backing_off.get(key)
+        if waiting is not None:
+            waiting.retry_at = 0.0
+            self._unschedulable.pop(key, None)
+            self._backing_off.pop(key, None)
+            self._patience.cancel(key)
+            self._backoff.cancel(key)
+            self._activate(waiting)
+
     def _activate(self, waiting: Waiting) -> None:
-        heapq.heappush(self._active, (-waiting.priority, next(self._order), waiting))
+        heapq.heappush(self._active, (-waiting.pod.priority, waiting.order, next(self._order), waiting))
         self._ready.set()
 
     async def close(self) -> None:

@@ -1,54 +1,77 @@
 """The scheduling loop: one pod at a time is given a node; bindings and reports go on in the background.
 
-Deciding never waits for anything, so the time from a pod's creation to its binding is that of one write.
+Deciding never waits for anything but extenders, so the time from a pod's creation to its binding is that of
+one write.
 """
 
 import asyncio
 import logging
 import platform
-from contextlib import suppress
 
-from kubeling.client import STRATEGIC_PATCH, Client, ConnectionLost, EventRecorder
-from kubeling.client.resources import NODES, PODS
-from kubeling.objects import conditions, meta
+from kubeling.client import Client, ConnectionLost, EventRecorder
+from kubeling.client.resources import NAMESPACES, NODES, PODS
 from kubeling.objects.clock import Clock, SystemClock
-from kubeling.objects.errors import ApiError, Conflict, NotFound
-from kubeling.objects.meta import Object
+from kubeling.objects.errors import ApiError
 from kubeling.objects.tasks import Tasks
-from server.scheduler.cluster_events import node_events
-from server.scheduler.cluster_state import ClusterState, is_finished, node_of
-from server.scheduler.demand import demand
+from server.scheduler.binding import Bindings
+from server.scheduler.cluster_state import ClusterState
+from server.scheduler.configuration import Configuration, standard
+from server.scheduler.cycle import Cycle, best
 from server.scheduler.diagnosis import Diagnosis
-from server.scheduler.framework import Candidate, ClusterEvent
-from server.scheduler.queue import SchedulingQueue, Waiting
-from server.scheduler.selection import select_node
+from server.scheduler.eviction import Evictions
+from server.scheduler.extender import Extender, ExtenderError
+from server.scheduler.handles import Handles
+from server.scheduler.news import News
+from server.scheduler.node_state import NodeState
+from server.scheduler.nominations import Nominations
+from server.scheduler.plugins.default_preemption import Candidate
+from server.scheduler.pod_info import PodInfo, scheduler_of
+from server.scheduler.profiles import made_profiles
+from server.scheduler.queue import SchedulingQueue, Waiting, Wakes
+from server.scheduler.report import Reports
 
 logger = logging.getLogger(__name__)
 
-NAME = "default-scheduler"
-BINDINGS = 256
-"""How many bindings may be under way; more wait, their pods being assumed on their nodes already."""
-
 
 class Scheduler:
-    """Schedules the pods whose schedulerName is NAME."""
+    """Schedules the pods whose schedulerName is that of a profile."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, configuration: Configuration) -> None:
         self._client = client
-        self._clock = clock
         self._pods = client.informer(PODS)
         self._nodes = client.informer(NODES)
-        self._state = ClusterState()
-        self._queue = SchedulingQueue(clock)
-        self._recorder = EventRecorder(client, NAME, clock=clock, instance=f"{NAME}-{platform.node()}")
+        self._namespaces = client.informer(NAMESPACES)
+        self._handles = Handles.of(client, clock)
+        self._profiles = made_profiles(configuration, self._handles)
+        self._extenders = [Extender(each) for each in configuration.extenders]
+        self._recorders = {
+            name: EventRecorder(client, name, clock=clock, instance=f"{name}-{platform.node()}")
+            for name in self._profiles
+        }
+        self._cluster = ClusterState()
+        self._nominations = Nominations()
+        self._queue = SchedulingQueue(
+            clock,
+            self._wakes,
+            first_backoff=configuration.first_backoff,
+            longest_backoff=configuration.longest_backoff,
+        )
+        self._news = News(self._cluster, self._queue, self._nominations, self._profiles)
+        self._reports = Reports(client, self._pods, clock)
+        self._evictions = Evictions(client, clock, self._nominations)
         self._tasks = Tasks("scheduler")
-        self._slots = asyncio.Semaphore(BINDINGS)
+        self._bindings = Bindings(
+            client, self._cluster, self._queue, self._reports, self._tasks, self._extenders
+        )
+        self._start_index = 0
         self._loop: asyncio.Task[None] | None = None
+        self._deciding = False
 
     def start(self) -> None:
         """Begin in the background as soon as nodes and pods are known."""
-        self._nodes.add_handler(self._node_changed)
-        self._pods.add_handler(self._pod_changed)
+        self._news.follow(
+            pods=self._pods, nodes=self._nodes, namespaces=self._namespaces, handles=self._handles
+        )
         self._loop = self._tasks.start(self._run(), name="loop")
 
     def health(self) -> str:
@@ -57,143 +80,182 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        """Whether no pod is ready to be scheduled and nothing is being written; back-offs do not count."""
-        return self._queue.idle and len(self._tasks) <= 1
+        """Whether no pod is ready to be scheduled and nothing is under way; back-offs do not count, nor does
+        waiting for volumes that others bind."""
+        under_way = len(self._tasks) - self._bindings.waiting > 1
+        return self._queue.idle and not under_way and not self._deciding
 
     async def stop(self) -> None:
         """Stop at once. A binding under way may or may not take effect; nothing is lost by either."""
-        self._pods.remove_handler(self._pod_changed)
-        self._nodes.remove_handler(self._node_changed)
+        self._news.stop()
         await self._tasks.stop()
         await self._queue.close()
-        await self._recorder.close()
+        for recorder in self._recorders.values():
+            await recorder.close()
+        for extender in self._extenders:
+            await extender.close()
 
-    # What happens in the cluster.
-
-    def _node_changed(self, kind: str, node: Object, old: Object | None) -> None:
-        if kind == "DELETED":
-            self._state.remove_node(meta.name(node))
-            return
-        self._state.put_node(node)
-        for event in node_events(node, old):
-            self._queue.happened(event)
-
-    def _pod_changed(self, kind: str, pod: Object, old: Object | None) -> None:
-        gone = kind == "DELETED"
-        if gone:
-            self._state.remove_pod(meta.key(pod))
-        else:
-            self._state.put_pod(pod)
-        if not gone and _wants_node(pod):
-            self._enqueue(pod, old)
-        else:
-            self._queue.remove(meta.key(pod))
-        if old is not None and _occupies(old) and (gone or not _occupies(pod)):
-            self._queue.happened(ClusterEvent.POD_GONE)
-
-    def _enqueue(self, pod: Object, old: Object | None) -> None:
-        if self._state.is_assumed(meta.key(pod)):
-            return
-        self._queue.add(pod)
-        if old is not None and (pod.get("spec"), meta.labels(pod)) != (old.get("spec"), meta.labels(old)):
-            self._queue.changed(pod)
-
-    # Scheduling.
+    def _wakes(self, name: str) -> Wakes:
+        return self._profiles[name].wakes
 
     async def _run(self) -> None:
-        await self._nodes.wait_synced()
-        await self._pods.wait_synced()
+        for informer in (self._namespaces, self._nodes, self._pods):
+            await informer.wait_synced()
+        await self._handles.wait_synced()
         while True:
-            self._schedule(await self._queue.pop())
+            waiting = await self._queue.pop()
+            self._deciding = True
+            try:
+                await self._schedule(waiting)
+            except Exception as error:
+                logger.exception("scheduling %s failed and is tried again", waiting.key)
+                self._fail(waiting, str(error))
+            finally:
+                self._deciding = False
+            await asyncio.sleep(0)  # let others have the loop, however many pods wait
 
-    def _schedule(self, waiting: Waiting) -> None:
-        pod = self._pods.get(*meta.split_key(waiting.key))
-        if pod is None or not _wants_node(pod) or meta.uid(pod) != waiting.uid:
-            self._queue.remove(waiting.key)
-            return
-        candidate = Candidate(pod, demand(pod))
-        choice = select_node(candidate, self._state.nodes)
-        if isinstance(choice, Diagnosis):
-            self._queue.unschedulable(waiting, choice.events)
-            message = choice.message(preemption_policy=candidate.spec.get("preemptionPolicy") or "")
-            self._report(pod, "Unschedulable", message)
-            return
-        self._state.assume(pod, choice.name, candidate.demand)
-        self._tasks.start(self._bind(pod, choice.name, waiting), name=f"bind-{waiting.key}")
-
-    async def _bind(self, pod: Object, node: str, waiting: Waiting) -> None:
-        namespace, name = meta.namespace(pod), meta.name(pod)
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": name, "namespace": namespace, "uid": meta.uid(pod)},
-            "target": {"kind": "Node", "name": node},
-        }
+    async def _schedule(self, waiting: Waiting) -> None:
+        pod = waiting.pod
+        profile = self._profiles[scheduler_of(pod.pod)]
+        cycle = Cycle(profile, pod, self._cluster, self._nominations)
         try:
-            async with self._slots:
-                await self._client.create(PODS, binding, subresource="binding")
+            node = await self._chosen(cycle)
+        except ExtenderError as error:
+            self._fail(waiting, str(error))
+            return
+        if waiting.key not in self._queue:
+            return  # it has gone while an extender was asked
+        if node is None:
+            await self._refuse(waiting, cycle)
+            return
+        rejection = self._bindings.reserve(profile, pod, node)
+        if rejection is not None:
+            cycle.diagnosis.rejections[node.name] = rejection
+            self._park(waiting, cycle.diagnosis)
+            return
+        self._nominations.drop(pod.key)
+        self._bindings.start(profile, self._recorders[profile.name], waiting, node.name)
+
+    async def _chosen(self, cycle: Cycle) -> NodeState | None:
+        feasible = cycle.feasible(self._start_index)
+        if cycle.looked_at and len(self._cluster.nodes) > cycle.looked_at:
+            self._start_index = (self._start_index + cycle.looked_at) % len(self._cluster.nodes)
+        interested = [each for each in self._extenders if each.is_interested(cycle.pod)]
+        for extender in interested:
+            feasible = await _filtered(extender, cycle, feasible)
+        if not feasible:
+            return None
+        if len(feasible) == 1:
+            return feasible[0]
+        scores = cycle.scores(feasible)
+        for extender in interested:
+            scores = await _raised(extender, cycle, feasible, scores)
+        return best(feasible, scores)
+
+    # No node.
+
+    async def _refuse(self, waiting: Waiting, cycle: Cycle) -> None:
+        candidate = await self._preemption(cycle)
+        if candidate is None:
+            self._park(waiting, cycle.diagnosis)
+            return
+        pod = waiting.pod
+        displaced = self._evictions.displaced(pod, candidate.node)
+        self._nominations.put(pod, candidate.node)
+        self._tasks.start(
+            self._preempt(waiting, cycle.diagnosis, candidate, displaced), name=f"preempt-{waiting.key}"
+        )
+
+    async def _preemption(self, cycle: Cycle) -> Candidate | None:
+        """What preemption would do; why it does nothing is in the diagnosis."""
+        preemption, diagnosis = cycle.profile.preemption, cycle.diagnosis
+        if preemption is None or not diagnosis.total:
+            return None
+        diagnosis.preemption = preemption.ineligible(cycle)
+        if diagnosis.preemption:
+            return None
+        candidates, diagnosis.preemption = preemption.candidates(cycle)
+        if not candidates:
+            diagnosis.hopeless = True
+            self._nominations.drop(cycle.pod.key)
+            return None
+        for extender in self._extenders:
+            if candidates and extender.preempts and extender.is_interested(cycle.pod):
+                candidates = await _narrowed(extender, cycle, candidates)
+        return preemption.best(candidates) if candidates else None
+
+    async def _preempt(
+        self, waiting: Waiting, diagnosis: Diagnosis, candidate: Candidate, displaced: list[PodInfo]
+    ) -> None:
+        """The pod stays in flight meanwhile, so that it misses nothing of its victims' end."""
+        pod, recorder = waiting.pod, self._recorders[scheduler_of(waiting.pod.pod)]
+        message = diagnosis.message()
+        self._reports.event(recorder, pod, message)
+        try:
+            await self._reports.condition(pod, "Unschedulable", message, nominated=candidate.node)
+            await self._evictions.take_back(displaced)
+            for other in displaced:
+                self._queue.activate(other.key)
+            await self._evictions.evict(pod, candidate, recorder)
         except (ApiError, ConnectionLost) as error:
-            self._binding_failed(pod, waiting, error)
+            logger.warning("making room for %s failed and is tried again: %s", waiting.key, error)
+            self._queue.failed(waiting)
             return
-        self._queue.remove(waiting.key)
-        message = f"Successfully assigned {namespace}/{name} to {node}"
-        self._recorder.event(pod, "Normal", "Scheduled", message, action="Binding")
+        self._queue.unschedulable(waiting, diagnosis.rejectors)
 
-    def _binding_failed(self, pod: Object, waiting: Waiting, error: Exception) -> None:
-        self._state.forget(pod)
-        self._queue.happened(ClusterEvent.POD_GONE)
+    def _park(self, waiting: Waiting, diagnosis: Diagnosis) -> None:
+        message = diagnosis.message()
+        self._queue.unschedulable(waiting, diagnosis.rejectors)
+        self._report(waiting, "Unschedulable", message, nominated="" if diagnosis.hopeless else None)
+
+    def _fail(self, waiting: Waiting, message: str) -> None:
         self._queue.failed(waiting)
-        if not isinstance(error, (NotFound, Conflict)):
-            logger.warning("binding %s failed and is tried again: %s", waiting.key, error)
-            self._report(pod, "SchedulerError", f"binding rejected: {error}")
+        self._report(waiting, "SchedulerError", message)
 
-    # Telling why not.
-
-    def _report(self, pod: Object, reason: str, message: str) -> None:
-        self._recorder.event(pod, "Warning", "FailedScheduling", message, action="Scheduling")
-        self._tasks.start(self._set_condition(pod, reason, message), name=f"report-{meta.key(pod)}")
-
-    async def _set_condition(self, pod: Object, reason: str, message: str) -> None:
-        """Only on the pod as it was seen: it must not overwrite what a later binding says."""
-        now = {"status": {"conditions": [*_conditions(pod)]}}
-        text = {"reason": reason, "message": message}
-        if not conditions.set_condition(now, "PodScheduled", "False", **text, now=self._clock.now()):
-            return
-        condition = conditions.find(now, "PodScheduled") or {}
-        if generation := meta.metadata(pod).get("generation"):
-            condition["observedGeneration"] = generation
-        patch = {
-            "metadata": {"uid": meta.uid(pod), "resourceVersion": meta.resource_version(pod)},
-            "status": {"conditions": [condition]},
-        }
-        with suppress(ApiError, ConnectionLost):
-            await self._client.patch(
-                PODS,
-                meta.name(pod),
-                patch,
-                namespace=meta.namespace(pod),
-                subresource="status",
-                content_type=STRATEGIC_PATCH,
-            )
+    def _report(self, waiting: Waiting, reason: str, message: str, *, nominated: str | None = None) -> None:
+        pod = waiting.pod
+        self._reports.event(self._recorders[scheduler_of(pod.pod)], pod, message)
+        self._tasks.start(
+            self._reports.condition(pod, reason, message, nominated=nominated), name=f"report-{pod.key}"
+        )
 
 
-def _conditions(pod: Object) -> list[Object]:
-    return [dict(condition) for condition in (pod.get("status") or {}).get("conditions") or []]
+async def _filtered(extender: Extender, cycle: Cycle, nodes: list[NodeState]) -> list[NodeState]:
+    if not nodes:
+        return nodes
+    try:
+        left, rejections = await extender.filter(cycle.pod, nodes)
+    except ExtenderError:
+        if extender.ignorable:
+            return nodes
+        raise
+    cycle.diagnosis.rejections |= rejections
+    return left
 
 
-def _wants_node(pod: Object) -> bool:
-    spec = pod.get("spec") or {}
-    ours = (spec.get("schedulerName") or NAME) == NAME
-    waits = not node_of(pod) and not meta.is_terminating(pod) and not is_finished(pod)
-    return ours and waits and not spec.get("schedulingGates")
+async def _raised(extender: Extender, cycle: Cycle, nodes: list[NodeState], scores: list[int]) -> list[int]:
+    """An extender that cannot be asked for scores has no say in them."""
+    try:
+        points = await extender.prioritize(cycle.pod, nodes)
+    except ExtenderError as error:
+        logger.info("an extender does not score: %s", error)
+        return scores
+    return [score + points.get(node.name, 0) for node, score in zip(nodes, scores, strict=True)]
 
 
-def _occupies(pod: Object) -> bool:
-    return bool(node_of(pod)) and not is_finished(pod)
+async def _narrowed(extender: Extender, cycle: Cycle, candidates: list[Candidate]) -> list[Candidate]:
+    try:
+        return await extender.preempt(cycle.pod, candidates)
+    except ExtenderError:
+        if extender.ignorable:
+            return candidates
+        raise
 
 
-def start_scheduler(client: Client, *, clock: Clock | None = None) -> Scheduler:
+def start_scheduler(
+    client: Client, *, clock: Clock | None = None, configuration: Configuration | None = None
+) -> Scheduler:
     """Start scheduling in the background of the running event loop. The client stays the caller's."""
-    scheduler = Scheduler(client, clock or SystemClock())
+    scheduler = Scheduler(client, clock or SystemClock(), configuration or standard())
     scheduler.start()
     return scheduler

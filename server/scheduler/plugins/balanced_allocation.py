@@ -1,24 +1,52 @@
 """Prefers nodes whose cpu and memory would be used in equal parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import pstdev
+from typing import Any
 
-from server.scheduler.framework import TOP_SCORE, Candidate
+from server.scheduler.cluster_state import ClusterState
+from server.scheduler.framework import TOP_SCORE, Plugin, Scoring
+from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
-from server.scheduler.plugins.resources_fit import COMPARED
+from server.scheduler.plugins.resources_fit import compared, is_extended
+from server.scheduler.pod_info import PodInfo
+
+NAME = "NodeResourcesBalancedAllocation"
 
 
-class BalancedAllocation:
-    weight = 1
+class BalancedAllocation(Plugin):
+    name = NAME
+    points = frozenset({"preScore", "score"})
+    local = True
 
-    def score(self, candidate: Candidate, nodes: list[NodeState]) -> Mapping[str, float]:
-        return {node.name: _balance(candidate, node) for node in nodes}
+    def __init__(self, args: Mapping[str, Any], handles: Handles) -> None:
+        self._compared = [name for name, _ in compared(args)]
+
+    def pre_score(
+        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
+    ) -> Scoring | None:
+        """Nothing to say of a pod that requests nothing: many of those would all go to one node."""
+        requests = pod.demand.requests
+        if not any(requests.get(name) for name in self._compared):
+            return None
+        wanted = [
+            (name, requests.get(name, 0))
+            for name in self._compared
+            if not is_extended(name) or requests.get(name)
+        ]
+
+        def score(node: NodeState) -> int:
+            taken = node.requested
+            shares = []
+            for name, amount in wanted:
+                if offered := node.allocatable.get(name, 0):
+                    shares.append(min(1.0, (taken.get(name, 0) + amount) / offered))
+            return int((1 - _deviation(shares)) * TOP_SCORE)
+
+        return Scoring(score)
 
 
-def _balance(candidate: Candidate, node: NodeState) -> float:
-    shares = []
-    for name in COMPARED:
-        if offered := node.allocatable.get(name, 0):
-            taken = node.requested.get(name, 0) + candidate.demand.requests.get(name, 0)
-            shares.append(min(1.0, taken / offered))
-    return (1 - pstdev(shares)) * TOP_SCORE if shares else 0
+def _deviation(shares: list[float]) -> float:
+    if len(shares) == 2:
+        return abs(shares[0] - shares[1]) / 2
+    return pstdev(shares) if len(shares) > 2 else 0.0

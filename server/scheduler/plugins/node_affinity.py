@@ -1,65 +1,79 @@
 """nodeSelector and nodeAffinity: what a pod requires and what it prefers of its node's labels and name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from kubeling.objects.labels import SelectorError, from_expression
-from kubeling.objects.meta import Object
-from server.scheduler.framework import TOP_SCORE, Candidate, ClusterEvent, Rejection
+from server.scheduler.cluster_state import ClusterState
+from server.scheduler.framework import (
+    Action,
+    ClusterEvent,
+    Filtering,
+    NodeFilter,
+    OnlyNodes,
+    Plugin,
+    Rejection,
+    Resources,
+    Scoring,
+    Wake,
+    default_normalize,
+)
+from server.scheduler.handles import Handles
+from server.scheduler.node_selection import Matches, preferences, required, term_names
 from server.scheduler.node_state import NodeState
+from server.scheduler.pod_info import PodInfo
+
+NAME = "NodeAffinity"
+_OTHER = Rejection(NAME, ("node(s) didn't match Pod's node affinity/selector",))
+_ENFORCED = Rejection(NAME, ("node(s) didn't match scheduler-enforced node affinity",))
+_NOWHERE = Rejection(NAME, ("pod affinity terms conflict",))
 
 
-class NodeAffinity:
-    events = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_LABELS})
-    weight = 2
+class NodeAffinity(Plugin):
+    name = NAME
+    points = frozenset({"preFilter", "filter", "preScore", "score"})
+    local = True
 
-    def filter(self, candidate: Candidate, node: NodeState) -> Rejection | None:
-        if _selected(candidate.spec, node) and _required(candidate.spec, node):
+    def __init__(self, args: Mapping[str, Any], handles: Handles) -> None:
+        self._added = {"nodeAffinity": args["addedAffinity"]} if args.get("addedAffinity") else {}
+        self._enforced = required({"affinity": self._added}) if self._added else None
+
+    def pre_filter(self, pod: PodInfo, cluster: ClusterState) -> Filtering:
+        wanted = required(pod.spec)
+        if wanted is None and self._enforced is None:
             return None
-        return Rejection(("node(s) didn't match Pod's node affinity/selector",))
+        check = self._check(wanted)
+        names = term_names(pod.spec)
+        if names is None:
+            return check
+        return OnlyNodes(names, check) if names else _NOWHERE
 
-    def score(self, candidate: Candidate, nodes: list[NodeState]) -> Mapping[str, float]:
-        preferred = _affinity(candidate.spec).get("preferredDuringSchedulingIgnoredDuringExecution") or []
+    def _check(self, wanted: Matches | None) -> NodeFilter:
+        enforced = self._enforced
+
+        def matches(node: NodeState) -> Rejection | None:
+            if enforced is not None and not enforced(node.labels, node.name):
+                return _ENFORCED
+            return None if wanted is None or wanted(node.labels, node.name) else _OTHER
+
+        return matches
+
+    def pre_score(
+        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
+    ) -> Scoring | None:
+        preferred = [*preferences({"affinity": self._added}), *preferences(pod.spec)]
         if not preferred:
-            return {}
-        sums = {
-            node.name: sum(
-                term["weight"] for term in preferred if _prefers(term.get("preference") or {}, node)
-            )
-            for node in nodes
-        }
-        most = max(sums.values(), default=0) or 1
-        return {name: TOP_SCORE * total / most for name, total in sums.items()}
+            return None
 
+        def liked(node: NodeState) -> int:
+            return sum(weight for weight, matches in preferred if matches(node.labels, node.name))
 
-def _selected(spec: Object, node: NodeState) -> bool:
-    labels = node.labels
-    return all(labels.get(key) == value for key, value in (spec.get("nodeSelector") or {}).items())
+        return Scoring(liked, default_normalize)
 
+    def wakes(self) -> Sequence[Wake]:
+        return (Wake(Resources.NODE, Action.ADD | Action.LABELS, self._matches_now),)
 
-def _required(spec: Object, node: NodeState) -> bool:
-    required = _affinity(spec).get("requiredDuringSchedulingIgnoredDuringExecution")
-    if required is None:
-        return True
-    return any(_matches(term, node) for term in required.get("nodeSelectorTerms") or [])
-
-
-def _affinity(spec: Object) -> Object:
-    return (spec.get("affinity") or {}).get("nodeAffinity") or {}
-
-
-def _prefers(term: Object, node: NodeState) -> bool:
-    """An empty preference prefers every node, an empty requirement selects none."""
-    empty = not term.get("matchExpressions") and not term.get("matchFields")
-    return empty or _matches(term, node)
-
-
-def _matches(term: Object, node: NodeState) -> bool:
-    expressions, fields = term.get("matchExpressions") or [], term.get("matchFields") or []
-    if not expressions and not fields:
-        return False
-    try:
-        return all(from_expression(each).matches(node.labels) for each in expressions) and all(
-            from_expression(each).matches({"metadata.name": node.name}) for each in fields
-        )
-    except SelectorError:
-        return False
+    def _matches_now(self, pod: PodInfo, event: ClusterEvent) -> bool:
+        check = self._check(required(pod.spec))
+        state = NodeState(event.object["metadata"]["name"])
+        state.set_node(event.object)
+        return check(state) is None

@@ -1,35 +1,64 @@
 """Taints: NoSchedule and NoExecute keep pods away, PreferNoSchedule only if there is better."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
 
-from server.scheduler.framework import TOP_SCORE, Candidate, ClusterEvent, Rejection
+from server.scheduler.cluster_state import ClusterState
+from server.scheduler.framework import (
+    Action,
+    ClusterEvent,
+    Filtering,
+    Plugin,
+    Rejection,
+    Resources,
+    Scoring,
+    Wake,
+    default_normalize,
+)
 from server.scheduler.node_state import NodeState
-from server.scheduler.plugins.toleration import tolerates
+from server.scheduler.plugins.toleration import is_kept_away, tolerates
+from server.scheduler.pod_info import PodInfo
+
+NAME = "TaintToleration"
+_TAINTED = Rejection(NAME, ("node(s) had untolerated taint(s)",))
 
 
-class TaintToleration:
-    events = frozenset({ClusterEvent.NODE_ADDED, ClusterEvent.NODE_TAINTS})
-    weight = 3
+class TaintToleration(Plugin):
+    name = NAME
+    points = frozenset({"filter", "preScore", "score"})
+    local = True
 
-    def filter(self, candidate: Candidate, node: NodeState) -> Rejection | None:
-        tolerations = candidate.spec.get("tolerations")
-        for taint in node.taints:
-            if taint.get("effect") in ("NoSchedule", "NoExecute") and not tolerates(tolerations, taint):
-                return Rejection(("node(s) had untolerated taint(s)",))
-        return None
+    def pre_filter(self, pod: PodInfo, cluster: ClusterState) -> Filtering:
+        tolerations = pod.spec.get("tolerations")
 
-    def score(self, candidate: Candidate, nodes: list[NodeState]) -> Mapping[str, float]:
+        def tolerable(node: NodeState) -> Rejection | None:
+            return _TAINTED if node.taints and is_kept_away(tolerations, node.taints) else None
+
+        return tolerable
+
+    def pre_score(
+        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
+    ) -> Scoring | None:
+        if not cluster.soft_taints:
+            return None
         tolerations = [
             each
-            for each in candidate.spec.get("tolerations") or []
+            for each in pod.spec.get("tolerations") or ()
             if each.get("effect") in (None, "", "PreferNoSchedule")
         ]
-        counts = {
-            node.name: sum(
+
+        def disliked(node: NodeState) -> int:
+            return sum(
                 taint.get("effect") == "PreferNoSchedule" and not tolerates(tolerations, taint)
                 for taint in node.taints
             )
-            for node in nodes
-        }
-        most = max(counts.values(), default=0) or 1
-        return {name: TOP_SCORE - TOP_SCORE * count / most for name, count in counts.items()}
+
+        return Scoring(disliked, partial(default_normalize, reverse=True))
+
+    def wakes(self) -> Sequence[Wake]:
+        return (Wake(Resources.NODE, Action.ADD | Action.TAINTS, _tolerated),)
+
+
+def _tolerated(pod: PodInfo, event: ClusterEvent) -> bool:
+    taints = (event.object.get("spec") or {}).get("taints") or []
+    return not is_kept_away(pod.spec.get("tolerations"), taints)

@@ -23,3 +23,11 @@ def _covers(toleration: Object, taint: Object) -> bool:
             return bool(toleration.get("key")) and same_value
         case _:
             return False
+
+
+def is_kept_away(tolerations: Iterable[Object] | None, taints: Iterable[Object]) -> bool:
+    """Whether there is a taint against scheduling or running that is not tolerated."""
+    return any(
+        taint.get("effect") in ("NoSchedule", "NoExecute") and not tolerates(tolerations, taint)
+        for taint in taints
+    )

@@ -1,0 +1,86 @@
+"""A pod as the scheduler sees it: read once, then asked many times."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import orjson
+
+from kubeling.objects import meta
+from kubeling.objects.meta import Object
+from server.scheduler.demand import Demand, demand
+from server.scheduler.pod_terms import Affinity, affinity_of
+
+DEFAULT_SCHEDULER = "default-scheduler"
+
+
+class PodInfo:
+    """`pod` may be replaced by a newer one that differs in nothing but what is not read here."""
+
+    def __init__(self, pod: Object) -> None:
+        self.pod = pod
+        self.key = meta.key(pod)
+        self.uid = meta.uid(pod)
+        self.name = meta.name(pod)
+        self.namespace = meta.namespace(pod)
+        self.labels: Mapping[str, str] = meta.labels(pod)
+        self.spec: Object = pod.get("spec") or {}
+        self.priority = int(self.spec.get("priority") or 0)
+        self.terminating = meta.is_terminating(pod)
+
+    @cached_property
+    def demand(self) -> Demand:
+        return demand(self.pod)
+
+    @cached_property
+    def affinity(self) -> Affinity:
+        return affinity_of(self.spec, self.namespace)
+
+    @cached_property
+    def signature(self) -> bytes:
+        """Equal for pods which no local plug-in can tell apart."""
+        spec = self.spec
+        parts = (
+            spec.get("nodeName"),
+            spec.get("nodeSelector"),
+            (spec.get("affinity") or {}).get("nodeAffinity"),
+            spec.get("tolerations"),
+            spec.get("overhead"),
+            spec.get("resources"),
+            [_container(each) for each in spec.get("containers") or ()],
+            [_container(each) for each in spec.get("initContainers") or ()],
+        )
+        return orjson.dumps(parts)
+
+    @property
+    def nominated_node(self) -> str:
+        return str((self.pod.get("status") or {}).get("nominatedNodeName") or "")
+
+    def is_same(self, pod: Object) -> bool:
+        """Whether the other one differs in nothing that counts here."""
+        return (
+            self.spec == (pod.get("spec") or {})
+            and self.labels == meta.labels(pod)
+            and self.terminating == meta.is_terminating(pod)
+            and self.uid == meta.uid(pod)
+        )
+
+
+def _container(container: Object) -> tuple[object, ...]:
+    return (
+        container.get("image"),
+        (container.get("resources") or {}).get("requests"),
+        container.get("ports"),
+        container.get("restartPolicy"),
+    )
+
+
+def node_of(pod: Object) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "")
+
+
+def is_finished(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def scheduler_of(pod: Object) -> str:
+    return str((pod.get("spec") or {}).get("schedulerName") or DEFAULT_SCHEDULER)
