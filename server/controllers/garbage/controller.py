@@ -18,7 +18,7 @@ from server.controllers.garbage.objects import Objects
 from server.controllers.garbage.orphaning import Orphaning
 
 COMPONENT = "garbage-collector-controller"
-WORKERS, ORPHAN_WORKERS = 20, 5
+WORKERS, ORPHAN_WORKERS = 64, 5
 LONGEST_SYNC = 30.0
 """Seconds after which it begins, though some resource cannot be listed."""
 _RESOURCES = "resources"
