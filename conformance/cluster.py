@@ -55,13 +55,17 @@ class Cluster:
 
 
 @contextmanager
-def started(directory: Path, *, node: bool = True) -> Iterator[Cluster]:
-    """A cluster of our own on a free port, with the test image; nothing of it is left afterwards."""
+def started(directory: Path, *, node: bool = True, virtual_nodes: int = 0) -> Iterator[Cluster]:
+    """A cluster of our own on a free port, with the test image; nothing of it is left afterwards.
+
+    With virtual nodes it has no other, so that pods have no containers.
+    """
     home = directory / "home"
-    node = node and not lacking()
+    node = node and not virtual_nodes and not lacking()
+    nodes = ["--no-node", "--virtual-nodes", str(virtual_nodes)] if not node else []
     cluster = Cluster(directory / "kubeconfig", testimage.NAME, containers=node, home=home)
     try:
-        cluster.up("--port", "0", *([] if node else ["--no-node"]))
+        cluster.up("--port", "0", *nodes)
         if node:
             load(cluster, directory / "image.tar")
         yield cluster

@@ -119,12 +119,51 @@ def core(cluster: Cluster) -> client.CoreV1Api:
     return client.CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
 
 
+@pytest.fixture(scope="session")
+def virtual(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster of six virtual nodes, where nothing is executed. With --kubeconfig, the one given."""
+    kubeconfig = request.config.getoption("--kubeconfig")
+    if kubeconfig:
+        yield Cluster(kubeconfig.absolute(), request.config.getoption("--image"), containers=True)
+        return
+    with clusters.started(tmp_path_factory.mktemp("virtual"), virtual_nodes=6) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def virtual_rest(virtual: Cluster) -> Rest:
+    return rests.connect(virtual.kubeconfig)
+
+
+@pytest.fixture
+def virtual_space(virtual: Cluster, virtual_rest: Rest) -> Iterator[Space]:
+    """A namespace of the test's own on virtual nodes."""
+    with spaces.opened(virtual_rest, virtual.image) as space:
+        yield space
+
+
+@pytest.fixture
+def virtual_kubectl(
+    virtual: Cluster, newest: str, virtual_space: Space, tmp_path_factory: pytest.TempPathFactory
+) -> Kubectl:
+    """The newest kubectl, in the test's namespace on virtual nodes."""
+    cache = tmp_path_factory.getbasetemp() / "virtual-kubectl-cache"
+    return Kubectl(newest, virtual.kubeconfig, cache, virtual_space.name)
+
+
+@pytest.fixture(scope="session")
+def virtual_core(virtual: Cluster) -> client.CoreV1Api:
+    """The official Python client, for the cluster of virtual nodes."""
+    return client.CoreV1Api(new_client_from_config(str(virtual.kubeconfig)))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A failure shows the ends of the cluster's logs, of a cluster that we started."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    cluster = getattr(item, "funcargs", {}).get("cluster")
+    used = getattr(item, "funcargs", {})
+    cluster = used.get("cluster") or used.get("virtual")
     if report.failed and isinstance(cluster, Cluster) and cluster.home:
         report.sections.append(("cluster's logs", cluster.logs()))
 

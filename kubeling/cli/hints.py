@@ -15,12 +15,12 @@ def next_commands(settings: Settings) -> None:
     console.say("\nNext:")
     if settings.user_kubeconfig and Path(settings.user_kubeconfig) != default_path():
         console.say(f"  export KUBECONFIG={shlex.quote(settings.user_kubeconfig)}")
-    if not settings.node:
+    if not settings.node and not settings.virtual_nodes:
         console.say("  kubectl get namespaces    (there is no node, so pods stay Pending)")
         return
     console.say("  kubectl get nodes -o wide")
     console.say("  kubectl run hello --image=busybox -- sh -c 'echo hello; sleep 3600'")
-    if not settings.cri_endpoint:
+    if settings.node and not settings.cri_endpoint:
         console.say(f"  {program()} image load FILE.tar    (for images that no registry has)")
 
 

@@ -19,6 +19,7 @@ from kubeling.cluster.logfile import tail
 class Process(StrEnum):
     server = "server"
     runtime = "runtime"
+    virtual = "virtual"
     containerd = "containerd"
 
 

@@ -1,6 +1,7 @@
 """`kubeling status`: shows which processes run, where they listen, how the node is."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
@@ -59,11 +60,25 @@ def _print(report: ClusterReport) -> None:
         ("Networks", f"pods {report.pod_cidr}, services {report.service_cidr}"),
     ):
         console.say(f"{title + ':':<12} {text}")
-    for node in report.nodes:
-        console.say(f"{'Node:':<12} {_node(node)}")
+    for line in _nodes(report.nodes):
+        console.say(f"{'Node:':<12} {line}")
     console.say(f"\n{'PROCESS':<12} {'PID':>8} {'MEMORY':>10} {'RESTARTS':>9}  LAST EXIT")
     for name, process in report.processes.items():
         console.say(_process(name, process))
+
+
+def _nodes(nodes: Sequence[NodeReport]) -> Iterator[str]:
+    """A line for each, but one for all virtual nodes that are alike."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for node in nodes:
+        if node.virtual:
+            alike.setdefault((node.obstacle, node.kubelet), []).append(node.name)
+        else:
+            yield _node(node)
+    for (obstacle, kubelet), names in alike.items():
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        state = f"NotReady: {obstacle}" if obstacle else "Ready"
+        yield f"{len(names)} virtual {state} ({some}; {kubelet})"
 
 
 def _node(node: NodeReport) -> str:

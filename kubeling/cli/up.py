@@ -1,5 +1,6 @@
 """`kubeling up`: starts the cluster, in the foreground or detached, and shows how it comes up."""
 
+import os
 import signal
 import time
 from collections.abc import Iterable
@@ -14,17 +15,25 @@ from kubeling.cli.options import HomeOption
 from kubeling.cluster import lock, preflight, settings, stop
 from kubeling.cluster.apiclient import ApiClient
 from kubeling.cluster.decide import API_PORT, Wishes
-from kubeling.cluster.errors import ClusterError
+from kubeling.cluster.errors import ClusterError, UsageError
 from kubeling.cluster.events import Event
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.keys import Pki
 from kubeling.cluster.kubeconfig import NAME, admin_document, default_path
 from kubeling.cluster.runstate import RunState, running
 from kubeling.cluster.settings import Settings
-from kubeling.cluster.start import Started, start_supervisor, wait_for_node, wait_for_server
+from kubeling.cluster.start import (
+    Started,
+    start_supervisor,
+    wait_for_node,
+    wait_for_server,
+    wait_for_virtual_nodes,
+)
+from kubeling.objects import quantity
 
 SERVER_TIMEOUT = 60.0
 NODE_TIMEOUT = 120.0
+NO_ROOT = "No root: pods run on virtual nodes, without containers; use sudo for real ones."
 
 DetachOption = Annotated[
     bool,
@@ -62,7 +71,39 @@ CriEndpointOption = Annotated[
 ]
 NoNodeOption = Annotated[
     bool,
-    typer.Option("--no-node", metavar="", help="Only the API server and the controllers; needs no root."),
+    typer.Option(
+        "--no-node",
+        metavar="",
+        help="No real node: only API server and controllers, and virtual nodes that are asked for.",
+    ),
+]
+VirtualNodesOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=20000,
+        show_default="0; without root 1",
+        help="So many nodes whose pods have no containers; they need no root. Kept for later starts.",
+    ),
+]
+VirtualCpuOption = Annotated[
+    str | None,
+    typer.Option(
+        "--virtual-node-cpu", metavar="CPU", show_default="32", help="What each virtual node offers."
+    ),
+]
+VirtualMemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--virtual-node-memory", metavar="MEMORY", show_default="256Gi", help="What each virtual node offers."
+    ),
+]
+VirtualLatencyOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS", min=0, show_default="0", help="How long a pod takes to start on a virtual node."
+    ),
 ]
 KubeconfigOption = Annotated[
     Path | None,
@@ -82,22 +123,44 @@ def up(
     datastore: DatastoreOption = None,
     cri_endpoint: CriEndpointOption = None,
     no_node: NoNodeOption = False,
+    virtual_nodes: VirtualNodesOption = None,
+    virtual_node_cpu: VirtualCpuOption = None,
+    virtual_node_memory: VirtualMemoryOption = None,
+    virtual_latency: VirtualLatencyOption = None,
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Start the cluster.
 
-    It runs in the foreground until Ctrl-C, or goes on in the background with --detach.
+    It runs in the foreground until Ctrl-C, or goes on in the background with --detach. Without root, pods run
+    on virtual nodes: they become Ready and end as real ones do, but nothing is executed.
     """
     begun = time.monotonic()
     place = locate(home)
     place.require_usable()
     kept = settings.load(place)
     config_file = kubeconfig.absolute() if kubeconfig else default_path()
-    wishes = Wishes(port, datastore, cri_endpoint, not no_node, config_file)
+    for option, given in (("cpu", virtual_node_cpu), ("memory", virtual_node_memory)):
+        _check_quantity(f"--virtual-node-{option}", given)
+    real = not no_node and (os.geteuid() == 0 or bool(cri_endpoint))
+    if virtual_nodes is None and not real:
+        virtual_nodes = 0 if no_node else (kept.virtual_nodes if kept else 0) or 1
+    wishes = Wishes(
+        port=port,
+        datastore=datastore,
+        cri_endpoint=cri_endpoint,
+        node=real,
+        virtual_nodes=virtual_nodes,
+        virtual_cpu=virtual_node_cpu,
+        virtual_memory=virtual_node_memory,
+        virtual_latency=virtual_latency,
+        user_kubeconfig=config_file,
+    )
     _check_user_config(config_file)
     if detach and kept and (state := running(place)):
         _report_running(place, kept, state, wishes)
         return
+    if not (real or no_node):
+        console.note(NO_ROOT)
     if wishes.node:
         endpoint = cri_endpoint if cri_endpoint is not None else kept.cri_endpoint if kept else ""
         preflight.check_node(cri_endpoint=endpoint)
@@ -145,6 +208,11 @@ class _Launch:
             with console.working(f"Waiting for node {decided.node_name}"):
                 wait_for_node(started, client, decided, timeout=NODE_TIMEOUT)
             console.note(f"Node {decided.node_name} ready ({self._age():.1f} s)")
+        if decided.virtual_nodes:
+            count = f"{decided.virtual_nodes} virtual node{'s' if decided.virtual_nodes > 1 else ''}"
+            with console.working(f"Registering {count}"):
+                wait_for_virtual_nodes(started, client, decided, timeout=NODE_TIMEOUT)
+            console.note(f"{count.capitalize()} ready ({self._age():.1f} s)")
         _write_context(self._home, decided)
 
     def _follow(self, started: Started) -> None:
@@ -211,10 +279,24 @@ def _unheard(kept: Settings, wishes: Wishes) -> list[str]:
         "--port": wishes.port not in (None, 0, kept.port),
         "--datastore": wishes.datastore not in (None, kept.datastore),
         "--cri-endpoint": wishes.cri_endpoint not in (None, kept.cri_endpoint, kept.cri_endpoint[7:]),
+        "--virtual-nodes": wishes.virtual_nodes not in (None, kept.virtual_nodes),
+        "--virtual-node-cpu": wishes.virtual_cpu not in (None, kept.virtual_cpu),
+        "--virtual-node-memory": wishes.virtual_memory not in (None, kept.virtual_memory),
+        "--virtual-latency": wishes.virtual_latency not in (None, float(kept.virtual_latency)),
         "--no-node": not wishes.node and kept.node,
         "leaving out --no-node": wishes.node and not kept.node,
     }
     return [option for option, is_so in differs.items() if is_so]
+
+
+def _check_quantity(option: str, given: str | None) -> None:
+    """Raises UsageError."""
+    try:
+        good = given is None or quantity.value(given) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(f"{option}: {given!r} is no quantity", hint="for example 8, 500m, 64Gi")
 
 
 def _check_user_config(path: Path) -> None:

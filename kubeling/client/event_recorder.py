@@ -69,14 +69,15 @@ class EventRecorder:
         *,
         field_path: str = "",
         action: str = "",
+        host: str = "",
     ) -> None:
-        """Record that something happened to `obj`; `kind` is Normal or Warning."""
+        """Record that something happened to `obj`; `kind` is Normal or Warning, `host` where, if not here."""
         if self._closed:
             return
         if len(self._queue) >= QUEUE_SIZE:
             self._note_drop(reason)
             return
-        event = self._draft(_reference(obj, field_path), kind, reason, message)
+        event = self._draft(_reference(obj, field_path), kind, reason, message, host=host or self._host)
         if action:
             event["action"] = action
         now = self._clock.now()
@@ -89,10 +90,10 @@ class EventRecorder:
         self._closed = True
         await self._tasks.stop()
 
-    def _draft(self, involved: Object, kind: str, reason: str, message: str) -> Object:
+    def _draft(self, involved: Object, kind: str, reason: str, message: str, *, host: str) -> Object:
         source = {"component": self._component} if not self._instance else {}
-        if self._host and source:
-            source["host"] = self._host
+        if host and source:
+            source["host"] = host
         return {
             "apiVersion": "v1",
             "kind": "Event",
@@ -103,7 +104,7 @@ class EventRecorder:
             "type": kind,
             "source": source,
             "reportingComponent": self._component,
-            "reportingInstance": self._instance or self._host,
+            "reportingInstance": self._instance or host,
         }
 
     async def _send_all(self) -> None:

@@ -6,7 +6,7 @@ server's own controllers use neither: their informers look into the server's mem
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from kubeling.client.backoff import Backoff
@@ -37,12 +37,15 @@ class CachedInformer:
         clock: Clock,
         namespace: str | None = None,
         field_selector: str = "",
+        transform: Callable[[Object], Object] = lambda obj: obj,
     ) -> None:
+        """`transform` is applied to each object before it is kept; it may change the object."""
         self._client = client
         self._resource = resource
         self._clock = clock
         self._namespace = namespace
         self._field_selector = field_selector
+        self._transform = transform
         self._objects: dict[str, dict[str, Object]] = {}
         self._handlers = Handlers()
         self._revision = ""
@@ -143,6 +146,7 @@ class CachedInformer:
             self._handlers.after(self._synced.set)
 
     def _put(self, obj: Object) -> None:
+        obj = self._transform(obj)
         space = self._objects.setdefault(meta.namespace(obj), {})
         old = space.get(meta.name(obj))
         space[meta.name(obj)] = obj

@@ -18,6 +18,7 @@ from kubeling.cluster.events import Event, EventSender
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.identity import identify
 from kubeling.cluster.runstate import ProcessState, RunState
+from kubeling.cluster.settings import Settings
 from kubeling.cluster.supervisor import Listeners, Supervisor
 
 NODE_STOP_TIMEOUT = 20.0
@@ -52,14 +53,14 @@ def supervise(home: Home, *, lock_descriptor: int | None, events_descriptor: int
         with contextlib.suppress(OSError):  # a full disk must not end the supervision
             runstate.save(home, RunState(own, processes))
 
-    supervisor = Supervisor(specifications(home, node=kept.node), Listeners(event=sender.send, state=save))
+    supervisor = Supervisor(specifications(home, kept), Listeners(event=sender.send, state=save))
     supervisor.run(owner=connection if owned else None)
     runstate.clear(home)
     sender.send(Event("stopped"))
     os.close(descriptor)
 
 
-def specifications(home: Home, *, node: bool) -> list[ProcessSpec]:
+def specifications(home: Home, kept: Settings) -> list[ProcessSpec]:
     python = [sys.executable, "-P", "-m"]
     specs = [
         ProcessSpec(
@@ -70,7 +71,7 @@ def specifications(home: Home, *, node: bool) -> list[ProcessSpec]:
             SERVER_STOP_TIMEOUT,
         )
     ]
-    if node:
+    if kept.node:
         specs.append(
             ProcessSpec(
                 "runtime",
@@ -78,6 +79,16 @@ def specifications(home: Home, *, node: bool) -> list[ProcessSpec]:
                 home.logs / "runtime.log",
                 signal.SIGINT,
                 NODE_STOP_TIMEOUT,
+            )
+        )
+    if kept.virtual_nodes:
+        specs.append(
+            ProcessSpec(
+                "virtual",
+                [*python, "runtime.virtual", "--config", str(home.virtual_config)],
+                home.logs / "virtual.log",
+                signal.SIGTERM,
+                SERVER_STOP_TIMEOUT,
             )
         )
     return specs

@@ -1,6 +1,6 @@
-"""Writes config/server.json and config/node.json, which the server and the node agent read.
+"""Writes config/server.json, node.json and virtual.json, which the cluster's processes read.
 
-Not here: what they make of them (`server.config`, `runtime`).
+Not here: what they make of them (`server.config`, `runtime`, `runtime.virtual`).
 """
 
 import ipaddress
@@ -18,6 +18,8 @@ def write(home: Home, settings: Settings, *, address: str) -> None:
     files.private_directory(home.server_config.parent)
     files.write_json(home.server_config, server_document(home, settings, address=address))
     files.write_json(home.node_config, node_document(home, settings, address=address))
+    if settings.virtual_nodes:
+        files.write_json(home.virtual_config, virtual_document(home, settings, address=address))
 
 
 def server_document(home: Home, settings: Settings, *, address: str) -> dict[str, Any]:
@@ -56,6 +58,22 @@ def node_document(home: Home, settings: Settings, *, address: str) -> dict[str, 
         "port": settings.kubelet_port,
         "cniBin": list(CNI_DIRECTORIES),
         "podCIDR": settings.pod_cidr,
+    }
+
+
+def virtual_document(home: Home, settings: Settings, *, address: str) -> dict[str, Any]:
+    pki = Pki(home.pki)
+    return {
+        "nodes": settings.virtual_nodes,
+        "cpu": settings.virtual_cpu,
+        "memory": settings.virtual_memory,
+        "latency": float(settings.virtual_latency),
+        "address": address,
+        "kubeconfig": str(home.virtual_kubeconfig),
+        "serving": _pair(pki.virtual_serving),
+        "clientCA": str(pki.authority.certificate),
+        "listen": "0.0.0.0",
+        "port": settings.virtual_port,
     }
 
 

@@ -14,6 +14,8 @@ from kubeling.cluster.settings import Settings
 
 API_PORT = 6443
 KUBELET_PORT = 10250
+MOST_ORDINARY_NODES = 200
+"""With more, the pods' network is wide enough for thousands."""
 SERVICE_CIDR = "10.96.0.0/12"
 
 
@@ -26,32 +28,43 @@ class Wishes:
     datastore: str | None = None
     cri_endpoint: str | None = None
     node: bool = True
+    virtual_nodes: int | None = None
+    virtual_cpu: str | None = None
+    virtual_memory: str | None = None
+    virtual_latency: float | None = None
     user_kubeconfig: Path | None = None
 
 
 def decide(home: Home, wishes: Wishes) -> Settings:
     """Raises PortBusy, UsageError, HomeError. Nothing is written."""
     kept = settings.load(home)
-    base = kept or _first(home)
+    base = kept or _first(home, many=(wishes.virtual_nodes or 0) > MOST_ORDINARY_NODES)
     port = _api_port(wishes.port, kept)
+    kubelet_port = _kubelet_port(base.kubelet_port, avoid={port})
+    latency = wishes.virtual_latency
     return replace(
         base,
         port=port,
-        kubelet_port=_kubelet_port(base.kubelet_port, port),
+        kubelet_port=kubelet_port,
         datastore=datastore.wished(wishes.datastore) or base.datastore,
         cri_endpoint=_cri_endpoint(wishes, base),
         node=wishes.node,
+        virtual_nodes=base.virtual_nodes if wishes.virtual_nodes is None else wishes.virtual_nodes,
+        virtual_cpu=wishes.virtual_cpu or base.virtual_cpu,
+        virtual_memory=wishes.virtual_memory or base.virtual_memory,
+        virtual_latency=base.virtual_latency if latency is None else f"{latency:g}",
+        virtual_port=_kubelet_port(base.virtual_port, avoid={port, kubelet_port}),
         user_kubeconfig=str(wishes.user_kubeconfig or base.user_kubeconfig),
     )
 
 
-def _first(home: Home) -> Settings:
+def _first(home: Home, *, many: bool) -> Settings:
     taken = [*machine.routes(), *podcidr.claimed(states_directory(), but=home)]
     return Settings(
         node_name=machine.node_name(),
         port=API_PORT,
         kubelet_port=KUBELET_PORT,
-        pod_cidr=podcidr.choose(taken),
+        pod_cidr=podcidr.WIDE if many else podcidr.choose(taken),
         service_cidr=SERVICE_CIDR,
         datastore=datastore.sqlite(home.database),
     )
@@ -69,10 +82,10 @@ def _api_port(wish: int | None, kept: Settings | None) -> int:
     return port
 
 
-def _kubelet_port(preferred: int, api_port: int) -> int:
-    if preferred != api_port and ports.is_free(preferred):
+def _kubelet_port(preferred: int, *, avoid: set[int]) -> int:
+    if preferred not in avoid and ports.is_free(preferred):
         return preferred
-    return ports.find_free(avoid={api_port})
+    return ports.find_free(avoid=avoid)
 
 
 def _cri_endpoint(wishes: Wishes, base: Settings) -> str:

@@ -40,6 +40,14 @@ class Home:
         return self.root / "config" / "node.json"
 
     @property
+    def virtual_config(self) -> Path:
+        return self.root / "config" / "virtual.json"
+
+    @property
+    def virtual_kubeconfig(self) -> Path:
+        return self.root / "config" / "virtual.kubeconfig"
+
+    @property
     def admin_kubeconfig(self) -> Path:
         return self.root / "admin.kubeconfig"
 

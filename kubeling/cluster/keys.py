@@ -49,6 +49,14 @@ class Pki:
         return self.pair("node-serving")
 
     @property
+    def virtual(self) -> Pair:
+        return self.pair("virtual-nodes")
+
+    @property
+    def virtual_serving(self) -> Pair:
+        return self.pair("virtual-nodes-serving")
+
+    @property
     def front_proxy_authority(self) -> Pair:
         return self.pair("front-proxy-ca")
 

@@ -19,6 +19,8 @@ NAME = "kubeling"
 def write(home: Home, settings: Settings) -> None:
     files.private_directory(home.node_kubeconfig.parent)
     files.write_json(home.node_kubeconfig, node_document(Pki(home.pki), settings))
+    if settings.virtual_nodes:
+        files.write_json(home.virtual_kubeconfig, virtual_document(Pki(home.pki), settings))
     text = _yaml(admin_document(Pki(home.pki), settings))
     files.write_if_changed(home.admin_kubeconfig, text.encode())
 
@@ -39,6 +41,13 @@ def node_document(pki: Pki, settings: Settings) -> dict[str, Any]:
     cluster = {"server": server_url(settings), "certificate-authority": str(pki.authority.certificate)}
     user = {"client-certificate": str(pki.node.certificate), "client-key": str(pki.node.key)}
     return _document(cluster, user, user_name=f"system:node:{settings.node_name}")
+
+
+def virtual_document(pki: Pki, settings: Settings) -> dict[str, Any]:
+    """For the process of virtual nodes, which acts for many and so in its own name."""
+    cluster = {"server": server_url(settings), "certificate-authority": str(pki.authority.certificate)}
+    user = {"client-certificate": str(pki.virtual.certificate), "client-key": str(pki.virtual.key)}
+    return _document(cluster, user, user_name="kubeling:virtual-nodes")
 
 
 def default_path() -> Path:

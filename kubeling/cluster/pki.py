@@ -32,6 +32,8 @@ class Subjects:
     host_name: str
     addresses: tuple[str, ...]
     service_address: str
+    virtual: bool = False
+    """Whether there are virtual nodes, which one process acts for."""
 
 
 def ensure(pki: Pki, subjects: Subjects, *, now: datetime) -> None:
@@ -48,8 +50,14 @@ def ensure(pki: Pki, subjects: Subjects, *, now: datetime) -> None:
 
 def _profiles(pki: Pki, subjects: Subjects) -> list[tuple[Pair, Profile]]:
     node_user = f"system:node:{subjects.node_name}"
+    virtual_user = "kubeling:virtual-nodes"
     here = _unique(subjects.host_name, *LOOPBACK_NAMES, *subjects.addresses)
+    virtual = [
+        (pki.virtual, Profile(virtual_user, "system:masters", client=True)),
+        (pki.virtual_serving, Profile(virtual_user, names=_unique(*here), server=True)),
+    ]
     return [
+        *(virtual if subjects.virtual else []),
         (
             pki.server,
             Profile(

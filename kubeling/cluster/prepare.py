@@ -32,4 +32,5 @@ def _subjects(decided: Settings, address: str) -> pki.Subjects:
         host_name=machine.host_name(),
         addresses=tuple(dict.fromkeys((address, *machine.addresses()))),
         service_address=configuration.first_service_address(decided.service_cidr),
+        virtual=decided.virtual_nodes > 0,
     )

@@ -36,6 +36,8 @@ class NodeReport:
     address: str = ""
     kubelet: str = ""
     runtime: str = ""
+    virtual: bool = False
+    """Whether its pods have no containers."""
 
 
 @dataclass(frozen=True)
@@ -118,4 +120,5 @@ def _node(node: dict[str, Any]) -> NodeReport:
         address=", ".join(addresses),
         kubelet=info.get("kubeletVersion", ""),
         runtime=info.get("containerRuntimeVersion", ""),
+        virtual=(node["metadata"].get("labels") or {}).get("kubeling.dev/virtual") == "true",
     )

@@ -3,6 +3,7 @@
 Not here: how it is decided (`kubeling.cluster.decide`).
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -31,6 +32,14 @@ class Settings:
     """Whether a node agent runs beside the server."""
     user_kubeconfig: str = ""
     """The file into which `up` wrote the context."""
+    virtual_nodes: int = 0
+    """How many, in a process of their own; 0: no such process."""
+    virtual_cpu: str = "32"
+    virtual_memory: str = "256Gi"
+    virtual_latency: str = "0"
+    """Seconds that a pod takes to start on a virtual node."""
+    virtual_port: int = 10260
+    """The kubelet API's of all virtual nodes."""
 
 
 def load(home: Home) -> Settings | None:
@@ -68,13 +77,18 @@ def _decode(home: Home, document: dict[str, Any]) -> Settings:
         )
     values = {}
     for name, kind in _FIELDS.items():
-        value = document.get(_camel(name))
+        value = document.get(_camel(name), _DEFAULTS.get(name))
         if type(value) is not kind:
             raise _damaged(home)
         values[name] = value
     return cast(Callable[..., Settings], Settings)(**values)
 
 
+_DEFAULTS = {
+    each.name: each.default
+    for each in dataclasses.fields(Settings)
+    if each.name.startswith("virtual_")  # what homes of before did not say
+}
 _FIELDS: dict[str, type] = {name: cast(type, kind) for name, kind in Settings.__annotations__.items()}
 
 

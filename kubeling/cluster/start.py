@@ -50,7 +50,7 @@ class Started:
 
 def start_supervisor(home: Home, *, lock: int, detach: bool) -> Started:
     """Starts it in its own session; it takes over the lock. Not detached, it ends when we do."""
-    logged = {name: size(home.logs / f"{name}.log") for name in ("server", "runtime")}
+    logged = {name: size(home.logs / f"{name}.log") for name in ("server", "runtime", "virtual")}
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-P", "-m", "kubeling.cluster", "--home", str(home.root)]
     command += ["--lock-fd", str(lock), "--events-fd", str(theirs.fileno())]
@@ -87,6 +87,24 @@ def wait_for_node(started: Started, client: ApiClient, settings: Settings, *, ti
     reason = _wait(started, lambda: node_obstacle(client.get(path)), timeout)
     if reason:
         raise _too_late(started, f"node {settings.node_name}", "runtime", reason, timeout)
+
+
+def wait_for_virtual_nodes(
+    started: Started, client: ApiClient, settings: Settings, *, timeout: float
+) -> None:
+    """Returns when all are there, which are ready from the beginning. Raises StartFailed as above."""
+    wanted = settings.virtual_nodes
+
+    def obstacle() -> str:
+        listing = client.get("/api/v1/nodes?limit=1")
+        there = len(listing["items"]) + int(listing["metadata"].get("remainingItemCount") or 0)
+        if there < wanted:
+            return f"{there} of {wanted} are registered"
+        return node_obstacle(client.get(f"/api/v1/nodes/virtual-{wanted - 1}"))
+
+    reason = _wait(started, obstacle, timeout)
+    if reason:
+        raise _too_late(started, f"virtual-{wanted - 1}", "virtual", reason, timeout)
 
 
 def _wait(started: Started, obstacle: Callable[[], str], timeout: float) -> str:

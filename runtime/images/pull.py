@@ -12,7 +12,6 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
-from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
 from runtime.images.credentials import credentials_for
 from runtime.images.name import InvalidName, with_default_tag
@@ -42,6 +41,14 @@ class ContainerEvents(Protocol):
     def warning(self, reason: str, message: str, *, container: str = "") -> None: ...
 
 
+class ImageStore(Protocol):
+    """What of `ContainerRuntime` a puller needs."""
+
+    async def image_status(self, image: str) -> cri.Image | None: ...
+
+    async def pull_image(self, image: str, *, auth: cri.AuthConfig | None = None) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class PullRequest:
     """One container's need of an image. `key` tells pods apart in the back-off."""
@@ -61,7 +68,7 @@ class PullRequest:
 class ImagePuller:
     """Pulls several images at once, the same for the same pod never more often than the back-off allows."""
 
-    def __init__(self, runtime: ContainerRuntime, clock: Clock) -> None:
+    def __init__(self, runtime: ImageStore, clock: Clock) -> None:
         self._runtime = runtime
         self._clock = clock
         self._backoff = Backoff()

@@ -16,7 +16,6 @@ from runtime.pods.container_config import container_config
 from runtime.pods.container_status import Waiting
 from runtime.pods.environment import ConfigError, environment
 from runtime.pods.hooks import HookFailed, run_hook
-from runtime.pods.mounts import container_mounts
 from runtime.pods.observed import ObservedSandbox, State
 from runtime.pods.references import SECRET, Reference, Sources, environment_references
 from runtime.pods.sandbox_start import config_of
@@ -117,7 +116,7 @@ def _config(
             attempt=attempt,
             image=image,
             env=env,
-            mounts=container_mounts(work, container, env),
+            mounts=work.context.files.mounts(work, container, env),
             memory_capacity=work.context.memory_capacity,
         )
     except ConfigError as error:
@@ -133,7 +132,7 @@ async def _create(
     sandbox_config: cri.PodSandboxConfig,
 ) -> str:
     name = container["name"]
-    (work.paths.logs / name).mkdir(parents=True, exist_ok=True)
+    work.context.files.begin_container(work.paths, name)
     try:
         container_id = await work.context.runtime.create_container(sandbox.id, config, sandbox_config)
     except RuntimeServiceError as error:

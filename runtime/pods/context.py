@@ -1,27 +1,143 @@
-"""What all pod workers of a node share: the runtime, the API, time, and facts about the node."""
+"""What all pod workers of a node share: the runtime, the API, time, and facts about the node.
+
+What touches the machine stands behind protocols, so that a node without containers can do without it.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cri_api.v1 import api_pb2 as cri
 
 from kubeling.client.alarms import Alarms
-from kubeling.client.event_recorder import EventRecorder
 from kubeling.client.protocol import Client, Informer
 from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from runtime.container_runtime import ContainerRuntime
-from runtime.images.pull import ImagePuller
+from runtime.images.pull import PullRequest
 from runtime.pods.backoff import Backoff
 from runtime.pods.dns import ResolvConf
 from runtime.pods.downward import PodFacts
-from runtime.pods.object_sources import ObjectSources
+from runtime.pods.http_get import http_get
+from runtime.pods.paths import PodPaths
+from runtime.pods.references import Reference, Sources
 from runtime.pods.service_environment import service_environment
-from runtime.volumes.account_tokens import AccountTokens
-from runtime.volumes.volumes import Volumes
+from runtime.volumes.account_tokens import Tokens
+
+if TYPE_CHECKING:
+    from runtime.pods.observed import ObservedContainer
+    from runtime.pods.work import PodWork
 
 SANDBOX_STARTS = 8
 """Sandboxes that are started at the same time; more only make each other slower."""
+
+
+class Recorder(Protocol):
+    def event(
+        self,
+        obj: Mapping[str, Any],
+        kind: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        action: str = "",
+    ) -> None:
+        """Record that something happened to `obj`, in the background; never fails."""
+
+
+class Puller(Protocol):
+    async def ensure(self, request: PullRequest) -> cri.Image:
+        """The image, pulled if need be. Raises ImageUnavailable."""
+
+    def forget(self, key: str) -> None:
+        """Drop what is remembered about a pod."""
+
+
+class PodSources(Protocol):
+    """The ConfigMaps and Secrets that pods refer to."""
+
+    def hold(self, pod_uid: str, references: Iterable[Reference]) -> None:
+        """Follow these for the pod."""
+
+    def release(self, pod_uid: str) -> None:
+        """The pod needs none of its objects any more."""
+
+    async def get(self, references: Iterable[Reference]) -> dict[Reference, Object]:
+        """Those of the held objects that exist; waits until the API has said so about each."""
+
+    async def stop(self) -> None: ...
+
+
+class PodVolumes(Protocol):
+    async def set_up(
+        self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = ...
+    ) -> None:
+        """All of the pod's volumes; again to bring them up to date. Raises VolumeError."""
+
+    def host_path(self, paths: PodPaths, volume: Object) -> Path: ...
+
+    def subpath(self, paths: PodPaths, volume: Object, subpath: str) -> Path: ...
+
+    async def tear_down(self, paths: PodPaths) -> None: ...
+
+
+class PodTokens(Protocol):
+    """The pods' service account tokens."""
+
+    async def get(self, pod: Object) -> Tokens:
+        """Raises TokenUnavailable."""
+
+    def renewal(self, pod_uid: str) -> float | None: ...
+
+    def due(self, pod_uid: str) -> bool: ...
+
+    def forget(self, pod_uid: str) -> None: ...
+
+
+class PodFiles(Protocol):
+    """What a pod has on the node beside its containers: directories, logs, its cgroup."""
+
+    def begin(self, paths: PodPaths) -> None:
+        """Make the pod's directories."""
+
+    def begin_container(self, paths: PodPaths, name: str) -> None:
+        """Make what a container's log needs."""
+
+    def write_hosts(self, work: "PodWork") -> None:
+        """Write the /etc/hosts of the pod's containers, as it is to be now."""
+
+    def mounts(self, work: "PodWork", container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
+        """What is mounted into a container. Raises ConfigError."""
+
+    async def free(self, pod_uid: str) -> None:
+        """The pod's processes have ended: remove its cgroup."""
+
+    async def remove_log(self, paths: PodPaths, container: "ObservedContainer") -> None: ...
+
+    async def remove(self, paths: PodPaths) -> None:
+        """Remove the pod's directories."""
+
+
+class Probes(Protocol):
+    def sync(self) -> None:
+        """Probe what runs now, and put the results into the pod's work."""
+
+    async def stop(self) -> None: ...
+
+
+def _on_disk() -> PodFiles:
+    from runtime.pods.node_files import NodeFiles
+
+    return NodeFiles()
+
+
+def _probing(work: "PodWork") -> Probes:
+    from runtime.pods.probing import Probing
+
+    return Probing(work)
 
 
 @dataclass(slots=True)
@@ -29,12 +145,12 @@ class NodeContext:
     runtime: ContainerRuntime
     client: Client
     clock: Clock
-    recorder: EventRecorder
-    puller: ImagePuller
-    sources: ObjectSources
+    recorder: Recorder
+    puller: Puller
+    sources: PodSources
     services: Informer
-    volumes: Volumes
-    tokens: AccountTokens
+    volumes: PodVolumes
+    tokens: PodTokens
     alarms: Alarms[tuple[str, str]]
     """Keys are (pod uid, what for); ringing wakes the pod's worker."""
     root: Path
@@ -47,6 +163,12 @@ class NodeContext:
     cluster_domain: str = "cluster.local"
     crashes: Backoff = field(default_factory=Backoff)
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
+    files: PodFiles = field(default_factory=_on_disk)
+    probing: Callable[["PodWork"], Probes] = _probing
+    http_get: Callable[..., Awaitable[str]] = http_get
+    """For hooks; as `runtime.pods.http_get`."""
+    instant: bool = False
+    """Whether steps take no time, so that no status is worth reporting in the middle of one."""
 
     def facts(self, pod_ips: tuple[str, ...] = ()) -> PodFacts:
         return PodFacts(self.node_name, pod_ips, self.host_ips, self.allocatable)

@@ -1,11 +1,8 @@
 """Removes what is dead: of containers the last of each name stays, for `kubectl logs --previous`."""
 
-import asyncio
 from functools import partial
-from pathlib import Path
 
 from runtime.pods.observed import ObservedContainer, ObservedPod, ObservedSandbox
-from runtime.pods.paths import PodPaths
 from runtime.pods.work import PodWork
 
 KEPT = 2
@@ -38,17 +35,9 @@ def begin_removal(work: PodWork) -> None:
 async def _remove(work: PodWork, container: ObservedContainer) -> None:
     await work.context.runtime.remove_container(container.id)
     await work.view.read_container(container.id)
-    await asyncio.to_thread(_remove_files, work.paths, container)
+    await work.context.files.remove_log(work.paths, container)
 
 
 async def _remove_sandbox(work: PodWork, sandbox: ObservedSandbox) -> None:
     await work.context.runtime.remove_pod_sandbox(sandbox.id)
     await work.view.read_sandbox(sandbox.id)
-
-
-def _remove_files(paths: PodPaths, container: ObservedContainer) -> None:
-    log = paths.log(container.name, container.restart_count)
-    for file in log.parent.glob(f"{log.name}*"):
-        file.unlink(missing_ok=True)
-    if container.termination_path.startswith(str(paths.directory)):
-        Path(container.termination_path).unlink(missing_ok=True)

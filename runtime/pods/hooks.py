@@ -4,7 +4,7 @@ import asyncio
 
 from kubeling.objects.meta import Object
 from runtime.errors import RuntimeServiceError
-from runtime.pods.http_get import HttpFailed, http_get
+from runtime.pods.http_get import HttpFailed
 from runtime.pods.work import PodWork
 
 HTTP_TIMEOUT = 60.0
@@ -21,7 +21,7 @@ async def run_hook(work: PodWork, container: Object, container_id: str, hook: Ob
         if "exec" in hook:
             await _exec(work, container_id, hook["exec"].get("command") or [])
         elif "httpGet" in hook:
-            await http_get(hook["httpGet"], container, work.host, timeout=HTTP_TIMEOUT)
+            await work.context.http_get(hook["httpGet"], container, work.host, timeout=HTTP_TIMEOUT)
         elif "sleep" in hook:
             await work.context.clock.sleep(hook["sleep"].get("seconds", 0))
     except (RuntimeServiceError, HttpFailed) as error:

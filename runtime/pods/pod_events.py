@@ -1,14 +1,14 @@
 """Events about one pod and its containers: their form. The texts are written where things happen."""
 
-from kubeling.client.event_recorder import EventRecorder
 from kubeling.objects.meta import Object
 from runtime.pods.container_status import is_init
+from runtime.pods.context import Recorder
 
 
 class PodEvents:
     """Records events about the pod or one of its containers; none about an orphan without an object."""
 
-    def __init__(self, recorder: EventRecorder, pod: Object) -> None:
+    def __init__(self, recorder: Recorder, pod: Object) -> None:
         self._recorder = recorder
         self._pod = pod
 

@@ -41,6 +41,11 @@ class StatusWriter:
         """The status that the API has, or is about to have."""
         return self._wanted if self._wanted is not None else self._base
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing waits to be written."""
+        return self._settled.is_set()
+
     def saw(self, pod: Object) -> None:
         """Take note of the API's present object, unless an answer to a patch was newer."""
         if _newer(resource_version(pod), self._base_version):

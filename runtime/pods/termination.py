@@ -15,8 +15,6 @@ from kubeling.client.resources import PODS
 from kubeling.objects.errors import ApiError, Conflict, NotFound
 from kubeling.objects.meta import is_terminating, metadata
 from runtime.pods.actions import is_sidecar
-from runtime.pods.cgroups import remove_pod_cgroup
-from runtime.pods.cleanup import remove_directories
 from runtime.pods.container_stop import begin_stop
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.report import report
@@ -91,7 +89,7 @@ async def _free(work: PodWork) -> None:
     """Give back what the pod holds: its sandbox's network, its volumes, its cgroup."""
     await asyncio.gather(*(_stop_sandbox(work, each) for each in list(work.view.observed.sandboxes)))
     await work.context.volumes.tear_down(work.paths)
-    await asyncio.to_thread(remove_pod_cgroup, work.identity.uid)
+    await work.context.files.free(work.identity.uid)
     work.volumes_ready = False
 
 
@@ -125,7 +123,7 @@ async def _forget(work: PodWork) -> None:
     await asyncio.gather(
         *(work.context.runtime.remove_pod_sandbox(each) for each in list(work.view.observed.sandboxes))
     )
-    await asyncio.to_thread(remove_directories, work.paths)
+    await work.context.files.remove(work.paths)
     work.context.sources.release(work.identity.uid)
     work.context.tokens.forget(work.identity.uid)
     work.context.puller.forget(work.identity.uid)

@@ -17,7 +17,7 @@ LONGEST_LOG, MOST_LINES = 2048, 80
 def termination_message(container: ObservedContainer) -> str:
     """The message of an ended container, "" when it left none."""
     message = _file_message(container.termination_path) if container.termination_path else ""
-    if not message and container.termination_fallback and container.exit_code:
+    if not message and container.termination_fallback and container.exit_code and container.log_path:
         return _log_end(container.log_path)
     return message
 

@@ -23,7 +23,6 @@ from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
 from runtime.pods.identity import PodIdentity
-from runtime.pods.probing import Probing
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
 from runtime.pods.report import report
@@ -58,7 +57,7 @@ class PodWorker:
             activities=Activities(identity, clock=context.clock, alarms=context.alarms, wake=self.wake),
             writer=StatusWriter(context.client, context.clock, identity),
         )
-        self._probing = Probing(self.work)
+        self._probing = context.probing(self.work)
         if pod is not None:
             self._take(pod)
 
@@ -71,6 +70,16 @@ class PodWorker:
             self.work.activities.clear_delays()
         self._take(pod)
         self.wake()
+
+    def retry(self) -> None:
+        """Something that the pod depends on changed: what failed may be tried again at once."""
+        self.work.activities.clear_delays()
+        self.wake()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to do at this moment, and the API its newest status."""
+        return not self._woken.is_set() and self.work.writer.settled
 
     def removed(self) -> None:
         """The API has the pod no more."""

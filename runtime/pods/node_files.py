@@ -1,0 +1,67 @@
+"""A pod's directories, logs, mounts and cgroup on a node that runs containers: implements `PodFiles`."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from cri_api.v1 import api_pb2 as cri
+
+from kubeling.objects.meta import Object
+from runtime.pods.cgroups import remove_pod_cgroup
+from runtime.pods.cleanup import remove_directories
+from runtime.pods.hosts import hosts_file
+from runtime.pods.mounts import container_mounts
+from runtime.pods.observed import ObservedContainer
+from runtime.pods.paths import PodPaths
+from runtime.pods.work import PodWork
+
+_NODE_HOSTS = Path("/etc/hosts")
+
+
+class NodeFiles:
+    def begin(self, paths: PodPaths) -> None:
+        paths.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        paths.logs.mkdir(parents=True, exist_ok=True)
+
+    def begin_container(self, paths: PodPaths, name: str) -> None:
+        (paths.logs / name).mkdir(parents=True, exist_ok=True)
+
+    def write_hosts(self, work: PodWork) -> None:
+        """Written in place: the file is mounted into the containers."""
+        sandbox = work.view.observed.ready_sandbox
+        if sandbox is None:
+            return
+        domain, file = work.context.cluster_domain, work.paths.hosts_file
+        text = hosts_file(work.pod, sandbox.ips, node_hosts=_node_hosts(work.pod), cluster_domain=domain)
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+            file.chmod(0o644)
+
+    def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
+        return container_mounts(work, container, env)
+
+    async def free(self, pod_uid: str) -> None:
+        await asyncio.to_thread(remove_pod_cgroup, pod_uid)
+
+    async def remove_log(self, paths: PodPaths, container: ObservedContainer) -> None:
+        await asyncio.to_thread(_remove_log, paths, container)
+
+    async def remove(self, paths: PodPaths) -> None:
+        await asyncio.to_thread(remove_directories, paths)
+
+
+def _node_hosts(pod: Object) -> str:
+    if not (pod.get("spec") or {}).get("hostNetwork"):
+        return ""
+    try:
+        return _NODE_HOSTS.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _remove_log(paths: PodPaths, container: ObservedContainer) -> None:
+    log = paths.log(container.name, container.restart_count)
+    for file in log.parent.glob(f"{log.name}*"):
+        file.unlink(missing_ok=True)
+    if container.termination_path.startswith(str(paths.directory)):
+        Path(container.termination_path).unlink(missing_ok=True)

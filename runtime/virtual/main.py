@@ -1,0 +1,90 @@
+"""The process of virtual nodes: configuration, logging, signals, exit codes.
+
+SIGTERM and SIGINT end it; the pods stay in the API, and the next start takes them over. Exit codes: 0 after
+a signal, 1 when the configuration does not allow it to run.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from kubeling.client.informer import CachedInformer
+from kubeling.client.protocol import Client
+from kubeling.client.resources import NODES, PODS, Resource
+from kubeling.objects.clock import Clock, SystemClock
+from kubeling.objects.logs import log_to_stderr
+from kubeling.objects.meta import Object
+from kubeling.objects.tasks import Tasks
+from runtime.errors import NodeError
+from runtime.virtual.config import Config, read_config
+
+logger = logging.getLogger(__name__)
+
+BOUND = "spec.nodeName!="
+"""Pods that are bound to a node."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="runtime.virtual", description="kubeling's virtual nodes")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(arguments)
+    log_to_stderr()
+    try:
+        config = read_config(options.config)
+        _run(config)
+    except (NodeError, ValueError) as error:  # ValueError: a kubeconfig that cannot be used
+        logger.error("cannot start: %s", error)
+        return 1
+    return 0
+
+
+def _run(config: Config) -> None:
+    import uvloop
+
+    gc.set_threshold(20_000, 50, 20)
+    uvloop.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    from kubeling.client.http import HttpClient
+    from runtime.virtual.agent import Informers, VirtualAgent, Wanted
+    from runtime.virtual.node_object import NodeShape
+
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    clock = SystemClock()
+    shape = NodeShape(config.address, config.port, config.cpu, config.memory)
+    async with (
+        HttpClient.from_kubeconfig(config.kubeconfig, clock=clock, user_agent="kubelet") as client,
+        Tasks("informers") as tasks,
+    ):
+        informers = Informers(
+            nodes=_informer(client, NODES, clock, tasks), pods=_informer(client, PODS, clock, tasks, BOUND)
+        )
+        wanted = Wanted(config.nodes, shape, config.latency)
+        agent = VirtualAgent(client, informers, wanted, clock=clock)
+        starting = tasks.start(agent.start(), name="start")
+        await stopping.wait()
+        starting.cancel()
+        await agent.stop()
+
+
+def _informer(
+    client: Client, resource: Resource, clock: Clock, tasks: Tasks, selector: str = ""
+) -> CachedInformer:
+    informer = CachedInformer(
+        client, resource, clock=clock, field_selector=selector, transform=without_managed_fields
+    )
+    tasks.start(informer.run(tasks), name=f"informer-{resource}")
+    return informer
+
+
+def without_managed_fields(obj: Object) -> Object:
+    """They are half of an object, and nobody here reads them."""
+    obj["metadata"].pop("managedFields", None)
+    return obj

@@ -1,0 +1,132 @@
+"""The pods of all virtual nodes: a worker for each, told by the API and by the virtual runtimes.
+
+As `runtime.pods.agent`, for many nodes and without anything on the machine to be cleaned up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from kubeling.client.index import Index
+from kubeling.client.protocol import Informer
+from kubeling.objects import meta
+from kubeling.objects.clock import Clock
+from kubeling.objects.meta import Object, uid
+from kubeling.objects.tasks import Tasks
+from runtime.pods import identity
+from runtime.pods.context import NodeContext
+from runtime.pods.worker import PodWorker
+from runtime.virtual.runtime import VirtualRuntime
+from runtime.virtual.wishes import said_in
+
+logger = logging.getLogger(__name__)
+
+RETRY = 1.0
+
+
+class VirtualPods:
+    def __init__(
+        self, pods: Informer, clock: Clock, tasks: Tasks, context_of: Callable[[str], NodeContext | None]
+    ) -> None:
+        """`context_of` gives what the pods of a node share; None for a node that is not virtual."""
+        self._pods = pods
+        self._clock = clock
+        self._tasks = tasks
+        self._context_of = context_of
+        self._workers: dict[str, PodWorker] = {}
+        self._by_name: dict[tuple[str, str], str] = {}
+        self._by_node: Index | None = None
+
+    def start(self) -> None:
+        """Begin with the pods that there are; the nodes that are known by now are served."""
+        self._by_node = Index(self._pods, lambda pod: (node_of(pod),))
+        self._pods.add_handler(self._changed)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no worker has anything to do at this moment."""
+        return all(worker.idle for worker in self._workers.values())
+
+    def pod(self, pod_uid: str) -> Object:
+        worker = self._workers.get(pod_uid)
+        return worker.work.pod if worker is not None else {}
+
+    def worker(self, namespace: str, name: str) -> PodWorker | None:
+        return self._workers.get(self._by_name.get((namespace, name), ""))
+
+    def workers(self) -> list[PodWorker]:
+        return list(self._workers.values())
+
+    def node_came(self, name: str) -> None:
+        """A node is virtual from now on: the pods that it has already are served."""
+        for pod in self._by_node.get(name) if self._by_node is not None else ():
+            if uid(pod) not in self._workers:
+                self._begin(pod)
+
+    def wake(self, key: tuple[str, str]) -> None:
+        """An alarm rang for (pod uid, what for)."""
+        worker = self._workers.get(key[0])
+        if worker is not None:
+            worker.wake()
+
+    def sources_changed(self, pod_uid: str) -> None:
+        worker = self._workers.get(pod_uid)
+        if worker is not None:
+            worker.sources_changed()
+
+    def container_ended(self, pod_uid: str, container_id: str) -> None:
+        worker = self._workers.get(pod_uid)
+        if worker is not None:
+            worker.runtime_changed(container_id)
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+
+    def _changed(self, kind: str, pod: Object, old: Object | None) -> None:
+        worker = self._workers.get(uid(pod))
+        if worker is None:
+            if kind != "DELETED" and node_of(pod):
+                self._begin(pod)
+        elif kind == "DELETED":
+            worker.removed()
+        else:
+            told = old is not None and said_in(old) != said_in(pod)
+            worker.update(pod)
+            if told:
+                self._told(worker, pod)
+
+    def _told(self, worker: PodWorker, pod: Object) -> None:
+        """The annotations changed: what they say holds at once."""
+        runtime = worker.work.context.runtime
+        assert isinstance(runtime, VirtualRuntime)
+        worker.retry()
+        runtime.changed(pod)
+
+    def _begin(self, pod: Object) -> None:
+        context = self._context_of(node_of(pod))
+        if context is None:
+            return
+        known = bool((pod.get("status") or {}).get("containerStatuses"))
+        if known:
+            assert isinstance(context.runtime, VirtualRuntime)
+            context.runtime.adopt(pod)
+        worker = PodWorker(context, identity.of_pod(pod), pod, known=known)
+        self._workers[uid(pod)] = worker
+        self._by_name[meta.namespace(pod), meta.name(pod)] = uid(pod)
+        self._tasks.start(self._follow(worker), name=f"worker-{worker.work.identity}")
+
+    async def _follow(self, worker: PodWorker) -> None:
+        """Run a worker to its end; one that is ended by a fault begins anew, from what stands."""
+        while not worker.work.finished:
+            await self._tasks.start(worker.run(), name=f"{worker.work.identity}")
+            if not worker.work.finished:
+                await self._clock.sleep(RETRY)
+                worker.runtime_changed("")
+        namespace, name, pod_uid = worker.work.identity
+        self._workers.pop(pod_uid, None)
+        if self._by_name.get((namespace, name)) == pod_uid:
+            del self._by_name[namespace, name]
+
+
+def node_of(pod: Object) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "")
