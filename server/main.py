@@ -22,6 +22,7 @@ from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.api.aggregation.availability import Availability
 from server.api.aggregation.connections import RemoteConnections
+from server.api.aggregation.reading import Reading
 from server.api.aggregation.remotes import Remotes
 from server.api.assembly import Api
 from server.api.backends import Backends
@@ -41,7 +42,7 @@ from server.controllers import API_SERVER, start_controllers
 from server.controllers import Settings as ControllerSettings
 from server.controllers.context import SignToken
 from server.controllers.identity import acting
-from server.inprocess import LocalClient, account, user
+from server.inprocess import LocalClient, Others, account, user
 from server.policy_status import PolicyStatus
 from server.registry.context import SYSTEM
 from server.registry.custom.lifecycle import CustomResources
@@ -159,6 +160,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
             clock=clock,
             issuer=issuer,
             components=components,
+            others=Reading(remotes, others),
         )
     gc.freeze()  # what has been made by now stays
     api.ready()
@@ -287,6 +289,7 @@ async def _start_controllers(
     clock: Clock,
     issuer: Issuer | None,
     components: Components,
+    others: Others,
 ) -> None:
     """The controllers and the scheduler, each as the user that it is in Kubernetes."""
     manager = LocalClient(registry, store, user=user(CONTROLLER_MANAGER))
@@ -299,7 +302,8 @@ async def _start_controllers(
     )
 
     def act_as(name: str) -> LocalClient:
-        return LocalClient(registry, store, user=SYSTEM if name == API_SERVER else account(name))
+        who = SYSTEM if name == API_SERVER else account(name)
+        return LocalClient(registry, store, user=who, others=others)
 
     controllers = start_controllers(manager, clock=clock, settings=settings, act_as=act_as)
     parts.push_async_callback(controllers.stop)

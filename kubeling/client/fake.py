@@ -235,6 +235,9 @@ class FakeClient:
     async def discovery(self) -> Discovery:
         return Discovery(preferred(self.served), tuple(self.served), dict(self.undiscovered))
 
+    async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
+        raise errors.NotFound("the server could not find the requested resource")
+
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
     ) -> Informer:

@@ -176,7 +176,7 @@ class HttpClient:
                 url, params=parameters, timeout=WATCH_TIMEOUT, server_hostname=self._server_name
             ) as response:
                 if response.status != 200:
-                    raise _error(response.status, await response.read())
+                    raise failure(response.status, await response.read())
                 async for line in _lines(response.content):
                     yield _event(line)
 
@@ -186,6 +186,9 @@ class HttpClient:
     async def discovery(self) -> Discovery:
         pages = [await self.request("GET", path, accept=AGGREGATED) for path in ("/api", "/apis")]
         return discovery_of([group for page in pages for group in page.get("items") or ()])
+
+    async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
+        return await self.request("GET", path, parameters=parameters)
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
@@ -226,7 +229,7 @@ class HttpClient:
             ) as response:
                 answer = await response.read()
                 if response.status >= 400:
-                    raise _error(response.status, answer)
+                    raise failure(response.status, answer)
         return _decode(answer)
 
     async def close(self) -> None:
@@ -266,7 +269,8 @@ def _connection_errors(server: str) -> Iterator[None]:
         raise ConnectionLost(f"the connection to {server} broke: {error or type(error).__name__}") from error
 
 
-def _error(code: int, body: bytes) -> ApiError:
+def failure(code: int, body: bytes) -> ApiError:
+    """What a server said no with."""
     try:
         status = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -161,6 +161,13 @@ class Client(Protocol):
         """As `discover`, with every version, and with what could not be learned."""
         ...
 
+    async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
+        """GET any path below /apis: for APIs of other servers whose resources are not as others are.
+
+        Raises: NotFound, when nobody answers there; ...
+        """
+        ...
+
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
     ) -> Informer:

@@ -20,7 +20,7 @@ def acting(client: Client, *, informers: Client) -> Client:
 class _Acting:
     def __init__(self, client: Client, informers: Client) -> None:
         self.get, self.list, self.watch = client.get, client.list, client.watch
-        self.discover, self.discovery = client.discover, client.discovery
+        self.discover, self.discovery, self.fetch = client.discover, client.discovery, client.fetch
         self.create, self.update, self.patch = client.create, client.update, client.patch
         self.delete, self.delete_collection = client.delete, client.delete_collection
         self.informer, self.drop_informers = informers.informer, informers.drop_informers

@@ -8,6 +8,7 @@ from kubeling.objects.clock import Clock, SystemClock
 from server.controllers import (
     account_tokens,
     api_services,
+    autoscaling,
     certificate_approval,
     certificate_signing,
     cluster_role_aggregation,
@@ -53,6 +54,7 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("job-controller", job.make),
     ("cronjob-controller", cron_job.make),
     ("ttl-after-finished-controller", ttl_after_finished.make),
+    ("horizontal-pod-autoscaler", autoscaling.make),
     ("disruption-controller", disruption.make),
     ("namespace-controller", namespace.make),
     ("node-controller", ipam.make),

@@ -6,7 +6,7 @@ informers are shared, as everywhere.
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -39,13 +39,27 @@ def account(name: str) -> UserInfo:
     return UserInfo(f"system:serviceaccount:kube-system:{name}", groups=groups)
 
 
+_NOBODY = "the server could not find the requested resource"
+
+
+class Others(Protocol):
+    """The servers that APIServices name."""
+
+    async def fetch(self, user: UserInfo, path: str, parameters: Mapping[str, str]) -> Object:
+        """As `Client.fetch`, in the name of `user`."""
+        ...
+
+
 class LocalClient:
     """Implements `Client`. `store` must be the one under the registry."""
 
-    def __init__(self, registry: Registry, store: Store, *, user: UserInfo) -> None:
+    def __init__(
+        self, registry: Registry, store: Store, *, user: UserInfo, others: Others | None = None
+    ) -> None:
         self._registry = registry
         self._store = store
         self._user = user
+        self._others = others
         self._informers = Informers(f"informers-{user.name}", self._make_informer)
         self._watches: dict[WatchStream, Kind] = {}
         registry.kinds.on_removal(self._end_removed)
@@ -55,7 +69,7 @@ class LocalClient:
     ) -> Object:
         kind = self._kind(resource)
         if subresource and subresource not in kind.subresources:
-            raise NotFound("the server could not find the requested resource")
+            raise NotFound(_NOBODY)
         record = await self._registry.get(kind, namespace, name, subresource=subresource)
         return self._copy(record, resource, kind)
 
@@ -195,6 +209,12 @@ class LocalClient:
         served = [kind for kind in self._registry.kinds.all() if self._registry.serves(kind)]
         every = [_resource(kind, version) for kind in served for version in kind.versions]
         return Discovery(preferred(every), every, {})
+
+    async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
+        """What other servers answer; for what this one does itself there are the other methods."""
+        if self._others is None:
+            raise NotFound(_NOBODY)
+        return await self._others.fetch(self._user, path, parameters)
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
