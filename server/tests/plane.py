@@ -4,20 +4,21 @@ Nothing sleeps: `settle` returns when nothing is left to do at the clock's momen
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from kubeling.client.resources import NODES, PODS, Resource
 from kubeling.objects.clock import FakeClock, let_others_run
+from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.auth.authorization import Authorization
 from server.controllers import Settings, start_controllers
 from server.controllers.start import Controllers
 from server.inprocess import LocalClient, account, user
-from server.registry.context import SYSTEM
+from server.registry.context import SYSTEM, UserInfo
 from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
 from server.scheduler import Scheduler, start_scheduler
@@ -26,12 +27,27 @@ from server.storage import Store
 _QUIET_ROUNDS = 3
 
 
+class Answers:
+    """What other servers answer, by path; `asked` is what they were asked for."""
+
+    def __init__(self) -> None:
+        self.by_path: dict[str, Object] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    async def fetch(self, user: UserInfo, path: str, parameters: Mapping[str, str]) -> Object:
+        self.asked.append((path, dict(parameters)))
+        if path not in self.by_path:
+            raise NotFound("the server could not find the requested resource")
+        return self.by_path[path]
+
+
 class Plane:
-    """`client` is the administrator's."""
+    """`client` is the administrator's; `others` is what servers of other APIs say."""
 
     def __init__(self, store: Store, clock: FakeClock, settings: Settings) -> None:
         self.clock = clock
         self.store = store
+        self.others = Answers()
         self.registry = Registry(store, clock, standard(store, Authorization.standard(store)))
         self.client = LocalClient(self.registry, store, user=SYSTEM)
         self.customs = CustomResources(self.registry, store, clock, _no_webhook)
@@ -57,8 +73,11 @@ class Plane:
             self._manager,
             clock=self.clock,
             settings=self._settings,
-            act_as=lambda name: LocalClient(self.registry, self.store, user=account(name)),
+            act_as=self._acting,
         )
+
+    def _acting(self, name: str) -> LocalClient:
+        return LocalClient(self.registry, self.store, user=account(name), others=self.others)
 
     async def restart_controllers(self, *, between: Callable[[], Awaitable[None]]) -> None:
         """Stop them, let happen what they do not see, and start others that remember nothing."""

@@ -1,4 +1,4 @@
-"""The autoscaler: every 15 seconds it asks the metrics of each HorizontalPodAutoscaler, and scales targets."""
+"""The autoscaler: every 15 seconds it asks the metrics of each HorizontalPodAutoscaler and acts on them."""
 
 import copy
 

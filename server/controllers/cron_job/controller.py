@@ -57,7 +57,7 @@ class CronJobs:
         self._recorder = context.recorder(NAME)
         self.cron_jobs = context.client.informer(CRON_JOBS)
         self.jobs = context.client.informer(JOBS)
-        self._of_cron_job = Index(self.jobs, by_controller)
+        self._of_cron_job = Index.shared(self.jobs, by_controller)
         self._written: dict[str, tuple[str, int]] = {}
         """By key, the uid and the revision of the CronJob as it was written last."""
 
