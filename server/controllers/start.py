@@ -16,7 +16,6 @@ from server.controllers import (
     daemon_set,
     deployment,
     disruption,
-    event_expiry,
     flow_schemas,
     garbage,
     job,
@@ -32,6 +31,7 @@ from server.controllers import (
 )
 from server.controllers.context import Context, Controller, Recorders, Settings
 from server.controllers.endpoints import legacy, mirroring, slices
+from server.controllers.expiry import bootstrap_tokens, certificates, events, leases
 from server.controllers.identity import ActAs, acting
 from server.controllers.nodes import ipam, lifecycle, taint_eviction, ttl
 from server.controllers.volumes import binder, ephemeral, protection
@@ -49,6 +49,8 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     (MANAGER, account_tokens.make),
     ("certificate-controller", certificate_approval.make),
     ("certificate-controller", certificate_signing.make),
+    ("certificate-controller", certificates.make),
+    ("token-cleaner", bootstrap_tokens.make),
     ("clusterrole-aggregation-controller", cluster_role_aggregation.make),
     ("generic-garbage-collector", garbage.make),
     ("job-controller", job.make),
@@ -68,7 +70,8 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("endpointslicemirroring-controller", mirroring.make),
     ("replicaset-controller", replicas.make_replica_sets),
     ("replication-controller", replicas.make_replication_controllers),
-    (API_SERVER, event_expiry.make),
+    (API_SERVER, events.make),
+    (API_SERVER, leases.make),
     (API_SERVER, api_services.make),
     (API_SERVER, flow_schemas.make),
     ("resourcequota-controller", quota.make),

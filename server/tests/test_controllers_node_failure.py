@@ -219,7 +219,7 @@ async def test_the_oldest_of_too_many_ended_pods_are_removed(tmp_path: Path) -> 
 
 async def test_virtual_nodes_take_their_networks_from_elsewhere(plane: Plane) -> None:
     await plane.add_node("real")
-    await plane.create(NODES, {"metadata": {"name": "v", "labels": {"type": "virtual"}}})
+    await plane.create(NODES, {"metadata": {"name": "v", "labels": {"kubeling.dev/virtual": "true"}}})
     status = {"conditions": [{"type": "Ready", "status": "True"}]}
     await plane.patch(NODES, "v", {"status": status}, subresource="status")
     assert (plane.get(NODES, "real") or {})["spec"]["podCIDR"] == "10.244.0.0/24"

@@ -14,6 +14,7 @@ from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
 from server.controllers.nodes.cidr_pool import CidrPool
+from server.controllers.nodes.virtual import is_virtual
 
 logger = logging.getLogger(__name__)
 
@@ -100,11 +101,6 @@ class NodeIpam:
             logger.warning("no pod network is left for the node %s", name)
             message = f"Node {name} status is now: CIDRNotAvailable"
             self._recorder.event(node, "Normal", "CIDRNotAvailable", message)
-
-
-def is_virtual(node: Object) -> bool:
-    """Whether its pods run no containers."""
-    return meta.labels(node).get("type") == "virtual"
 
 
 def _is_reported(node: Object) -> bool:

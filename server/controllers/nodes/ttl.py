@@ -1,6 +1,7 @@
 """Tells the nodes for how long they may keep what they have read, by how many nodes there are.
 
 The key is the node. The borders differ up and down, so that a node that comes and goes changes nothing.
+Virtual nodes keep nothing, and are not told.
 """
 
 from contextlib import suppress
@@ -12,6 +13,7 @@ from kubeling.objects import meta
 from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
+from server.controllers.nodes.virtual import is_virtual
 
 ANNOTATION = "node.alpha.kubernetes.io/ttl"
 
@@ -48,6 +50,8 @@ def make(context: Context) -> Controller:
 
     def changed(kind: str, node: Object, old: Object | None) -> None:
         lifetime.count(kind)
+        if is_virtual(node):
+            return
         if old is None or meta.annotations(node).get(ANNOTATION) != lifetime.seconds:
             runner.queue.add(meta.name(node))
 
