@@ -133,8 +133,8 @@ def test_a_finalizer_in_the_spec_holds_a_namespace(virtual_rest: Rest) -> None:
         virtual_rest.delete(_path(owners))
 
         def finalized() -> bool:
-            spec: Object = virtual_rest.get(_path(owners))["spec"]
-            return spec["finalizers"] == ["e2e.example.com/fake"]
+            left: list[str] = virtual_rest.get(_path(owners))["spec"]["finalizers"]
+            return left == ["e2e.example.com/fake"]
 
         eventually(finalized, what="the namespace's controller is done")
         found = virtual_rest.get(_path(owners))
