@@ -56,6 +56,8 @@ class Config:
     service_cidr: IPNetwork
     scheduler_config: Path | None = None
     """A KubeSchedulerConfiguration, which the scheduler reads."""
+    control_loops: bool = True
+    """Whether controllers and scheduler run in this process; else others run them, over HTTP."""
 
     @property
     def first_service_address(self) -> IPAddress:
@@ -106,6 +108,7 @@ def parse(data: Mapping[str, Any]) -> Config:
         pod_cidr=_pod_network(data),
         service_cidr=_network(data, "serviceCIDR", "10.96.0.0/12"),
         scheduler_config=_file(data, "schedulerConfig") if data.get("schedulerConfig") else None,
+        control_loops=_flag(data, "controlLoops", default=True),
     )
 
 
@@ -113,6 +116,13 @@ def _text(data: Mapping[str, Any], setting: str, default: str | None = None) -> 
     value = data.get(setting, default)
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{setting} must be a non-empty text")
+    return value
+
+
+def _flag(data: Mapping[str, Any], setting: str, *, default: bool) -> bool:
+    value = data.get(setting, default)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{setting} must be true or false")
     return value
 
 

@@ -15,10 +15,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubeling.objects import meta
 from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.logs import log_to_stderr
-from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.api.aggregation.availability import Availability
 from server.api.aggregation.connections import RemoteConnections
@@ -32,31 +30,27 @@ from server.api.nodes import Nodes
 from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
-from server.auth.identities import CONTROLLER_MANAGER, SCHEDULER
 from server.auth.legacy_use import LegacyUse
 from server.auth.service_accounts import ServiceAccountTokens
 from server.auth.tokens import TokenFileError, Tokens
 from server.bootstrap import bootstrap
 from server.config import Config, ConfigError, load
-from server.controllers import API_SERVER, start_controllers
 from server.controllers import Settings as ControllerSettings
-from server.controllers.context import SignToken
-from server.controllers.identity import acting
-from server.inprocess import LocalClient, Others, account, user
-from server.policy_status import PolicyStatus
+from server.inprocess import LocalClient, Others
+from server.loops import Loops
 from server.registry.context import SYSTEM
 from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
 from server.registry.service_endpoints import ServiceEndpoints
 from server.registry.settings import Settings
 from server.scheduler import Configuration as SchedulerConfiguration
-from server.scheduler import ConfigurationError, load_configuration, start_scheduler
+from server.scheduler import ConfigurationError, load_configuration
 from server.storage import Store
 from server.storage.errors import DatabaseError
 from server.storage.expiry import Expiry
 from server.storage.lane import SWITCH_SECONDS
-from server.tokens.claims import Reference
 from server.tokens.issuer import Issuer
+from server.tokens.secrets import secret_signer
 from server.upkeep import Upkeep
 from server.webhooks.client import WebhookClient
 
@@ -152,7 +146,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     await upkeep.start()
     _watch_others(LocalClient(registry, store, user=SYSTEM), parts, remotes, others, clock)
     if loops:
-        await _start_controllers(
+        _start_loops(
             config,
             parts,
             registry=registry,
@@ -262,14 +256,6 @@ def _authenticator(
     return Authenticator(tokens, accounts, audiences=issuer.audiences)
 
 
-def _sign_token(issuer: Issuer) -> SignToken:
-    def sign(account: Object, secret: str) -> str:
-        reference = Reference(meta.name(account), meta.uid(account))
-        return issuer.legacy(namespace=meta.namespace(account), account=reference, secret=secret)
-
-    return sign
-
-
 def _scheduling(config: Config) -> SchedulerConfiguration | None:
     """Raises ConfigError."""
     if config.scheduler_config is None:
@@ -280,7 +266,7 @@ def _scheduling(config: Config) -> SchedulerConfiguration | None:
         raise ConfigError(f"schedulerConfig: {error}") from error
 
 
-async def _start_controllers(
+def _start_loops(
     config: Config,
     parts: AsyncExitStack,
     *,
@@ -291,29 +277,14 @@ async def _start_controllers(
     components: Components,
     others: Others,
 ) -> None:
-    """The controllers and the scheduler, each as the user that it is in Kubernetes."""
-    manager = LocalClient(registry, store, user=user(CONTROLLER_MANAGER))
-    parts.push_async_callback(manager.close)
     settings = ControllerSettings(
         certificate_authority=config.client_ca.read_text(),
         certificate_authority_key=config.client_ca_key,
         pod_network=config.pod_cidr,
-        sign_token=_sign_token(issuer) if issuer is not None else None,
+        sign_token=secret_signer(issuer) if issuer is not None else None,
     )
-
-    def act_as(name: str) -> LocalClient:
-        who = SYSTEM if name == API_SERVER else account(name)
-        return LocalClient(registry, store, user=who, others=others)
-
-    controllers = start_controllers(manager, clock=clock, settings=settings, act_as=act_as)
-    parts.push_async_callback(controllers.stop)
-    judge = acting(act_as("validatingadmissionpolicy-status-controller"), informers=manager)
-    policies = PolicyStatus(judge, registry.kinds.lookup, clock=clock)
-    parts.push_async_callback(policies.stop)
-    policies.start()
-    scheduler = LocalClient(registry, store, user=user(SCHEDULER))
-    parts.push_async_callback(scheduler.close)
-    scheduling = start_scheduler(scheduler, clock=clock, configuration=_scheduling(config))
-    parts.push_async_callback(scheduling.stop)
-    components.add("scheduler", scheduling.health)
-    components.add("controller-manager", controllers.health)
+    loops = Loops(registry, store, clock, settings, _scheduling(config), components, others, parts)
+    if config.control_loops:
+        loops.start()
+    else:
+        loops.start_own()

@@ -256,7 +256,7 @@ class _Fenced:
         self._client = client
         self._election = election
         self.get, self.list, self.watch = client.get, client.list, client.watch
-        self.discover, self.discovery = client.discover, client.discovery
+        self.discover, self.discovery, self.fetch = client.discover, client.discovery, client.fetch
         self.informer, self.drop_informers, self.close = (
             client.informer,
             client.drop_informers,

@@ -1,5 +1,6 @@
 """Starts and stops all controllers. A new controller is one line here."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -90,11 +91,12 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
 class Controllers:
     """The running controllers."""
 
-    def __init__(self, context: Context, act_as: ActAs) -> None:
+    def __init__(self, context: Context, act_as: ActAs, only: Callable[[str], bool]) -> None:
         self._recorders = context.recorders
         self._running = [
             make(replace(context, client=acting(act_as(account), informers=context.client)))
             for account, make in CONTROLLERS
+            if only(account)
         ]
         for controller in self._running:
             controller.start()
@@ -112,8 +114,7 @@ class Controllers:
     async def stop(self) -> None:
         """Let what is under way finish. The client stays open: it is the caller's."""
         self._stopping = True
-        for controller in reversed(self._running):
-            await controller.stop()
+        await asyncio.gather(*(controller.stop() for controller in self._running))
         await self._recorders.close()
 
 
@@ -123,8 +124,9 @@ def start_controllers(
     clock: Clock | None = None,
     settings: Settings | None = None,
     act_as: ActAs | None = None,
+    only: Callable[[str], bool] = lambda account: True,
 ) -> Controllers:
-    """Start every controller in the background of the running event loop.
+    """Start every controller, or those of some accounts, in the background of the running event loop.
 
     `client`, the manager's, feeds the informers of all. Each writes by the client that `act_as` gives for the
     name that stands with it in CONTROLLERS; without `act_as` it is the same one.
@@ -134,4 +136,4 @@ def start_controllers(
         return act_as(account) if act_as is not None and account != MANAGER else client
 
     clock = clock or SystemClock()
-    return Controllers(Context(client, clock, settings or Settings(), Recorders(clock)), chosen)
+    return Controllers(Context(client, clock, settings or Settings(), Recorders(clock)), chosen, only)

@@ -46,6 +46,16 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def stop(self) -> None:
+        """In order."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
 
 def configuration(datastore: str, keys: Pki, home: Path, port: int) -> dict[str, Any]:
     def pair(files: Pair) -> dict[str, str]:
