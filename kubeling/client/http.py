@@ -63,6 +63,10 @@ class HttpClient:
             read_bufsize=2**20,
         )
 
+    def use_token(self, token: str) -> None:
+        """From now on, prove with this token who we are."""
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
     @classmethod
     def from_kubeconfig(
         cls, file: str | os.PathLike[str], *, clock: Clock | None = None, user_agent: str = "kubeling"

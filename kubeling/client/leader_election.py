@@ -144,17 +144,28 @@ class LeaderElection:
         self._tell("became leader")
         renewing = self._tasks.start(self._keep_renewing(), name="renewal")
         try:
-            async with AsyncExitStack() as parts:
-                await self._begin(parts)
-                while self.leading and not self._ending:
-                    self._changed.clear()
-                    await self._pause(self._renewed + RENEW_DEADLINE - self._clock.monotonic())
+            failed = await self._act()
         finally:
             renewing.cancel()
             await asyncio.wait((renewing,))
         self._tell("stopped leading")
-        if self._ending and self.leading:
+        if self.leading:
             await self._release()
+        if failed and not self._ending:
+            await self._clock.sleep(RETRY_PERIOD)
+
+    async def _act(self) -> bool:
+        """Do what a leader does until the term is over. Whether that could not even begin."""
+        async with AsyncExitStack() as parts:
+            try:
+                await self._begin(parts)
+            except (ApiError, ConnectionLost) as error:
+                logger.warning("%s: cannot begin: %s", self.lease, error)
+                return True
+            while self.leading and not self._ending:
+                self._changed.clear()
+                await self._pause(self._renewed + RENEW_DEADLINE - self._clock.monotonic())
+        return False
 
     async def _keep_renewing(self) -> None:
         while self._is_own():

@@ -1,0 +1,134 @@
+"""The control loops as processes of their own: over HTTP, one leads, each controller as its account."""
+
+import asyncio
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kubeling.client import HttpClient
+from kubeling.client.resources import LEASES, NODES, PODS, REPLICA_SETS, SERVICE_ACCOUNTS
+from kubeling.objects import meta
+from server.tests.test_controllers_over_http import Server
+
+LEASE = ("kube-system", "kube-controller-manager")
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    server = Server(tmp_path)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[HttpClient]:
+    async with HttpClient(server.connection()) as client:
+        yield client
+
+
+class Processes:
+    def __init__(self, server: Server, home: Path) -> None:
+        self._server = server
+        self._home = home
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.log = home / "loops.log"
+
+    def start(self, module: str, user: str, *flags: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", module, "--kubeconfig", str(self._kubeconfig(user)), *flags]
+        with self.log.open("ab") as log:
+            self.running.append(subprocess.Popen(command, stdout=log, stderr=log))
+        return self.running[-1]
+
+    def _kubeconfig(self, user: str) -> Path:
+        connection = self._server.connection_of(user)
+        authority = base64.b64encode(connection.authority or b"").decode()
+        cluster = {"server": connection.server, "certificate-authority-data": authority}
+        content = {
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": connection.token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        file = self._home / f"{user.replace(':', '-')}.kubeconfig"
+        file.write_text(json.dumps(content))
+        return file
+
+
+@pytest.fixture
+def processes(server: Server, tmp_path: Path) -> Iterator[Processes]:
+    made = Processes(server, tmp_path)
+    yield made
+    for each in made.running:
+        each.kill()
+        each.wait()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.timeout(180)
+async def test_two_managers_and_a_scheduler_run_the_cluster_and_one_may_die(
+    client: HttpClient, processes: Processes
+) -> None:
+    leases, sets, pods = (client.informer(each) for each in (LEASES, REPLICA_SETS, PODS))
+    accounts = client.informer(SERVICE_ACCOUNTS, namespace="default")
+
+    def holder() -> str:
+        return str(((leases.get(*LEASE) or {}).get("spec") or {}).get("holderIdentity") or "")
+
+    first = processes.start(
+        "server.controllers", "system:kube-controller-manager", "--use-service-account-credentials"
+    )
+    await until(holder)
+    leader = holder()
+    processes.start(
+        "server.controllers", "system:kube-controller-manager", "--use-service-account-credentials"
+    )
+    processes.start("server.scheduler", "system:kube-scheduler")
+    await client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    status = {"allocatable": {"cpu": "4", "memory": "4Gi", "pods": "110"}, "conditions": [ready]}
+    await client.patch(NODES, "n", {"status": status}, subresource="status")
+    await until(lambda: accounts.get("default", "default"))
+    await client.create(REPLICA_SETS, _replica_set(replicas=2))
+    await until(lambda: [_node(pod) for pod in pods.list("default")] == ["n", "n"])
+    await until(lambda: processes.log.read_text().count("kube-controller-manager") > 0)
+    first.kill()
+    await until(lambda: holder() not in ("", leader))
+    await client.patch(REPLICA_SETS, "rs", {"spec": {"replicas": 5}}, namespace="default")
+    await until(lambda: [_node(pod) for pod in pods.list("default")] == ["n"] * 5)
+    found = sets.get("default", "rs")
+    assert found is not None
+    assert {meta.controller_of(pod)["uid"] for pod in pods.list("default")} == {meta.uid(found)}  # type: ignore[index]
+    assert "forbidden" not in processes.log.read_text()
+
+
+def _node(pod: meta.Object) -> str:
+    return str(pod["spec"].get("nodeName"))
+
+
+def _replica_set(*, replicas: int) -> meta.Object:
+    labels = {"a": "b"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": "rs", "namespace": "default"},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def test_a_kubeconfig_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "server.scheduler", "--kubeconfig", str(tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "cannot read the kubeconfig" in done.stderr
