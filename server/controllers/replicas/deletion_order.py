@@ -6,33 +6,22 @@ of magnitude of the age, so that pods of about the same age go evenly; the uid d
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import cmp_to_key
+from functools import cache
 from math import log2
-from typing import NamedTuple
 
-from kubeling.objects import meta
+from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
-from server.controllers.owned.pods import is_active, is_ready, node_of, phase, ready_since
+from server.controllers.owned.pods import is_active, node_of, phase
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 _NEVER = -1
 _INT32 = range(-(2**31), 2**31)
 
-
-class _Rank(NamedTuple):
-    """`coarse` compares as it is; the rest by rules of their own."""
-
-    coarse: tuple[bool, int, bool, int, int]
-    ready: bool
-    ready_at: datetime | None
-    ready_age: int
-    restarts: tuple[int, int]
-    created_at: datetime | None
-    age: int
-    uid: str
+_Age = Callable[[str], int]
+_Rank = tuple[bool, int, bool, int, int, int, int, int, int, str]
 
 
 def first_to_go(
@@ -42,55 +31,32 @@ def first_to_go(
     if count >= len(pods):
         return list(pods)
     doubles = Counter(node_of(pod) for pod in related if is_active(pod))
-    ranked = [(_rank(pod, doubles[node_of(pod)], now), pod) for pod in pods]
-    ranked.sort(key=cmp_to_key(_compare_first))
-    return [pod for _, pod in ranked[:count]]
+    age = cache(lambda timestamp: _magnitude(timestamp, now))
+    return sorted(pods, key=lambda pod: _rank(pod, doubles[node_of(pod)], age))[:count]
 
 
-def _rank(pod: Object, doubles: int, now: datetime) -> _Rank:
-    ready = is_ready(pod)
-    ready_at = ready_since(pod)
-    created = meta.metadata(pod).get("creationTimestamp")
-    created_at = meta.parse_timestamp(created) if created else None
-    return _Rank(
-        coarse=(bool(node_of(pod)), _PHASES.get(phase(pod), 0), ready, _cost(pod), -doubles),
-        ready=ready,
-        ready_at=ready_at,
-        ready_age=_magnitude(ready_at, now),
-        restarts=_most_restarts(pod),
-        created_at=created_at,
-        age=_magnitude(created_at, now),
-        uid=meta.uid(pod),
+def _rank(pod: Object, doubles: int, age: _Age) -> _Rank:
+    """Of lower rank goes first."""
+    condition = conditions.find(pod, "Ready") or {}
+    ready = condition.get("status") == "True"
+    regular, sidecars = _most_restarts(pod)
+    return (
+        bool(node_of(pod)),
+        _PHASES.get(phase(pod), 0),
+        ready,
+        _cost(pod),
+        -doubles,
+        age(condition.get("lastTransitionTime") or "") if ready else _NEVER,
+        -regular,
+        -sidecars,
+        age(meta.metadata(pod).get("creationTimestamp") or ""),
+        meta.uid(pod),
     )
 
 
-def _compare(one: _Rank, other: _Rank) -> int:
-    if one.coarse != other.coarse:
-        return -1 if one.coarse < other.coarse else 1
-    if one.ready and other.ready and one.ready_at != other.ready_at:
-        return _by_time(one.ready_at, other.ready_at, (one.ready_age, one.uid), (other.ready_age, other.uid))
-    if one.restarts != other.restarts:
-        return -1 if one.restarts > other.restarts else 1
-    if one.created_at != other.created_at:
-        return _by_time(one.created_at, other.created_at, (one.age, one.uid), (other.age, other.uid))
-    return 0
-
-
-def _compare_first(one: tuple[_Rank, Object], other: tuple[_Rank, Object]) -> int:
-    return _compare(one[0], other[0])
-
-
-def _by_time(
-    one: datetime | None, other: datetime | None, one_age: tuple[int, str], other_age: tuple[int, str]
-) -> int:
-    if one is None or other is None:
-        return -1 if one is None else 1
-    return -1 if one_age < other_age else 1
-
-
-def _magnitude(moment: datetime | None, now: datetime) -> int:
+def _magnitude(timestamp: str, now: datetime) -> int:
     """The binary logarithm of the age in nanoseconds, without fraction."""
-    age = (now - moment).total_seconds() if moment is not None else 0
+    age = (now - meta.parse_timestamp(timestamp)).total_seconds() if timestamp else 0
     return int(log2(age * 1e9)) if age > 0 else _NEVER
 
 

@@ -45,7 +45,7 @@ class Wake:
         key = meta.key(owner)
         same = before is not None and kind != "DELETED" and _is_as_before(pod, before)
         if same or not self._expectations.satisfied(key):
-            self._pace.wake_soon(key, int(owner["spec"].get("replicas") or 0))
+            self._pace.wake_soon(key, _number_of_pods(owner))
         else:
             self._pace.wake(key)
 
@@ -68,6 +68,12 @@ class Wake:
         for owner in self._owners.list(meta.namespace(pod)):
             if self._flavour.selects(owner)(labels):
                 self._pace.wake(meta.key(owner))
+
+
+def _number_of_pods(owner: Object) -> int:
+    status = owner.get("status") or {}
+    counts = (status.get("replicas"), status.get("terminatingReplicas"), owner["spec"].get("replicas"))
+    return max(each or 0 for each in counts)
 
 
 def _is_as_before(pod: Object, before: Object) -> bool:
