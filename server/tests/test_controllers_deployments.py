@@ -8,6 +8,8 @@ import pytest
 from kubeling.client.resources import DEPLOYMENTS, EVENTS, PODS, REPLICA_SETS, SERVICE_ACCOUNTS
 from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
+from server.controllers.deployment.bounds import max_surge, max_unavailable
+from server.controllers.deployment.proportion import proportional_sizes
 from server.controllers.deployment.replica_sets import (
     DESIRED_REPLICAS,
     MAX_REPLICAS,
@@ -17,6 +19,7 @@ from server.controllers.deployment.replica_sets import (
     revision,
     size,
 )
+from server.controllers.deployment.revision import history_of
 from server.controllers.owned.template_hash import template_hash
 from server.tests.plane import Plane, started_plane
 
@@ -356,3 +359,107 @@ async def test_others_conditions_stay(plane: Plane) -> None:
     await plane.patch(DEPLOYMENTS, "d", {"spec": {"replicas": 2}})
     assert _condition(plane, "StatusUpdate")[0] == "True"
     assert _condition(plane, "Available")[0] == "False"
+
+
+async def test_two_of_one_selector_leave_each_other_alone(plane: Plane) -> None:
+    await plane.create(DEPLOYMENTS, _deployment(2))
+    other = _deployment(3)
+    other["metadata"]["name"] = "e"
+    await plane.create(DEPLOYMENTS, other)
+    await _all_run(plane)
+    assert sorted(size(each) for each in _sets(plane)) == [2, 3]
+    assert len(_pods(plane)) == 5
+    await _image(plane, "two")
+    await _all_run(plane)
+    assert (len(_pods(plane, "one")), len(_pods(plane, "two"))) == (3, 2)
+
+
+async def test_a_lack_of_progress_stays_told_while_paused(plane: Plane) -> None:
+    await plane.create(DEPLOYMENTS, _deployment(progressDeadlineSeconds=10))
+    await plane.advance(13)
+    await plane.patch(DEPLOYMENTS, "d", {"spec": {"paused": True}})
+    assert _condition(plane, "Progressing")[1] == "ProgressDeadlineExceeded"
+
+
+async def test_a_replica_set_that_is_deleted_comes_again(plane: Plane) -> None:
+    await plane.create(DEPLOYMENTS, _deployment(1))
+    (made,) = _sets(plane)
+    await plane.client.delete(REPLICA_SETS, meta.name(made), namespace="ns")
+    await plane.settle()
+    (again,) = _sets(plane)
+    assert meta.name(again) == meta.name(made)
+    assert meta.uid(again) != meta.uid(made)
+
+
+async def test_switching_to_recreation_in_the_middle_ends_the_update(plane: Plane) -> None:
+    await plane.create(DEPLOYMENTS, _deployment(4, strategy=_strategy(1, 0)))
+    await _all_run(plane)
+    await _image(plane, "two")
+    assert _sizes(plane) == [4, 1]
+    recreate = {"strategy": {"type": "Recreate", "rollingUpdate": None}, "replicas": 2}
+    await plane.patch(DEPLOYMENTS, "d", {"spec": recreate})
+    await _all_run(plane)
+    assert _sizes(plane) == [0, 2]
+
+
+def _bounded(replicas: int, surge: int | str, unavailable: int | str) -> Object:
+    return _deployment(replicas, strategy=_strategy(surge, unavailable))
+
+
+@pytest.mark.parametrize(
+    ("replicas", "surge", "unavailable", "bounds"),
+    [
+        (10, "25%", "25%", (3, 2)),
+        (1, "25%", "25%", (1, 0)),
+        (10, 3, 2, (3, 2)),
+        (10, "0%", "5%", (0, 1)),
+        (2, 0, 5, (0, 2)),
+        (0, "25%", 1, (0, 0)),
+        (1, "100%", "100%", (1, 1)),
+    ],
+)
+def test_bounds(replicas: int, surge: int | str, unavailable: int | str, bounds: tuple[int, int]) -> None:
+    deployment = _bounded(replicas, surge, unavailable)
+    assert (max_surge(deployment), max_unavailable(deployment)) == bounds
+
+
+def _sized(name: str, replicas: int, most: int) -> Object:
+    metadata = {"name": name, "creationTimestamp": f"2026-01-01T00:00:0{name[-1]}Z"}
+    return {
+        "metadata": {**metadata, "annotations": {MAX_REPLICAS: str(most)}},
+        "spec": {"replicas": replicas},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sizes", "expected"),
+    [
+        (15, [3, 7], [4, 11]),
+        (5, [3, 7], [2, 3]),
+        (0, [3, 7], [0, 0]),
+        (11, [5, 5], [5, 6]),
+        (9, [5, 5], [4, 5]),
+        (20, [10], [20]),
+    ],
+)
+def test_proportions(wanted: int, sizes: list[int], expected: list[int]) -> None:
+    """Without surge; of equals the newer one gains more, and the older one loses more."""
+    deployment = _bounded(wanted, 0, 1)
+    sets = [_sized(f"rs{number}", each, sum(sizes)) for number, each in enumerate(sizes)]
+    found = {meta.name(each): to for each, to in proportional_sizes(deployment, sets)}
+    assert [found[f"rs{number}"] for number in range(len(sizes))] == expected
+
+
+def test_a_history_of_revisions_stays_within_its_bounds() -> None:
+    long = ",".join(str(number) for number in range(1000, 1400))
+    kept = history_of(long, "1400")
+    assert len(kept) <= 2000
+    assert kept.endswith(",1399,1400")
+    assert history_of("", "1") == "1"
+
+
+def test_the_hash_is_of_the_content_and_written_in_safe_letters() -> None:
+    one = template_hash({"spec": {"a": 1, "b": 2}})
+    assert one == template_hash({"spec": {"b": 2, "a": 1}})
+    assert len({one, template_hash({"spec": {"a": 1}}), template_hash({"spec": {"a": 1, "b": 2}}, 1)}) == 3
+    assert set(one) <= set(meta.SUFFIX_ALPHABET)

@@ -13,10 +13,12 @@ from kubeling.client.kubeconfig import Connection
 from kubeling.client.resources import (
     CLUSTER_ROLES,
     CONFIGMAPS,
+    DEPLOYMENTS,
     EVENTS,
     NAMESPACES,
     NODES,
     PODS,
+    REPLICA_SETS,
     SECRETS,
     SERVICE_ACCOUNTS,
 )
@@ -318,3 +320,44 @@ async def test_dependents_follow_their_owner_with_the_rights_of_the_garbage_coll
     left = client.informer(CONFIGMAPS, namespace="default")
     await left.wait_synced()
     await eventually(lambda: {each["metadata"]["name"] for each in left.list()} <= {"kube-root-ca.crt"})
+
+
+async def test_a_deployment_rolls_out_with_the_rights_of_its_controllers(
+    client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
+) -> None:
+    await components.start()
+    sets, pods = client.informer(REPLICA_SETS), client.informer(PODS)
+    accounts = client.informer(SERVICE_ACCOUNTS)
+    await eventually(lambda: accounts.get("default", "default"))
+    orphan = {"metadata": {"name": "orphan", "namespace": "default", "labels": {"a": "x"}}}
+    spec = {"containers": [{"name": "c", "image": "one"}]}
+    await client.create(PODS, {"apiVersion": "v1", "kind": "Pod", **orphan, "spec": spec})
+    template = {"metadata": {"labels": {"a": "x"}}, "spec": spec}
+    selector = {"matchLabels": {"a": "x"}}
+    bare: Object = {"replicas": 1, "selector": selector, "template": template}
+    metadata = {"name": "bare", "namespace": "default", "labels": {"a": "x"}}
+    await client.create(
+        REPLICA_SETS, {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": bare}
+    )
+    await eventually(lambda: "ownerReferences" in (pods.get("default", "orphan") or {}).get("metadata", {}))
+    rolling = {"rollingUpdate": {"maxUnavailable": "100%"}}
+    said = {**bare, "replicas": 2, "strategy": rolling, "revisionHistoryLimit": 0}
+    metadata = {"name": "d", "namespace": "default"}
+    await client.create(
+        DEPLOYMENTS, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": said}
+    )
+    await eventually(lambda: (sets.get("default", "bare") or {})["spec"]["replicas"] == 2)
+    containers = [{"name": "c", "image": "two"}]
+    patch = {"spec": {"template": {"spec": {"containers": containers}}}}
+    await client.patch(DEPLOYMENTS, "d", patch, namespace="default")
+
+    def images() -> list[str]:
+        going = "deletionTimestamp"
+        left = [pod for pod in pods.list("default") if going not in pod["metadata"]]
+        return [pod["spec"]["containers"][0]["image"] for pod in left]
+
+    await eventually(lambda: images() == ["two", "two"])
+    events = client.informer(EVENTS)
+    await eventually(lambda: "ScalingReplicaSet" in [event["reason"] for event in events.list("default")])
+    await components.stop()
+    assert "forbidden" not in caplog.text

@@ -143,11 +143,11 @@ def _annotations(deployment: Object, before: Mapping[str, str], following: int) 
         return annotations
     annotations[REVISION] = str(following)
     if earlier is not None:
-        annotations[REVISION_HISTORY] = _history(before.get(REVISION_HISTORY, ""), before[REVISION])
+        annotations[REVISION_HISTORY] = history_of(before.get(REVISION_HISTORY, ""), before[REVISION])
     return annotations
 
 
-def _history(listed: str, added: str) -> str:
+def history_of(listed: str, added: str) -> str:
     """The revisions with one more; the earliest are left out where they are too many."""
     revisions = [*filter(None, listed.split(",")), added]
     while len(",".join(revisions)) > _LONGEST_HISTORY:
