@@ -11,19 +11,27 @@ import logging
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kubeling.client.errors import ConnectionLost
 from kubeling.client.informer import CachedInformer
 from kubeling.client.protocol import Client
 from kubeling.client.resources import NODES, PODS, Resource
 from kubeling.objects.clock import Clock, SystemClock
+from kubeling.objects.errors import ApiError
 from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from runtime.errors import NodeError
 from runtime.virtual.config import Config, read_config
 
+if TYPE_CHECKING:
+    from kubeling.client.http import HttpClient
+
 logger = logging.getLogger(__name__)
 
+FIRST_LOOKS = 0.03
+"""Seconds between attempts to reach the server."""
 BOUND = "spec.nodeName!="
 """Pods that are bound to a node."""
 
@@ -51,7 +59,9 @@ def _run(config: Config) -> None:
 
 async def _serve(config: Config) -> None:
     from kubeling.client.http import HttpClient
+    from runtime.node.api.listener import Listener, ListenSettings
     from runtime.virtual.agent import Informers, VirtualAgent, Wanted
+    from runtime.virtual.api import VirtualApi
     from runtime.virtual.node_object import NodeShape
 
     stopping = asyncio.Event()
@@ -63,15 +73,41 @@ async def _serve(config: Config) -> None:
         HttpClient.from_kubeconfig(config.kubeconfig, clock=clock, user_agent="kubelet") as client,
         Tasks("informers") as tasks,
     ):
+        await _until_served(client, clock)
         informers = Informers(
             nodes=_informer(client, NODES, clock, tasks), pods=_informer(client, PODS, clock, tasks, BOUND)
         )
         wanted = Wanted(config.nodes, shape, config.latency)
         agent = VirtualAgent(client, informers, wanted, clock=clock)
+        listener = Listener(
+            ListenSettings(
+                host=config.listen,
+                port=config.port,
+                certificate=config.serving.certificate,
+                key=config.serving.key,
+                client_ca=config.client_ca,
+            ),
+            VirtualApi(agent.pods, clock).handler(),
+        )
+        await listener.start()
         starting = tasks.start(agent.start(), name="start")
         await stopping.wait()
         starting.cancel()
+        await listener.stop()
         await agent.stop()
+
+
+async def _until_served(client: "HttpClient", clock: Clock) -> None:
+    """Both processes are started at the same time; informers would wait longer between their attempts."""
+    while True:
+        try:
+            await client.request("GET", "/version")
+        except ApiError:
+            return
+        except ConnectionLost:
+            await clock.sleep(FIRST_LOOKS)
+        else:
+            return
 
 
 def _informer(

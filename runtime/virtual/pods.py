@@ -54,6 +54,12 @@ class VirtualPods:
     def worker(self, namespace: str, name: str) -> PodWorker | None:
         return self._workers.get(self._by_name.get((namespace, name), ""))
 
+    def runtime_of(self, namespace: str, name: str) -> VirtualRuntime:
+        """The runtime of a pod that has a worker."""
+        worker = self.worker(namespace, name)
+        assert worker is not None
+        return _runtime_of(worker)
+
     def workers(self) -> list[PodWorker]:
         return list(self._workers.values())
 
@@ -97,10 +103,8 @@ class VirtualPods:
 
     def _told(self, worker: PodWorker, pod: Object) -> None:
         """The annotations changed: what they say holds at once."""
-        runtime = worker.work.context.runtime
-        assert isinstance(runtime, VirtualRuntime)
         worker.retry()
-        runtime.changed(pod)
+        _runtime_of(worker).changed(pod)
 
     def _begin(self, pod: Object) -> None:
         context = self._context_of(node_of(pod))
@@ -126,6 +130,12 @@ class VirtualPods:
         self._workers.pop(pod_uid, None)
         if self._by_name.get((namespace, name)) == pod_uid:
             del self._by_name[namespace, name]
+
+
+def _runtime_of(worker: PodWorker) -> VirtualRuntime:
+    runtime = worker.work.context.runtime
+    assert isinstance(runtime, VirtualRuntime)
+    return runtime
 
 
 def node_of(pod: Object) -> str:

@@ -243,6 +243,10 @@ class VirtualRuntime:
     def container(self, container_id: str) -> Container | None:
         return self._containers.get(container_id)
 
+    def running(self, pod_uid: str, name: str) -> Container | None:
+        """The pod's running container of that name."""
+        return next((each for each in self._of_pod(pod_uid) if each.name == name and each.running), None)
+
     def _plan(self, container: Container, *, at_start: bool = False) -> None:
         """Let a running container end when it is to end, counted from its start."""
         seconds, code = self._fate(container)

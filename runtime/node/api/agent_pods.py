@@ -15,13 +15,14 @@ class AgentPods:
 
     def pod(self, namespace: str, name: str) -> Object | None:
         worker = self._agent.worker(namespace, name)
-        return None if worker is None else _pod(worker)
+        return None if worker is None else shown(worker)
 
     def pods(self) -> Sequence[Object]:
-        return [_pod(worker) for worker in self._agent.workers if worker.work.pod]
+        return [shown(worker) for worker in self._agent.workers if worker.work.pod]
 
 
-def _pod(worker: PodWorker) -> Object:
+def shown(worker: PodWorker) -> Object:
+    """The pod with the newest status."""
     pod = worker.work.pod
     metadata = pod.get("metadata") or {
         "namespace": worker.work.identity.namespace,

@@ -47,7 +47,7 @@ class ContainerLogs:
         if not path.exists():
             text = f'failed to open log file "{path}": open {path}: no such file or directory'
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, text)
-        return await _send(request, self._pieces(container_id, path, options))
+        return await send_log(request, self._pieces(container_id, path, options))
 
     def _pieces(self, container_id: str, path: Path, options: LogOptions) -> AsyncGenerator[bytes]:
         if not options.follow:
@@ -64,7 +64,8 @@ class ContainerLogs:
         return status.state == cri.CONTAINER_RUNNING
 
 
-async def _send(request: web.BaseRequest, pieces: AsyncGenerator[bytes]) -> web.StreamResponse:
+async def send_log(request: web.BaseRequest, pieces: AsyncGenerator[bytes]) -> web.StreamResponse:
+    """Until the pieces end, or the client has gone."""
     handler = asyncio.current_task()
     assert handler is not None
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})

@@ -1,9 +1,9 @@
 """Every request of the kubelet API: who asks, what is meant, and what becomes of errors."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -33,30 +33,11 @@ class Route(NamedTuple):
     handler: Handler
 
 
-class KubeletHandler:
-    """Called with each request."""
+class Requests:
+    """Called with each request; `routes` are by the path's first part."""
 
-    def __init__(
-        self,
-        runtime: ContainerRuntime,
-        pods: PodLookup,
-        *,
-        logs: ContainerLogs,
-        streams: PodStreams,
-        images: Images,
-    ) -> None:
-        self._runtime = runtime
-        self._pods = pods
-        upgrade = ("GET", "POST")
-        self._routes = {
-            "healthz": [Route(("GET", "HEAD"), 0, self._healthz)],
-            "pods": [Route(("GET",), 0, self._list_pods)],
-            "containerLogs": [Route(("GET",), 3, logs)],
-            "exec": [Route(upgrade, 3, streams.exec)],
-            "attach": [Route(upgrade, 3, streams.attach)],
-            "portForward": [Route(upgrade, 2, streams.port_forward)],
-            "images": [Route(("GET",), 0, images.list), Route(("POST",), 0, images.load)],
-        }
+    def __init__(self, routes: Mapping[str, Sequence[Route]]) -> None:
+        self._routes = routes
 
     async def __call__(self, request: web.BaseRequest) -> Answer:
         try:
@@ -82,12 +63,51 @@ class KubeletHandler:
                 return route.handler, parameters
         raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "405: Method Not Allowed")
 
-    async def _healthz(self, request: web.BaseRequest) -> Answer:
-        return web.Response(text="ok")
 
-    async def _list_pods(self, request: web.BaseRequest) -> Answer:
-        pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(self._pods.pods())}
-        return web.json_response(pods)
+class KubeletHandler(Requests):
+    """The requests to a node that runs containers."""
+
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        pods: PodLookup,
+        *,
+        logs: ContainerLogs,
+        streams: PodStreams,
+        images: Images,
+    ) -> None:
+        own = {"images": [Route(("GET",), 0, images.list), Route(("POST",), 0, images.load)]}
+        super().__init__(kubelet_routes(pods, logs, streams) | own)
+
+
+class Streams(Protocol):
+    async def exec(self, request: web.BaseRequest, namespace: str, name: str, container: str) -> Answer: ...
+
+    async def attach(self, request: web.BaseRequest, namespace: str, name: str, container: str) -> Answer: ...
+
+    async def port_forward(self, request: web.BaseRequest, namespace: str, name: str) -> Answer: ...
+
+
+def kubelet_routes(pods: PodLookup, logs: Handler, streams: Streams) -> dict[str, list[Route]]:
+    """What every kubelet answers."""
+    upgrade = ("GET", "POST")
+
+    async def list_pods(request: web.BaseRequest) -> Answer:
+        listing = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(pods.pods())}
+        return web.json_response(listing)
+
+    return {
+        "healthz": [Route(("GET", "HEAD"), 0, _healthz)],
+        "pods": [Route(("GET",), 0, list_pods)],
+        "containerLogs": [Route(("GET",), 3, logs)],
+        "exec": [Route(upgrade, 3, streams.exec)],
+        "attach": [Route(upgrade, 3, streams.attach)],
+        "portForward": [Route(upgrade, 2, streams.port_forward)],
+    }
+
+
+async def _healthz(request: web.BaseRequest) -> Answer:
+    return web.Response(text="ok")
 
 
 def _refusal(request: web.BaseRequest, response: web.Response, error: Exception) -> web.Response:

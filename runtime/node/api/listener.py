@@ -14,7 +14,7 @@ from runtime.container_runtime import ContainerRuntime
 from runtime.errors import MachineNotReady
 from runtime.node.api.container_logs import ContainerLogs
 from runtime.node.api.containers import PodLookup
-from runtime.node.api.handler import KubeletHandler
+from runtime.node.api.handler import Handler, KubeletHandler
 from runtime.node.api.images import Images, Loader
 from runtime.node.api.streams import PodStreams
 from runtime.node.logs.watcher import DirectoryWatcher
@@ -32,7 +32,28 @@ class ListenSettings:
     certificate: Path
     key: Path
     client_ca: Path
-    scratch: Path
+    scratch: Path = Path()
+
+
+class Listener:
+    """An HTTPS listener that asks for client certificates; `handler` takes every request."""
+
+    def __init__(self, settings: ListenSettings, handler: Handler) -> None:
+        self._settings = settings
+        self._runner = web.ServerRunner(
+            ConnectionServer(handler, access_log=None), shutdown_timeout=_SHUTDOWN_GRACE
+        )
+        self.port = settings.port
+
+    async def start(self) -> None:
+        """Listen; `port` is the real one from then on. Raises MachineNotReady when the port is taken."""
+        listening = _bind(self._settings.host, self._settings.port)
+        self.port = listening.getsockname()[1]
+        await self._runner.setup()
+        await web.SockSite(self._runner, listening, ssl_context=_tls(self._settings)).start()
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
 
 
 class KubeletApi:
@@ -47,7 +68,6 @@ class KubeletApi:
         loader: Loader | None,
         clock: Clock,
     ) -> None:
-        self._settings = settings
         self._watcher = DirectoryWatcher()
         handler = KubeletHandler(
             runtime,
@@ -56,22 +76,19 @@ class KubeletApi:
             streams=PodStreams(runtime, pods),
             images=Images(runtime, loader, settings.scratch),
         )
-        self._runner = web.ServerRunner(
-            ConnectionServer(handler, access_log=None), shutdown_timeout=_SHUTDOWN_GRACE
-        )
-        self._site: web.SockSite | None = None
-        self.port = settings.port
+        self._listener = Listener(settings, handler)
+
+    @property
+    def port(self) -> int:
+        """The real one once it listens."""
+        return self._listener.port
 
     async def start(self) -> None:
-        """Listen; `port` is the real one from then on. Raises MachineNotReady when the port is taken."""
-        listening = _bind(self._settings.host, self._settings.port)
-        self.port = listening.getsockname()[1]
-        await self._runner.setup()
-        self._site = web.SockSite(self._runner, listening, ssl_context=_tls(self._settings))
-        await self._site.start()
+        """Raises MachineNotReady when the port is taken."""
+        await self._listener.start()
 
     async def stop(self) -> None:
-        await self._runner.cleanup()
+        await self._listener.stop()
         await self._watcher.close()
 
 
