@@ -15,14 +15,22 @@ from server.controllers.owned import pods as pod_worth
 from server.controllers.owned.ownership import Claim
 from server.controllers.owned.revisions import HASH_LABEL, History, restored
 from server.controllers.owned.waking import selector_of, waker
+from server.controllers.replicas.pace import Pace
 from server.controllers.stateful_set import rolling, status
 from server.controllers.stateful_set.claims import Claims
-from server.controllers.stateful_set.identity import is_member, ordinals, parent_and_ordinal, pod_name
+from server.controllers.stateful_set.identity import (
+    is_member,
+    ordinals,
+    parent_and_ordinal,
+    pod_name,
+    wanted_replicas,
+)
 from server.controllers.stateful_set.pods import Pods
 from server.controllers.stateful_set.replicas import (
     Replicas,
     Revisions,
     arrange,
+    in_order,
     min_ready_seconds,
     revision_of,
 )
@@ -32,19 +40,40 @@ WORKERS = 5
 
 
 def make(context: Context) -> Controller:
-    controller = StatefulSetController(context)
-    runner = ControllerRunner(
-        "statefulset-controller", controller.reconcile, clock=context.clock, workers=WORKERS
-    )
-    runner.watches(controller.sets)
-    wake = waker(controller.sets, STATEFUL_SETS.kind, lambda owner: runner.queue.add(meta.key(owner)))
-    controller.pods.add_handler(wake)
-    for informer in (controller.pods, controller.revisions, controller.claims):
-        runner.reads(informer)
-    return runner
+    return StatefulSetController(context)
 
 
 class StatefulSetController:
+    """Implements `Controller`."""
+
+    def __init__(self, context: Context) -> None:
+        sets = StatefulSets(context)
+        self._runner = ControllerRunner(
+            "statefulset-controller", sets.reconcile, clock=context.clock, workers=WORKERS
+        )
+        self._pace = Pace(self._runner.queue)
+        self._runner.watches(sets.sets)
+        sets.pods.add_handler(waker(sets.sets, STATEFUL_SETS.kind, self._wake))
+        for informer in (sets.pods, sets.revisions, sets.claims):
+            self._runner.reads(informer)
+
+    @property
+    def idle(self) -> bool:
+        return self._runner.idle and self._pace.idle
+
+    def start(self) -> None:
+        self._runner.start()
+
+    async def stop(self) -> None:
+        self._pace.stop()
+        await self._runner.stop()
+
+    def _wake(self, set_: Object) -> None:
+        """In order one pod changes after the other; in parallel all may at once."""
+        self._pace.wake_soon(meta.key(set_), 0 if in_order(set_) else wanted_replicas(set_))
+
+
+class StatefulSets:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._clock = context.clock
@@ -73,12 +102,13 @@ class StatefulSetController:
         return self._next_look(set_, pods)
 
     async def _claim_pods(self, set_: Object) -> list[Object]:
-        """Its own and those that it adopts. The index may lag, so that each is looked up anew by its name."""
+        """Its own and those that it adopts. The index may lag: those that it lacks are looked up by name."""
         namespace = meta.namespace(set_)
         filed = self._index.get(meta.uid(set_)) + self._index.get(_orphans(namespace, meta.name(set_)))
-        names = dict.fromkeys(map(meta.name, filed))
-        names |= dict.fromkeys(pod_name(set_, ordinal) for ordinal in ordinals(set_))
-        there = [pod for name in names if (pod := self.pods.get(namespace, name)) is not None]
+        found = {meta.name(pod): pod for pod in filed}
+        for name in (pod_name(set_, ordinal) for ordinal in ordinals(set_)):
+            if name not in found and (pod := self.pods.get(namespace, name)) is not None:
+                found[name] = pod
         claim = Claim(
             self._client,
             set_,
@@ -86,7 +116,7 @@ class StatefulSetController:
             resource=PODS,
             selects=selector_of(set_),
         )
-        return await claim.claim(there, also=lambda pod: is_member(set_, pod))
+        return await claim.claim(found.values(), also=lambda pod: is_member(set_, pod))
 
     async def _update(self, set_: Object, pods: list[Object], revisions: Revisions) -> None:
         replicas = arrange(set_, pods, revisions)

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from functools import lru_cache
 
 from kubeling.client.resources import STATEFUL_SETS
 from kubeling.objects import meta
@@ -16,6 +17,7 @@ _NAME = re.compile(r"(.*)-([0-9]+)")
 _LARGEST = 2**31
 
 
+@lru_cache(maxsize=10_000)
 def parent_and_ordinal(name: str) -> tuple[str, int]:
     """What a pod's name says of its set and its number; ("", -1) when it is no such name."""
     match = _NAME.fullmatch(name)
