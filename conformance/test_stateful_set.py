@@ -143,12 +143,16 @@ def test_scaling_happens_in_predictable_order_and_halts_if_any_pod_is_unhealthy(
         web.set_ready("web-0", True)
         assert _next(events, 2) == [("ADDED", "web-1"), ("ADDED", "web-2")]
     _ready(web, 3)
-    web.set_ready("web-0", False)
+    pods_of_web = ("web-0", "web-1", "web-2")
+    for name in pods_of_web:
+        web.set_ready(name, False)
     with _watched(web) as events:
         web.patch(replicas=0)
         web.until(lambda found: found["status"]["replicas"] == 3, what="has seen that it is to shrink")
-        assert names(web.pods()) == ["web-0", "web-1", "web-2"]
+        assert names(web.pods()) == list(pods_of_web)
         web.set_ready("web-0", True)
+        assert names(web.pods()) == list(pods_of_web)
+        web.mark_ready("web-1", True)  # now the third may go as it is: it is the first that is unhealthy
         assert _next(events, 3) == [("DELETED", f"web-{number}") for number in (2, 1, 0)]
     _ready(web, 0)
 

@@ -95,10 +95,13 @@ class Workload:
 
     def set_ready(self, pod: str, ready: bool) -> None:
         """Break the readiness of a pod on a virtual node, or mend it, and wait until it shows."""
+        self.mark_ready(pod, ready)
+        self.space.until(pod, lambda found: pods.ready(found) is ready, what=f"has ready={ready}")
+
+    def mark_ready(self, pod: str, ready: bool) -> None:
         value = None if ready else "false"
         patch = {"metadata": {"annotations": {READY: value}}}
         self.space.rest.patch(self.space.path("pods", pod), patch, content_type=MERGE)
-        self.space.until(pod, lambda found: pods.ready(found) is ready, what=f"has ready={ready}")
 
 
 def image_of(pod: Object) -> str:

@@ -20,8 +20,9 @@ from server.controllers.daemon_set.placement import Placement, same_to_daemons
 from server.controllers.daemon_set.status import status_of
 from server.controllers.daemon_set.template import GENERATION, new_pod, target_node
 from server.controllers.owned.expectations import Expectations
+from server.controllers.owned.leaving import unless_namespace_goes
 from server.controllers.owned.ownership import Claim
-from server.controllers.owned.pod_control import PodControl, namespace_terminates
+from server.controllers.owned.pod_control import PodControl
 from server.controllers.owned.pods import phase
 from server.controllers.owned.slow_start import slow_start
 from server.controllers.owned.waking import concerned, selector_of
@@ -60,7 +61,10 @@ class DaemonSetController:
         self._index = Index(self.pods, _files)
         self._history = DaemonHistory(context.client, self.revisions)
         self.runner = ControllerRunner(
-            "daemonset-controller", self.reconcile, clock=context.clock, workers=WORKERS
+            "daemonset-controller",
+            unless_namespace_goes(self.reconcile),
+            clock=context.clock,
+            workers=WORKERS,
         )
 
     # What happens.
@@ -224,7 +228,7 @@ class DaemonSetController:
         done, failure = await slow_start(needing, create)
         self._expectations.created(key, count=len(needing) - done)
         failures = await _all(self._delete(key, set_, pod) for pod in doomed)
-        if failure is not None and not (isinstance(failure, ApiError) and namespace_terminates(failure)):
+        if failure is not None:
             raise failure
         if failures:
             raise failures[0]

@@ -12,6 +12,7 @@ from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
 from server.controllers.owned import pods as pod_worth
+from server.controllers.owned.leaving import unless_namespace_goes
 from server.controllers.owned.ownership import Claim
 from server.controllers.owned.revisions import HASH_LABEL, History, restored
 from server.controllers.owned.waking import selector_of, waker
@@ -49,7 +50,10 @@ class StatefulSetController:
     def __init__(self, context: Context) -> None:
         sets = StatefulSets(context)
         self._runner = ControllerRunner(
-            "statefulset-controller", sets.reconcile, clock=context.clock, workers=WORKERS
+            "statefulset-controller",
+            unless_namespace_goes(sets.reconcile),
+            clock=context.clock,
+            workers=WORKERS,
         )
         self._pace = Pace(self._runner.queue)
         self._runner.watches(sets.sets)
