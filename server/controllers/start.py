@@ -34,7 +34,7 @@ from server.controllers.context import Context, Controller, Recorders, Settings
 from server.controllers.endpoints import legacy, mirroring, slices
 from server.controllers.expiry import bootstrap_tokens, certificates, events, leases
 from server.controllers.identity import ActAs, acting
-from server.controllers.nodes import ipam, lifecycle, taint_eviction, ttl
+from server.controllers.nodes import lifecycle, taint_eviction, ttl
 from server.controllers.volumes import binder, ephemeral, protection
 
 MANAGER = ""
@@ -60,7 +60,6 @@ CONTROLLERS: tuple[tuple[str, Make], ...] = (
     ("horizontal-pod-autoscaler", autoscaling.make),
     ("disruption-controller", disruption.make),
     ("namespace-controller", namespace.make),
-    ("node-controller", ipam.make),
     ("node-controller", lifecycle.make),
     ("node-controller", taint_eviction.make),
     ("ttl-controller", ttl.make),

@@ -184,7 +184,7 @@ async def test_nothing_is_emptied_when_all_nodes_are_silent(plane: Plane) -> Non
 
 async def test_a_renewed_lease_writes_nothing(plane: Plane) -> None:
     await plane.add_node()
-    await beat(plane, "n")
+    await live(plane, "n", seconds=10)
     before = plane.store.revision
     for _ in range(10):
         await beat(plane, "n")

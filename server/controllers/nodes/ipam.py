@@ -1,18 +1,17 @@
-"""Gives each node a network of its own, out of the cluster's pod network, for its pods. The key is the node.
+"""Which network each node's pods have: one of its own, out of the cluster's pod network.
 
-One worker, so that two nodes never get the same one. A Node whose state nobody has reported runs no pods yet
-and stays as it was made: who made it by hand can replace it, which a network that may not change forbids.
-Virtual nodes, whose pods' addresses lead nowhere, have a network of their own, large enough for thousands.
+A Node whose state nobody has reported runs no pods yet and stays as it was made: who made it by hand can
+replace it, which a network that may not change forbids. Virtual nodes, whose pods' addresses lead nowhere,
+share a range of their own, large enough for thousands. What is given here is written by `lifecycle`.
 """
 
 import logging
+from collections.abc import Callable
 
-from kubeling.client import DONE, ControllerRunner, Result
-from kubeling.client.resources import NODES
+from kubeling.client import EventRecorder
 from kubeling.objects import meta
-from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
-from server.controllers.context import Context, Controller
+from server.controllers.context import Settings
 from server.controllers.nodes.cidr_pool import CidrPool
 from server.controllers.nodes.virtual import is_virtual
 
@@ -22,25 +21,12 @@ NODE_PREFIX_LENGTHS = {4: 24, 6: 64}
 """--node-cidr-mask-size-ipv4 and -ipv6."""
 
 
-def make(context: Context) -> Controller:
-    allocator = NodeIpam(context)
-    runner = ControllerRunner("node-ipam-controller", allocator.reconcile, clock=context.clock)
-
-    def changed(kind: str, node: Object, _: Object | None) -> None:
-        for name in allocator.note(kind, node):
-            runner.queue.add(name)
-
-    allocator.nodes.add_handler(changed)
-    runner.reads(allocator.nodes)
-    return runner
-
-
 class NodeIpam:
-    def __init__(self, context: Context) -> None:
-        self.nodes = context.client.informer(NODES)
-        self._client = context.client
-        self._recorder = context.recorder("cidrAllocator")
-        settings = context.settings
+    """`look(name)` is called for a node that there was nothing left for, when there may be."""
+
+    def __init__(self, settings: Settings, recorder: EventRecorder, look: Callable[[str], None]) -> None:
+        self._recorder = recorder
+        self._look = look
         self._real, self._virtual = (
             CidrPool(network, NODE_PREFIX_LENGTHS[network.version])
             for network in (settings.pod_network, settings.virtual_pod_network)
@@ -50,48 +36,42 @@ class NodeIpam:
         self._without: dict[str, None] = {}
         """The nodes that there was nothing left for, the first one first."""
 
-    def note(self, kind: str, node: Object) -> list[str]:
-        """Keep account of a change; the nodes that have to be looked at for it."""
+    def observe(self, node: Object) -> None:
+        """A network that the node has, wherever from, is no other's."""
         name, network = meta.name(node), _network(node)
-        if kind == "DELETED":
-            self._without.pop(name, None)
-            return self._release(name)
-        if not network:
-            return [name] if _is_reported(node) else []
-        if network != self._given.get(name):
-            released = self._release(name)
+        if network and network != self._given.get(name):
+            self._release(name)
             self._given[name] = network
             self._pool(node).occupy(network)
-            return released
-        return []
 
-    async def reconcile(self, name: str) -> Result:
-        node = self.nodes.get("", name)
-        if node is None or _network(node) or not _is_reported(node):
-            return DONE
+    def forget(self, name: str) -> None:
+        self._without.pop(name, None)
+        self._release(name)
+
+    def give(self, node: Object) -> str | None:
+        """The network that the node is to have and does not have; the same one until it does."""
+        name = meta.name(node)
+        if _network(node) or not _is_reported(node):
+            return None
         network = self._given.get(name) or self._pool(node).take()
         if network is None:
             self._say_exhausted(node)
-            return DONE
+            return None
         self._given[name] = network
         self._without.pop(name, None)
-        try:
-            await self._client.patch(NODES, name, {"spec": {"podCIDR": network, "podCIDRs": [network]}})
-        except NotFound:
-            self._release(name)
-        return DONE
+        return network
 
     def _pool(self, node: Object) -> CidrPool:
         return self._virtual if is_virtual(node) else self._real
 
-    def _release(self, name: str) -> list[str]:
-        """Take back what the node has, and return those who wait for such a thing."""
+    def _release(self, name: str) -> None:
         network = self._given.pop(name, None)
         if network is None:
-            return []
+            return
         self._real.release(network)
         self._virtual.release(network)
-        return list(self._without)
+        for waiting in self._without:
+            self._look(waiting)
 
     def _say_exhausted(self, node: Object) -> None:
         """Once for each node; it is looked at again when another node has gone."""

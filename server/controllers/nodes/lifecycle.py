@@ -5,7 +5,7 @@
 
 The key is the node. Silence is measured on the own clock, from when a heartbeat was last seen to change,
 so that a node's clock may be wrong. A renewed Lease only moves the node to the end of a queue; nothing is
-reconciled for it. Pods are evicted by `taint_eviction`.
+reconciled for it. Taints and the network of a new node are one write. Pods are evicted by `taint_eviction`.
 """
 
 import copy
@@ -19,6 +19,7 @@ from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
 from server.controllers.nodes.heartbeats import Heartbeats
+from server.controllers.nodes.ipam import NodeIpam
 from server.controllers.nodes.taints import is_evicting, tainted
 from server.controllers.nodes.zones import Zones, zone_of
 
@@ -46,6 +47,7 @@ class NodeLifecycle:
         )
         self._heartbeats = Heartbeats(context.clock, self._runner.queue.add)
         self._zones = Zones(context.clock, admitted=self._runner.queue.add, shifted=self._shifted)
+        self._ipam = NodeIpam(context.settings, context.recorder("cidrAllocator"), self._runner.queue.add)
         self._nodes = context.client.informer(NODES)
         leases = context.client.informer(LEASES, namespace=LEASE_NAMESPACE)
         pods = context.client.informer(PODS)
@@ -83,6 +85,7 @@ class NodeLifecycle:
         if kind == "DELETED":
             self._heartbeats.forget(name)
             self._zones.forget(name)
+            self._ipam.forget(name)
             self._say(node, "RemovingNode", f"Node {name} event: Removing Node {name} from Controller")
             return
         ready = conditions.find(node, "Ready")
@@ -92,6 +95,7 @@ class NodeLifecycle:
             self._say(node, "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
         elif _heartbeat(ready) != _heartbeat(conditions.find(old, "Ready")):
             self._heartbeats.beat(name)
+        self._ipam.observe(node)
         self._zones.observe(node, ready=_ready_status(node) == "True")
         if old is None or _concerns(node) != _concerns(old):
             self._runner.queue.add(name)
@@ -130,18 +134,20 @@ class NodeLifecycle:
         return conditions.set_condition(node, kind, "Unknown", reason=reason, message=message, now=now)
 
     async def _adjust(self, node: Object) -> None:
-        """Taints as the conditions ask for, and the old names of two labels."""
+        """Taints as the conditions ask for, a network, and the old names of two labels."""
         taints = tainted(node, self._clock.now(), evicting=self._is_evicting(node))
-        labels = _missing_labels(node)
-        if taints is None and not labels:
-            return
-        patch: Object = {"metadata": {"resourceVersion": meta.resource_version(node)}}
-        if labels:
-            patch["metadata"]["labels"] = labels
+        labels, spec = _missing_labels(node), dict[str, object]()
         if taints is not None:
-            patch["spec"] = {"taints": taints or None}
+            spec["taints"] = taints or None
+        if network := self._ipam.give(node):
+            spec |= {"podCIDR": network, "podCIDRs": [network]}
+        if not labels and not spec:
+            return
+        metadata: Object = {"resourceVersion": meta.resource_version(node)}
+        if labels:
+            metadata["labels"] = labels
         with suppress(NotFound):
-            await self._client.patch(NODES, meta.name(node), patch)
+            await self._client.patch(NODES, meta.name(node), {"metadata": metadata, "spec": spec})
 
     def _is_evicting(self, node: Object) -> bool:
         name = meta.name(node)
