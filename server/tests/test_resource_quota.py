@@ -1,7 +1,9 @@
 """ResourceQuotas: what is charged when something is created, what is refused, and what is counted anew."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,39 @@ async def test_many_at_once_get_no_more_than_there_is(plane: Plane) -> None:
     assert sum(not isinstance(each, BaseException) for each in results) == 10
     assert all(isinstance(each, Forbidden) for each in results if isinstance(each, BaseException))
     assert (used(plane), len(plane.list(PODS))) == ({"pods": "10"}, 10)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_coming_and_going_at_once_never_exceeds_and_ends_counted_right(plane: Plane, seed: int) -> None:
+    chance = random.Random(seed)
+    await quota(plane, pods="8")
+    client, most = plane.client, 0
+
+    async def come_and_go(number: int) -> None:
+        nonlocal most
+        name = f"p{number}"
+        for _ in range(6):
+            with suppress(Forbidden):
+                await client.create(PODS, _in_ns(pod_object(name)))
+                most = max(most, len(plane.list(PODS)))
+                await asyncio.sleep(chance.random() / 500)
+                await client.delete(PODS, name, namespace="ns", grace_period_seconds=0)
+            await asyncio.sleep(chance.random() / 500)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(30):
+            group.create_task(come_and_go(number))
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+            await plane.advance(MOMENT)
+    assert most == 8
+    await recounted(plane)
+    await plane.advance(RESYNC)
+    assert used(plane) == {"pods": str(len(plane.list(PODS)))} == {"pods": "0"}
+
+
+def _in_ns(obj: Object) -> Object:
+    return {**obj, "metadata": {**obj["metadata"], "namespace": "ns"}}
 
 
 async def test_what_has_ended_or_gone_is_given_back(plane: Plane) -> None:

@@ -56,9 +56,13 @@ class Api:
         async with self._session.get(self._server.url + path) as answer:
             return await answer.json()
 
-    async def post(self, path: str, body: Any) -> None:
+    async def attempt(self, path: str, body: Any) -> int:
         async with self._session.post(self._server.url + path, data=orjson.dumps(body)) as answer:
-            assert answer.status == 201, await answer.text()
+            await answer.read()
+            return answer.status
+
+    async def post(self, path: str, body: Any) -> None:
+        assert await self.attempt(path, body) == 201
 
     async def holder(self) -> str:
         found = await self.get(LEASE)
@@ -170,3 +174,33 @@ async def test_a_leader_that_stops_in_order_hands_over(
 
     await until(another)
     assert f"{await api.holder()} became leader" in other.log
+
+
+QUOTA = "/api/v1/namespaces/default/resourcequotas"
+MAPS = "/api/v1/namespaces/default/configmaps"
+ROOM = 20
+
+
+@pytest.mark.timeout(120)
+async def test_servers_that_charge_the_same_quota_never_give_more_than_there_is(
+    session: aiohttp.ClientSession, servers: list[Server]
+) -> None:
+    await leader_and_other(session, servers)
+    apis = [Api(session, server) for server in servers]
+    there = await apis[0].count(MAPS)
+    hard = {"configmaps": str(ROOM + there)}
+    await apis[0].post(QUOTA, {"metadata": {"name": "q"}, "spec": {"hard": hard}})
+
+    async def counted() -> bool:
+        found = [await api.get(f"{QUOTA}/q") for api in apis]
+        return all((each.get("status") or {}).get("used") for each in found)
+
+    await until(counted)
+
+    async def create(number: int) -> int:
+        return await apis[number % 2].attempt(MAPS, {"metadata": {"name": f"m{number}"}})
+
+    answers = Counter(await asyncio.gather(*(create(number) for number in range(3 * ROOM))))
+    assert answers == {201: ROOM, 403: 2 * ROOM}
+    assert await apis[1].count(MAPS) == ROOM + there
+    assert (await apis[1].get(f"{QUOTA}/q"))["status"]["used"] == hard
