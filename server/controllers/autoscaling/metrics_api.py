@@ -135,4 +135,4 @@ def _seconds(duration: str | None) -> float:
             number = ""
         else:
             number += part
-    return total or _WINDOW
+    return total
