@@ -13,14 +13,17 @@ from kubeling.client.kubeconfig import Connection
 from kubeling.client.resources import (
     CLUSTER_ROLES,
     CONFIGMAPS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     EVENTS,
     NAMESPACES,
     NODES,
+    PERSISTENT_VOLUME_CLAIMS,
     PODS,
     REPLICA_SETS,
     SECRETS,
     SERVICE_ACCOUNTS,
+    STATEFUL_SETS,
 )
 from kubeling.cluster import pki
 from kubeling.cluster.keys import Pki
@@ -359,5 +362,49 @@ async def test_a_deployment_rolls_out_with_the_rights_of_its_controllers(
     await eventually(lambda: images() == ["two", "two"])
     events = client.informer(EVENTS)
     await eventually(lambda: "ScalingReplicaSet" in [event["reason"] for event in events.list("default")])
+    await components.stop()
+    assert "forbidden" not in caplog.text
+
+
+async def test_sets_are_updated_with_the_rights_of_their_controllers(
+    client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
+) -> None:
+    await components.start()
+    accounts, pods = client.informer(SERVICE_ACCOUNTS), client.informer(PODS)
+    await eventually(lambda: accounts.get("default", "default"))
+    await client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}})
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    status = {"allocatable": {"cpu": "4", "memory": "4Gi", "pods": "110"}, "conditions": [ready]}
+    await client.patch(NODES, "n", {"status": status}, subresource="status")
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    in_parallel = {
+        "podManagementPolicy": "Parallel",
+        "replicas": 2,
+        "volumeClaimTemplates": [claim],
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
+        "revisionHistoryLimit": 0,
+    }
+    for resource, more in ((STATEFUL_SETS, in_parallel), (DAEMON_SETS, {"revisionHistoryLimit": 0})):
+        labels, containers = {"of": resource.kind}, [{"name": "c", "image": "one"}]
+        template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+        spec = {"selector": {"matchLabels": labels}, "template": template, **more}
+        metadata = {"name": "web", "namespace": "default"}
+        kind = {"apiVersion": "apps/v1", "kind": resource.kind}
+        await client.create(resource, {**kind, "metadata": metadata, "spec": spec})
+    await eventually(lambda: len(pods.list("default")) == 3)
+    for resource in (STATEFUL_SETS, DAEMON_SETS):
+        patch = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "two"}]}}}}
+        await client.patch(resource, "web", patch, namespace="default")
+
+    def images() -> list[str]:
+        return [pod["spec"]["containers"][0]["image"] for pod in pods.list("default")]
+
+    await eventually(lambda: images() == ["two"] * 3)
+    await client.patch(STATEFUL_SETS, "web", {"spec": {"replicas": 1}}, namespace="default")
+    claims = client.informer(PERSISTENT_VOLUME_CLAIMS)
+    await eventually(lambda: len(claims.list("default")) == 1)
     await components.stop()
     assert "forbidden" not in caplog.text

@@ -256,6 +256,29 @@ async def test_each_pod_has_its_claims(plane: Plane) -> None:
     assert ("SuccessfulCreate", said) in events(plane)
 
 
+async def test_a_claim_that_is_gone_is_made_anew_for_a_pod_that_waits(plane: Plane) -> None:
+    await create(plane, 1, volumeClaimTemplates=[CLAIM])
+    await plane.set_pod("web-0", "Pending")
+    await plane.patch(PERSISTENT_VOLUME_CLAIMS, "data-web-0", {"metadata": {"finalizers": None}})
+    await plane.client.delete(PERSISTENT_VOLUME_CLAIMS, "data-web-0", namespace="ns")
+    await plane.settle()
+    assert names(plane, PERSISTENT_VOLUME_CLAIMS) == ["data-web-0"]
+
+
+async def test_a_pod_waits_until_the_claim_of_its_predecessor_is_gone(plane: Plane) -> None:
+    policy = {"whenScaled": "Delete"}
+    await create(plane, 1, volumeClaimTemplates=[CLAIM], persistentVolumeClaimRetentionPolicy=policy)
+    await plane.set_pod("web-0")
+    stay = {"metadata": {"finalizers": ["test/stay"]}}
+    await plane.patch(PERSISTENT_VOLUME_CLAIMS, "data-web-0", stay)
+    await change(plane, replicas=0)
+    assert names(plane) == []
+    await change(plane, replicas=1)
+    assert names(plane) == []
+    await plane.patch(PERSISTENT_VOLUME_CLAIMS, "data-web-0", {"metadata": {"finalizers": None}})
+    assert names(plane) == ["web-0"]
+
+
 async def test_claims_belong_to_whom_the_policy_says(plane: Plane) -> None:
     await create(plane, 1, volumeClaimTemplates=[CLAIM])
     assert owners(plane, "data-web-0") == []

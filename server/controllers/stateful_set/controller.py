@@ -20,6 +20,7 @@ from server.controllers.replicas.pace import Pace
 from server.controllers.stateful_set import rolling, status
 from server.controllers.stateful_set.claims import Claims
 from server.controllers.stateful_set.identity import (
+    is_claim_of,
     is_member,
     ordinals,
     parent_and_ordinal,
@@ -49,6 +50,7 @@ class StatefulSetController:
 
     def __init__(self, context: Context) -> None:
         sets = StatefulSets(context)
+        self._sets = sets.sets
         self._runner = ControllerRunner(
             "statefulset-controller",
             unless_namespace_goes(sets.reconcile),
@@ -58,6 +60,7 @@ class StatefulSetController:
         self._pace = Pace(self._runner.queue)
         self._runner.watches(sets.sets)
         sets.pods.add_handler(waker(sets.sets, STATEFUL_SETS.kind, self._wake))
+        sets.claims.add_handler(self._claim_changed)
         for informer in (sets.pods, sets.revisions, sets.claims):
             self._runner.reads(informer)
 
@@ -71,6 +74,13 @@ class StatefulSetController:
     async def stop(self) -> None:
         self._pace.stop()
         await self._runner.stop()
+
+    def _claim_changed(self, change: str, claim: Object, _: Object | None) -> None:
+        """One that is gone is made anew for a pod that waits, or was waited for."""
+        if change == "DELETED":
+            for set_ in self._sets.list(meta.namespace(claim)):
+                if is_claim_of(set_, claim):
+                    self._runner.queue.add(meta.key(set_))
 
     def _wake(self, set_: Object) -> None:
         """In order one pod changes after the other; in parallel all may at once."""

@@ -60,6 +60,13 @@ def claim_name(set_: Object, template: Object, ordinal: int) -> str:
     return f"{meta.name(template)}-{meta.name(set_)}-{ordinal}"
 
 
+def is_claim_of(set_: Object, claim: Object) -> bool:
+    """By its name."""
+    parent, ordinal = parent_and_ordinal(meta.name(claim))
+    names = (f"{meta.name(each)}-{meta.name(set_)}" for each in claim_templates(set_))
+    return ordinal >= 0 and parent in names
+
+
 def new_pod(set_: Object, ordinal: int, *, revision: str) -> Object:
     """Pod n by the set's template, which is that of the revision."""
     pod = pod_from_template(set_["spec"]["template"], set_, owner_reference(set_, STATEFUL_SETS))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from kubeling.client import Client, EventRecorder
 from kubeling.client.resources import PODS
 from kubeling.objects import meta
-from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
+from kubeling.objects.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kubeling.objects.meta import Object
 from server.controllers.owned.pod_control import namespace_terminates
 from server.controllers.stateful_set.claims import Claims
@@ -28,13 +28,16 @@ class Pods:
         """The claims first, then the pod.
 
         Raises:
-            ApiError: after a FailedCreate event, but for a pod that is there already.
+            Conflict: a pod of that name is there already.
+            ApiError: after a FailedCreate event.
         """
         try:
             await self._claims.provide(set_, draft)
             await self._client.create(PODS, draft)
+        except AlreadyExists as error:
+            raise Conflict(str(error)) from error  # a cache that lags, or another's pod: try again later
         except ApiError as error:
-            if not isinstance(error, AlreadyExists) and not namespace_terminates(error):
+            if not namespace_terminates(error):
                 self._failed("create", set_, draft, error)
             raise
         self._succeeded("create", set_, draft)
@@ -42,8 +45,9 @@ class Pods:
     async def correct(self, set_: Object, pod: Object) -> None:
         """Give the pod its name's labels and its claims their owners. Volumes cannot change: that fails."""
         try:
-            await self._claims.provide(set_, pod)
             await self._claims.give_owners(set_, pod)
+            if not storage_matches(set_, pod):
+                await self._claims.provide(set_, pod)
             if identity_matches(set_, pod) and storage_matches(set_, pod):
                 return
             changed = copy.deepcopy(pod)
