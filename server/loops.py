@@ -16,7 +16,7 @@ from server.api.components import Components, Health
 from server.auth.identities import CONTROLLER_MANAGER, SCHEDULER
 from server.controllers import API_SERVER, Settings, start_controllers
 from server.controllers.identity import acting
-from server.inprocess import LocalClient, Others, account, user
+from server.inprocess import LocalClient, Others, WholeClient, account, user
 from server.policy_status import PolicyStatus
 from server.registry.context import SYSTEM, UserInfo
 from server.registry.registry import Registry
@@ -104,10 +104,10 @@ class Loops:
         parts.push_async_callback(scheduler.stop)
         return scheduler.health
 
-    def _client(self, who: UserInfo, parts: AsyncExitStack) -> LocalClient:
+    def _client(self, who: UserInfo, parts: AsyncExitStack) -> WholeClient:
         client = self._local(who)
         parts.push_async_callback(client.close)
         return client
 
-    def _local(self, who: UserInfo) -> LocalClient:
-        return LocalClient(self.registry, self.store, user=who, others=self.others)
+    def _local(self, who: UserInfo) -> WholeClient:
+        return WholeClient(LocalClient(self.registry, self.store, user=who), self.others, who)

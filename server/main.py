@@ -19,8 +19,8 @@ from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.logs import log_to_stderr
 from server.admission.standard import standard
 from server.api.aggregation.availability import Availability
+from server.api.aggregation.client import RemoteApis
 from server.api.aggregation.connections import RemoteConnections
-from server.api.aggregation.reading import Reading
 from server.api.aggregation.remotes import Remotes
 from server.api.assembly import Api
 from server.api.backends import Backends
@@ -154,7 +154,7 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
             clock=clock,
             issuer=issuer,
             components=components,
-            others=Reading(remotes, others),
+            others=RemoteApis(remotes, others, clock),
         )
     gc.freeze()  # what has been made by now stays
     api.ready()

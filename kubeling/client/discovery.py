@@ -18,10 +18,11 @@ def discovery_of(groups: Iterable[Object]) -> Discovery:
     for group in groups:
         name = str((group.get("metadata") or {}).get("name") or "")
         for version in group.get("versions") or ():
-            every += _resources(name, version)
+            place = f"{name}/{version['version']}"
             if version.get("freshness") == "Stale":
-                place = f"{name}/{version['version']}"
                 failures[place] = f"stale GroupVersion discovery: {place}"
+            else:
+                every += _resources(name, version)
     return Discovery(preferred(every), every, failures)
 
 

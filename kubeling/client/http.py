@@ -1,34 +1,23 @@
-"""A client over HTTP: requests and watches. Nothing is retried here: informers and runners do that.
+"""A client of one API server over HTTP. Nothing is retried here: informers and runners do that.
 
-What aiohttp raises becomes `ConnectionLost`; what the server refuses becomes an API error.
+What aiohttp raises becomes `ConnectionLost`; the verbs are `rest`'s.
 """
 
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
 import aiohttp
-import orjson
 
-from kubeling.client.discovery import AGGREGATED, discovery_of
 from kubeling.client.errors import ConnectionLost
-from kubeling.client.informer import CachedInformer
-from kubeling.client.informers import Informers
 from kubeling.client.kubeconfig import Connection, read_connection
-from kubeling.client.paths import delete_options, path, selection
-from kubeling.client.protocol import MERGE_PATCH, Discovery, Informer, Listing, WatchEvent
-from kubeling.client.resources import Resource
-from kubeling.objects import meta
+from kubeling.client.rest import WATCH_SECONDS, RestClient
 from kubeling.objects.clock import Clock, SystemClock
-from kubeling.objects.errors import ApiError
-from kubeling.objects.meta import Object
 from kubeling.version import VERSION
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
-WATCH_SECONDS = 540
-"""How long a watch is asked to last; the connection is given up when it is silent for longer than that."""
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=WATCH_SECONDS + 30)
 
 _KEEPALIVE = (
@@ -41,15 +30,14 @@ _KEEPALIVE = (
 )
 
 
-class HttpClient:
+class HttpClient(RestClient):
     """Implements `Client`; connections are reused. Make it inside a running event loop and `close` it."""
 
     def __init__(
         self, connection: Connection, *, clock: Clock | None = None, user_agent: str = "kubeling"
     ) -> None:
+        super().__init__(clock=clock or SystemClock(), name="http-client")
         self.server = connection.server
-        self._clock = clock or SystemClock()
-        self._informers = Informers("http-client", self._make_informer)
         context = connection.ssl_context() if connection.server.startswith("https:") else True
         self._server_name = connection.server_name or None
         headers = {"User-Agent": f"{user_agent}/{VERSION}", "Accept": "application/json"}
@@ -80,148 +68,17 @@ class HttpClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def get(
-        self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
-    ) -> Object:
-        return await self.request(
-            "GET", path(resource, namespace=namespace, name=name, subresource=subresource)
-        )
-
-    async def list(
-        self,
-        resource: Resource,
-        *,
-        namespace: str | None = None,
-        label_selector: str = "",
-        field_selector: str = "",
-    ) -> Listing:
-        parameters = selection(label_selector=label_selector, field_selector=field_selector)
-        answer = await self.request("GET", path(resource, namespace=namespace), parameters=parameters)
-        items: list[Object] = answer.get("items") or []
-        for item in items:  # a server may leave these out of a list's items
-            item.setdefault("apiVersion", resource.api_version)
-            item.setdefault("kind", resource.kind)
-        return Listing(items, meta.resource_version(answer))
-
-    async def create(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
-        name = meta.name(obj) if subresource else ""
-        target = path(resource, namespace=meta.namespace(obj), name=name, subresource=subresource)
-        return await self.request("POST", target, body=obj)
-
-    async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
-        target = path(resource, namespace=meta.namespace(obj), name=meta.name(obj), subresource=subresource)
-        return await self.request("PUT", target, body=obj)
-
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Mapping[str, Any] | Sequence[Object],
-        *,
-        namespace: str = "",
-        subresource: str = "",
-        content_type: str = MERGE_PATCH,
-    ) -> Object:
-        target = path(resource, namespace=namespace, name=name, subresource=subresource)
-        return await self.request("PATCH", target, body=patch, content_type=content_type)
-
-    async def delete(
-        self,
-        resource: Resource,
-        name: str,
-        *,
-        namespace: str = "",
-        grace_period_seconds: int | None = None,
-        preconditions: Mapping[str, str] | None = None,
-        propagation_policy: str | None = None,
-    ) -> Object:
-        options = delete_options(
-            grace_period_seconds=grace_period_seconds,
-            preconditions=preconditions,
-            propagation_policy=propagation_policy,
-        )
-        return await self.request("DELETE", path(resource, namespace=namespace, name=name), body=options)
-
-    async def delete_collection(
-        self,
-        resource: Resource,
-        *,
-        namespace: str = "",
-        label_selector: str = "",
-        field_selector: str = "",
-        grace_period_seconds: int | None = None,
-        propagation_policy: str | None = None,
-    ) -> None:
-        parameters = selection(label_selector=label_selector, field_selector=field_selector)
-        options = delete_options(
-            grace_period_seconds=grace_period_seconds,
-            preconditions=None,
-            propagation_policy=propagation_policy,
-        )
-        target = path(resource, namespace=namespace)
-        await self.request("DELETE", target, body=options, parameters=parameters)
-
-    async def watch(
-        self,
-        resource: Resource,
-        *,
-        namespace: str | None = None,
-        label_selector: str = "",
-        field_selector: str = "",
-        resource_version: str = "",
-    ) -> AsyncGenerator[WatchEvent, None]:
-        parameters = selection(label_selector=label_selector, field_selector=field_selector)
-        parameters |= {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
-        if resource_version:
-            parameters["resourceVersion"] = resource_version
-        url = self.server + path(resource, namespace=namespace)
-        with _connection_errors(self.server):
-            async with self._session.get(
-                url, params=parameters, timeout=WATCH_TIMEOUT, server_hostname=self._server_name
-            ) as response:
-                if response.status != 200:
-                    raise failure(response.status, await response.read())
-                async for line in _lines(response.content):
-                    yield _event(line)
-
-    async def discover(self) -> Sequence[Resource]:
-        return (await self.discovery()).preferred
-
-    async def discovery(self) -> Discovery:
-        pages = [await self.request("GET", path, accept=AGGREGATED) for path in ("/api", "/apis")]
-        return discovery_of([group for page in pages for group in page.get("items") or ()])
-
-    async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
-        return await self.request("GET", path, parameters=parameters)
-
-    def informer(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
-    ) -> Informer:
-        return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
-
-    def drop_informers(self, resource: Resource) -> None:
-        self._informers.drop(resource)
-
-    async def request(
+    @asynccontextmanager
+    async def opened(
         self,
         method: str,
         target: str,
         *,
-        body: Any = None,
-        content_type: str = "application/json",
-        parameters: Mapping[str, str] | None = None,
-        accept: str = "",
-    ) -> Object:
-        """One request to any path, for what has no method of its own.
-
-        Raises:
-            ConnectionLost: no complete answer came.
-            ApiError: the server answered with a failure.
-        """
-        headers = {"Content-Type": content_type} if body is not None else {}
-        if accept:
-            headers["Accept"] = accept
-        data = orjson.dumps(body) if body is not None else None
+        data: bytes | None,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str],
+        watching: bool,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         with _connection_errors(self.server):
             async with self._session.request(
                 method,
@@ -229,23 +86,14 @@ class HttpClient:
                 data=data,
                 headers=headers,
                 params=parameters,
+                timeout=WATCH_TIMEOUT if watching else REQUEST_TIMEOUT,
                 server_hostname=self._server_name,
             ) as response:
-                answer = await response.read()
-                if response.status >= 400:
-                    raise failure(response.status, answer)
-        return _decode(answer)
+                yield response
 
     async def close(self) -> None:
-        await self._informers.close()
+        await super().close()
         await self._session.close()
-
-    def _make_informer(
-        self, resource: Resource, namespace: str | None, field_selector: str
-    ) -> CachedInformer:
-        return CachedInformer(
-            self, resource, clock=self._clock, namespace=namespace, field_selector=field_selector
-        )
 
 
 def _socket(address: Any) -> socket.socket:
@@ -271,42 +119,3 @@ def _connection_errors(server: str) -> Iterator[None]:
         raise ConnectionLost(f"{server} did not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
         raise ConnectionLost(f"the connection to {server} broke: {error or type(error).__name__}") from error
-
-
-def failure(code: int, body: bytes) -> ApiError:
-    """What a server said no with."""
-    try:
-        status = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        status = None
-    if not isinstance(status, dict) or status.get("kind") != "Status":
-        status = {"message": body.decode(errors="replace").strip()[:1024]}
-    return ApiError.from_status({"code": code, **status})
-
-
-def _decode(body: bytes) -> Object:
-    try:
-        answer: Object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ConnectionLost(f"the answer is not JSON: {error}") from error
-    return answer
-
-
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Whole lines of any length; half a line at the end of the stream is dropped."""
-    partial: list[bytes] = []
-    async for chunk in stream.iter_any():
-        first, *rest = chunk.split(b"\n")
-        partial.append(first)
-        for line in rest:
-            whole = b"".join(partial)
-            partial = [line]
-            if whole:
-                yield whole
-
-
-def _event(line: bytes) -> WatchEvent:
-    event = _decode(line)
-    if event["type"] == "ERROR":
-        raise ApiError.from_status(event["object"])
-    return WatchEvent(event["type"], event["object"])

@@ -4,6 +4,7 @@ No HTTP, no authentication, no authorization, no second copy of any object: what
 server. Admission sees the user, and field managers are named after it. Implements `kubeling.client.Client`.
 """
 
-from server.inprocess.client import LocalClient, Others, account, user
+from server.inprocess.client import LocalClient, account, user
+from server.inprocess.whole import Others, WholeClient
 
-__all__ = ["LocalClient", "Others", "account", "user"]
+__all__ = ["LocalClient", "Others", "WholeClient", "account", "user"]

@@ -6,7 +6,7 @@ informers are shared, as everywhere.
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -42,24 +42,13 @@ def account(name: str) -> UserInfo:
 _NOBODY = "the server could not find the requested resource"
 
 
-class Others(Protocol):
-    """The servers that APIServices name."""
-
-    async def fetch(self, user: UserInfo, path: str, parameters: Mapping[str, str]) -> Object:
-        """As `Client.fetch`, in the name of `user`."""
-        ...
-
-
 class LocalClient:
     """Implements `Client`. `store` must be the one under the registry."""
 
-    def __init__(
-        self, registry: Registry, store: Store, *, user: UserInfo, others: Others | None = None
-    ) -> None:
+    def __init__(self, registry: Registry, store: Store, *, user: UserInfo) -> None:
         self._registry = registry
         self._store = store
         self._user = user
-        self._others = others
         self._informers = Informers(f"informers-{user.name}", self._make_informer)
         self._watches: dict[WatchStream, Kind] = {}
         registry.kinds.on_removal(self._end_removed)
@@ -211,10 +200,8 @@ class LocalClient:
         return Discovery(preferred(every), every, {})
 
     async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
-        """What other servers answer; for what this one does itself there are the other methods."""
-        if self._others is None:
-            raise NotFound(_NOBODY)
-        return await self._others.fetch(self._user, path, parameters)
+        """Raises: NotFound, for this is what other servers answer (`whole`)."""
+        raise NotFound(_NOBODY)
 
     def informer(
         self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from kubeling.client import Client
+from kubeling.client.fake import FakeClient
 from kubeling.client.resources import NODES, PODS, Resource
 from kubeling.objects.clock import FakeClock, let_others_run
 from kubeling.objects.errors import NotFound
@@ -17,7 +19,7 @@ from server.admission.standard import standard
 from server.auth.authorization import Authorization
 from server.controllers import Settings, start_controllers
 from server.controllers.start import Controllers
-from server.inprocess import LocalClient, account, user
+from server.inprocess import LocalClient, WholeClient, account, user
 from server.registry.context import SYSTEM, UserInfo
 from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
@@ -27,14 +29,21 @@ from server.storage import Store
 _QUIET_ROUNDS = 3
 
 
-class Answers:
-    """What other servers answer, by path; `asked` is what they were asked for."""
+class Answers(FakeClient):
+    """Other servers: what they answer, by path, and what they were asked for; `served` is what they have."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock=clock)
         self.by_path: dict[str, Object] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
 
-    async def fetch(self, user: UserInfo, path: str, parameters: Mapping[str, str]) -> Object:
+    def serves(self, group: str, version: str) -> bool:
+        return any((each.group, each.version) == (group, version) for each in self.served)
+
+    def client(self, user: UserInfo) -> Client:
+        return self
+
+    async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
         self.asked.append((path, dict(parameters)))
         if path not in self.by_path:
             raise NotFound("the server could not find the requested resource")
@@ -47,12 +56,12 @@ class Plane:
     def __init__(self, store: Store, clock: FakeClock, settings: Settings) -> None:
         self.clock = clock
         self.store = store
-        self.others = Answers()
+        self.others = Answers(clock)
         self.registry = Registry(store, clock, standard(store, Authorization.standard(store)))
         self.client = LocalClient(self.registry, store, user=SYSTEM)
         self.customs = CustomResources(self.registry, store, clock, _no_webhook)
         self._settings = settings
-        self._manager = LocalClient(self.registry, store, user=user("system:kube-controller-manager"))
+        self._manager = self._client(user("system:kube-controller-manager"))
         self.controllers: Controllers | None = None
         self.scheduler: Scheduler | None = None
         clock.settle = self.settle
@@ -76,8 +85,11 @@ class Plane:
             act_as=self._acting,
         )
 
-    def _acting(self, name: str) -> LocalClient:
-        return LocalClient(self.registry, self.store, user=account(name), others=self.others)
+    def _acting(self, name: str) -> Client:
+        return self._client(account(name))
+
+    def _client(self, who: UserInfo) -> WholeClient:
+        return WholeClient(LocalClient(self.registry, self.store, user=who), self.others, who)
 
     async def restart_controllers(self, *, between: Callable[[], Awaitable[None]]) -> None:
         """Stop them, let happen what they do not see, and start others that remember nothing."""
@@ -85,7 +97,7 @@ class Plane:
         await self.controllers.stop()
         self.controllers = None
         await self._manager.close()
-        self._manager = LocalClient(self.registry, self.store, user=user("system:kube-controller-manager"))
+        self._manager = self._client(user("system:kube-controller-manager"))
         await between()
         self._start_controllers()
         await self.settle()
