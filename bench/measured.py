@@ -1,4 +1,4 @@
-"""The server that a benchmark measures: a cluster without a node in a fresh home, and plain requests to it.
+"""The server that a benchmark measures: a cluster without a real node in a fresh home, and requests to it.
 
 Not here: load (`bench.wrk`).
 """
@@ -50,12 +50,12 @@ class Server:
 
 
 @contextmanager
-def cluster() -> Iterator[Server]:
+def cluster(*, virtual_nodes: int = 0) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="bench-api-") as directory:
         home = Path(directory) / "home"
         cluster = Cluster(Path(directory) / "kubeconfig", "", containers=False, home=home)
         arguments = ["up", "--detach", "--no-node", "--home", str(home), "--port", "0"]
-        arguments += ["--kubeconfig", str(cluster.kubeconfig)]
+        arguments += ["--kubeconfig", str(cluster.kubeconfig), "--virtual-nodes", str(virtual_nodes)]
         try:
             subprocess.run([*program(), *arguments], check=True, stdout=subprocess.DEVNULL)
             yield Server(cluster)

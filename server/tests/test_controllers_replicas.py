@@ -1,6 +1,6 @@
 """ReplicaSets and ReplicationControllers: as many pods as are asked for, and a status that says so."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from kubeling.client.resources import (
 )
 from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
-from server.controllers.replicas.deletion_order import DELETION_COST, first_to_go
+from server.controllers.replicas.deletion_order import first_to_go
 from server.controllers.replicas.pace import FEW
+from server.controllers.replicas.standing import DELETION_COST, standing_of
 from server.tests.plane import Plane, started_plane
 
 
@@ -219,15 +220,16 @@ async def test_nothing_is_made_for_an_owner_that_goes(plane: Plane) -> None:
     assert _status(plane)["replicas"] == 0
 
 
+_NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
 def _ranked(**fields: object) -> Object:
     """A running, ready pod on a node, unless `fields` says otherwise."""
-    name = str(fields.get("name", "p"))
     since = fields.get("since", "2026-01-01T00:00:00Z")
     ready = {"type": "Ready", "status": fields.get("ready", "True"), "lastTransitionTime": since}
     return {
         "metadata": {
-            "name": name,
-            "uid": name,
+            "uid": fields.get("uid", "u"),
             "creationTimestamp": fields.get("created", "2026-01-01T00:00:00Z"),
             "annotations": {DELETION_COST: str(fields.get("cost", 0))},
         },
@@ -238,6 +240,14 @@ def _ranked(**fields: object) -> Object:
             "containerStatuses": [{"restartCount": fields.get("restarts", 0)}],
         },
     }
+
+
+def _first(*pods: Object, related: Sequence[Object] = ()) -> int:
+    """The position of the one that goes first."""
+    standings = {("ns", str(number)): standing_of(pod) for number, pod in enumerate(pods)}
+    near = [standing_of(pod) for pod in related]
+    ((_, name),) = first_to_go(standings, 1, related=near, now=_NOW)
+    return int(name)
 
 
 @pytest.mark.parametrize(
@@ -254,22 +264,21 @@ def _ranked(**fields: object) -> Object:
     ids=lambda first: next(iter(first)),
 )
 def test_some_pods_go_before_others(first: dict[str, object]) -> None:
-    pods = [_ranked(name="z"), _ranked(name="first", **first), _ranked(name="y")]
-    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    assert first_to_go(pods, 1, related=[], now=now) == [pods[1]]
+    assert _first(_ranked(uid="a"), _ranked(uid="z", **first), _ranked(uid="b")) == 1
 
 
 def test_of_pods_of_about_the_same_age_any_may_go() -> None:
-    pods = [_ranked(name="b", since="2026-01-01T00:00:09Z"), _ranked(name="a")]
-    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    assert first_to_go(pods, 1, related=[], now=now) == [pods[1]]
+    assert _first(_ranked(uid="b", since="2026-01-01T00:00:09Z"), _ranked(uid="a")) == 1
 
 
 def test_pods_doubled_up_on_a_node_go_first() -> None:
-    lonely, doubled = _ranked(name="a", node="n1"), _ranked(name="b", node="n2")
-    other = _ranked(name="c", node="n2")
-    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    assert first_to_go([lonely, doubled], 1, related=[lonely, doubled, other], now=now) == [doubled]
+    lonely, doubled = _ranked(uid="a", node="n1"), _ranked(uid="b", node="n2")
+    other = _ranked(uid="c", node="n2")
+    assert _first(lonely, doubled, related=[lonely, doubled, other]) == 1
+
+
+def test_a_cost_that_is_no_number_is_none() -> None:
+    assert _first(_ranked(uid="a", cost="much"), _ranked(uid="b", cost="-1")) == 1
 
 
 async def test_an_owner_of_many_pods_writes_its_status_a_few_times_only(plane: Plane) -> None:

@@ -1,6 +1,6 @@
 """Makes and deletes pods until there are as many as the owner wants. The key is the owner."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from kubeling.client import DONE, ControllerRunner, Informer, Result
 from kubeling.client.index import Index, by_controller
@@ -114,14 +114,11 @@ class Replicas:
             resource=PODS,
             selects=self._flavour.selects(owner),
         )
-        claimed = await claim.claim(self._pods_at(places))
+        found = (self.pods.get(*place) for place in places)
+        claimed = await claim.claim([pod for pod in found if pod is not None])
         return {(meta.namespace(pod), meta.name(pod)): standing_of(pod) for pod in claimed}
 
-    def _pods_at(self, places: Iterable[Place]) -> list[Object]:
-        found = (self.pods.get(*place) for place in places)
-        return [pod for pod in found if pod is not None]
-
-    async def _approach(self, key: str, owner: Object, pods: Collection[Place]) -> ApiError | None:
+    async def _approach(self, key: str, owner: Object, pods: Mapping[Place, Standing]) -> ApiError | None:
         """Make what is missing, or delete what is too many. Returns the first failure."""
         missing = int((owner.get("spec") or {}).get("replicas") or 0) - len(pods)
         if missing > 0:
@@ -148,29 +145,29 @@ class Replicas:
         return _expected(failure)
 
     async def _delete(
-        self, key: str, owner: Object, places: Collection[Place], number: int
+        self, key: str, owner: Object, pods: Mapping[Place, Standing], number: int
     ) -> ApiError | None:
-        related = self._related(owner) if number < len(places) else []
-        doomed = first_to_go(self._pods_at(places), number, related=related, now=self._clock.now())
-        self.expectations.expect(key, deletions=map(meta.uid, doomed))
+        related = self._related(owner) if number < len(pods) else []
+        doomed = first_to_go(pods, number, related=related, now=self._clock.now())
+        self.expectations.expect(key, deletions=[pods[place].uid for place in doomed])
 
-        async def delete(pod: Object) -> None:
+        async def delete(place: Place) -> None:
             try:
-                await self._control.delete(pod, owner)
+                await self._control.delete(_identity(place, pods[place]), owner)
             except ApiError as error:
-                self.expectations.deleted(key, meta.uid(pod))
+                self.expectations.deleted(key, pods[place].uid)
                 if not isinstance(error, NotFound):
                     raise
 
         return _expected(await for_each(doomed, delete))
 
-    def _related(self, owner: Object) -> list[Object]:
+    def _related(self, owner: Object) -> list[Standing]:
         """The pods of all owners that the same Deployment controls."""
         above = meta.controller_of(owner)
         if above is None:
             return []
         siblings = self._owners_by_owner.get(str(above.get("uid")))
-        return [pod for each in siblings for pod in self._pods_at(self._standings.of(meta.uid(each)))]
+        return [pod for each in siblings for pod in self._standings.of(meta.uid(each)).values()]
 
     def _terminating(self, owner: Object) -> int | None:
         """How many of its pods are about to end; None where the status does not say."""
@@ -185,6 +182,12 @@ class Replicas:
             await self._client.update(
                 self._flavour.resource, {**owner, "status": status}, subresource="status"
             )
+
+
+def _identity(place: Place, pod: Standing) -> Object:
+    """As much of a pod as its deletion needs."""
+    namespace, name = place
+    return {"metadata": {"namespace": namespace, "name": name, "uid": pod.uid}}
 
 
 def _expected(failure: Exception | None) -> ApiError | None:
