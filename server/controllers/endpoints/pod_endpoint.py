@@ -1,7 +1,5 @@
 """What a Service's endpoint says of a pod: its addresses and ports, its state, its place. Pure functions."""
 
-from ipaddress import ip_address
-
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.owned.pods import is_finished, is_ready, node_of
@@ -34,7 +32,7 @@ def may_serve(pod: Object, *, terminating: bool) -> bool:
 def address(pod: Object, family: str) -> str | None:
     status = pod.get("status") or {}
     found = [each.get("ip") for each in status.get("podIPs") or ()] or [status.get("podIP")]
-    return next((ip for ip in found if ip and f"IPv{ip_address(ip).version}" == family), None)
+    return next((ip for ip in found if ip and (":" in ip) is (family == "IPv6")), None)
 
 
 def ports(pod: Object, service: Object) -> list[Object]:

@@ -3,6 +3,7 @@
 Slices go with their Service by garbage collection.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ FOREIGN_CHANGE = 1.0
 """Seconds to wait after others have changed a slice, as upstream: they may not be done."""
 UNSEEN = 0.05
 """Seconds to wait for own writes to be seen."""
+AT_ONCE = 200
+"""Pods after which others get their turn: thousands take a while."""
 WORKERS = 5
 
 _OWN_LABELS = frozenset({SERVICE_NAME, MANAGED_BY, HEADLESS})
@@ -110,17 +113,19 @@ class EndpointSlices:
         dropped = [each for each in existing if each.get("addressType") not in supported]
         for family in supported:
             of_family = [each for each in existing if each.get("addressType") == family]
-            groups = self._groups(key, service, pods, family)
+            groups = await self._groups(key, service, pods, family)
             change = _change(service, family, of_family, groups)
             for each in (*change.created, *change.changed):
                 _annotate(each, trigger)
             await self._slices.write(key, **change._asdict())
         await self._slices.write(key, created=(), changed=(), dropped=dropped)
 
-    def _groups(self, key: str, service: Object, pods: Iterable[Object], family: str) -> list["_Group"]:
+    async def _groups(self, key: str, service: Object, pods: Iterable[Object], family: str) -> list["_Group"]:
         """The endpoints by their ports, which named ones make differ from pod to pod."""
         groups: dict[str, _Group] = {}
-        for pod in pods:
+        for count, pod in enumerate(pods, 1):
+            if count % AT_ONCE == 0:
+                await asyncio.sleep(0)
             if not pod_endpoint.may_serve(pod, terminating=True):
                 continue
             node = self._nodes.get("", node_of(pod)) if node_of(pod) else None

@@ -1,7 +1,7 @@
 """The subsets of an Endpoints object: addresses that have the same ports stand together. Pure functions."""
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object
@@ -58,11 +58,11 @@ def _subset(ports: list[Object], entries: Iterable[Entry]) -> Object:
     return subset
 
 
-def _address_order(address: Mapping[str, object]) -> tuple[int, str, str]:
+def _address_order(address: Mapping[str, object]) -> tuple[bytes, str, str]:
     target = address.get("targetRef")
     uid = target.get("uid", "") if isinstance(target, Mapping) else ""
     ip = str(address["ip"])
-    return int(ip_address(ip)), ip, str(uid)
+    return inet_pton(AF_INET6 if ":" in ip else AF_INET, ip), ip, str(uid)
 
 
 def _port_order(port: Object | None) -> tuple[object, ...]:

@@ -1,5 +1,6 @@
 """Validation of texts that are IP addresses, ranges of them, or host names."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from kubeling.objects.errors import Cause
@@ -17,6 +18,7 @@ _WILDCARD = (
 )
 
 
+@lru_cache(maxsize=4096)
 def parsed_ip(text: str) -> Address | None:
     try:
         return None if "%" in text else ip_address(text)
