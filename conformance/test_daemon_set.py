@@ -149,6 +149,20 @@ def test_an_update_of_the_spec_updates_the_pods(virtual_space: Space) -> None:
     }
 
 
+def test_on_delete_pods_are_updated_when_they_are_deleted(virtual_space: Space) -> None:
+    nodes = _nodes(virtual_space.rest)
+    web = _set(virtual_space, updateStrategy={"type": "OnDelete"})
+    _runs_on(web, nodes)
+    web.use(SECOND_IMAGE)
+    web.until(lambda found: "updatedNumberScheduled" not in found["status"], what="has seen its update")
+    (first, *_) = web.pods()
+    assert image_of(first) == FIRST_IMAGE
+    virtual_space.rest.delete(virtual_space.path("pods", first["metadata"]["name"]))
+    web.until(lambda found: found["status"].get("updatedNumberScheduled") == 1, what="has one updated")
+    _runs_on(web, nodes)
+    assert sorted(map(image_of, web.pods())) == [FIRST_IMAGE] * (len(nodes) - 1) + [SECOND_IMAGE]
+
+
 def test_an_update_with_surge_brings_new_pods_first(virtual_space: Space) -> None:
     nodes = _nodes(virtual_space.rest)
     rolling = {"maxSurge": 1, "maxUnavailable": 0}

@@ -9,7 +9,16 @@ from conformance.kubectl import Kubectl
 from conformance.rest import MERGE
 from conformance.space import Space
 from conformance.waiting import eventually
-from conformance.workload import FIRST_IMAGE, GROUP, SECOND_IMAGE, Workload, image_of, names, revision_of
+from conformance.workload import (
+    FIRST_IMAGE,
+    GROUP,
+    READY,
+    SECOND_IMAGE,
+    Workload,
+    image_of,
+    names,
+    revision_of,
+)
 
 Object = dict[str, Any]
 
@@ -272,6 +281,74 @@ def test_claims_go_when_the_set_is_scaled_down_or_deleted_if_it_says_so(virtual_
     eventually(lambda: claims() == ["data-web-0"], what="the claim goes with the pod that was too many")
     web.delete()
     eventually(lambda: not claims(), what="the other goes with the set")
+
+
+def test_a_pod_is_adopted_and_released(virtual_space: Space) -> None:
+    web = _set(virtual_space, 1)
+    _ready(web, 1)
+    (before,) = web.pods()
+    path = virtual_space.path("pods", "web-0")
+    for change in ({"ownerReferences": None}, {"labels": {"app": None}}, {"labels": {"app": "web"}}):
+        virtual_space.rest.patch(path, {"metadata": change}, content_type=MERGE)
+        owned = change != {"labels": {"app": None}}
+        virtual_space.until(
+            "web-0",
+            lambda pod, owned=owned: bool(pod["metadata"].get("ownerReferences")) is owned,  # type: ignore[misc]
+            what=f"is owned: {owned}",
+        )
+    assert virtual_space.pod("web-0")["metadata"]["uid"] == before["metadata"]["uid"]
+    _ready(web, 1)
+
+
+def test_on_delete_pods_are_updated_when_they_are_deleted(virtual_space: Space) -> None:
+    web = _set(virtual_space, updateStrategy={"type": "OnDelete"})
+    _ready(web, 3)
+    web.use(SECOND_IMAGE)
+    web.until(lambda found: True, what="has seen its update")
+    assert _images(web) == [FIRST_IMAGE] * 3
+    _replaced(virtual_space, "web-1")
+    _ready(web, 3)
+    assert _images(web) == [FIRST_IMAGE, SECOND_IMAGE, FIRST_IMAGE]
+
+
+def test_ordinals_begin_where_the_set_says(virtual_space: Space) -> None:
+    web = _set(virtual_space, 2, ordinals={"start": 2})
+    _ready(web, 2)
+    assert names(web.pods()) == ["web-2", "web-3"]
+    web.patch(ordinals={"start": 3})
+    eventually(lambda: names(web.pods()) == ["web-3", "web-4"], what="the pods have moved")
+    _ready(web, 2)
+    web.patch(ordinals=None)
+    eventually(lambda: names(web.pods()) == ["web-0", "web-1"], what="the pods are back")
+    (first, _) = web.pods()
+    assert first["spec"]["hostname"] == "web-0"
+    assert first["metadata"]["labels"]["apps.kubernetes.io/pod-index"] == "0"
+
+
+def test_pods_become_available_when_they_were_ready_for_a_while(virtual_space: Space) -> None:
+    with virtual_space.rest.watch(virtual_space.path("statefulsets", group=GROUP)) as events:
+        web = _set(virtual_space, 2, minReadySeconds=1, podManagementPolicy="Parallel")
+        seen = []
+        for event in events:
+            status = event["object"]["status"]
+            seen.append((status.get("readyReplicas", 0), status["availableReplicas"]))
+            if seen[-1] == (2, 2):
+                break
+    assert (2, 0) in seen
+    assert names(web.pods()) == ["web-0", "web-1"]
+
+
+def test_more_may_be_unavailable_at_once(virtual_space: Space) -> None:
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
+    web = _set(virtual_space, 4, updateStrategy=rolling, podManagementPolicy="Parallel")
+    _ready(web, 4)
+    patch = {"metadata": {"annotations": {READY: "false"}}}
+    web.patch(template=patch)
+    web.until(lambda found: found["status"].get("updatedReplicas") == 2, what="is held up after two")
+    updated = [READY in pod["metadata"].get("annotations", {}) for pod in web.pods()]
+    assert updated == [False, False, True, True]
+    web.patch(template={"metadata": {"annotations": None}})
+    _updated(web)
 
 
 def test_kubectl_rollout(virtual_space: Space, virtual_kubectl: Kubectl) -> None:
