@@ -50,6 +50,7 @@ async def create(
         scope, "CREATE", version=version, namespace=namespace, name=name_of(wanted), obj=wanted
     )
     await env.admission.mutate(asked)
+    metadata.drop_repeated_owners(scope, wanted)
     if metadata.of(wanted).pop("resourceVersion", None):
         raise ApiError("resourceVersion should not be set on objects to be created", reason="")
     metadata.fill(scope, wanted)

@@ -188,8 +188,27 @@ def _owner_causes(references: list[dict[str, Any]]) -> list[Cause]:
         ):
             if not each.get(name):
                 found.append(invalid(f"{field}.{name}", each.get(name, ""), detail))
-    if len(controllers) > 1:
-        kinds = ", ".join(str(each.get("kind")) for each in controllers[:2])
-        why = f'Only one reference can have Controller set to true. Found "true" in references for {kinds}'
-        found.append(invalid(field, references, why))
+        if (each.get("apiVersion"), each.get("kind")) == ("v1", "Event"):
+            found.append(invalid(field, each, "/v1, Kind=Event is disallowed from being an owner"))
+    for each in controllers[1:]:
+        first, other = (f"{ref.get('kind')}/{ref.get('name')}" for ref in (controllers[0], each))
+        both = f'Found "true" in references for {first} and {other}'
+        found.append(
+            invalid(field, references, f"Only one reference can have Controller set to true. {both}")
+        )
     return found
+
+
+def drop_repeated_owners(scope: Scope, obj: Object) -> None:
+    """Of references to the same owner the first one counts; whoever states more is warned."""
+    references = of(obj).get("ownerReferences") or []
+    found: Object = {}
+    repeated = [each["uid"] for each in references if found.setdefault(each.get("uid"), each) is not each]
+    if not repeated:
+        return
+    of(obj)["ownerReferences"] = list(found.values())
+    scope.context.warnings.append(
+        ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+,"
+        " and may reject such requests as early as 1.24; please fix your requests;"
+        f" duplicate UID(s) observed: {', '.join(repeated)}"
+    )

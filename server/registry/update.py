@@ -161,6 +161,7 @@ async def _attempt(
         old=old,
     )
     await env.admission.mutate(asked)
+    metadata.drop_repeated_owners(scope, obj)
     _prepare(scope, obj, old, subresource)
     if causes := await unhurried(lambda: _causes(kind, obj, old, subresource)):
         _judge(scope, obj, causes)

@@ -185,6 +185,39 @@ async def test_concurrent_patches_all_land(registry: Registry) -> None:
     assert len((await registry.get(CONFIG_MAPS, "default", "a")).obj["data"]) == 6
 
 
+def _owned(*references: dict[str, Any]) -> dict[str, Any]:
+    obj = config_map("a")
+    basis = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "1"}
+    obj["metadata"]["ownerReferences"] = [{**basis, **each} for each in references]
+    return obj
+
+
+@pytest.mark.parametrize(
+    ("references", "why"),
+    [
+        ([{"kind": ""}], "metadata.ownerReferences.kind: Invalid value"),
+        ([{"kind": "Event"}], "/v1, Kind=Event is disallowed from being an owner"),
+        (
+            [{"controller": True}, {"uid": "2", "name": "p", "controller": True}],
+            'Found "true" in references for ConfigMap/o and ConfigMap/p',
+        ),
+    ],
+)
+async def test_owners_that_cannot_be_are_refused(
+    registry: Registry, references: list[dict[str, Any]], why: str
+) -> None:
+    with pytest.raises(errors.Invalid, match=why):
+        await registry.create(context(), CONFIG_MAPS, "default", _owned(*references))
+
+
+async def test_an_owner_that_is_stated_twice_counts_once(registry: Registry) -> None:
+    asked = context()
+    record = await registry.create(asked, CONFIG_MAPS, "default", _owned({}, {"name": "p"}, {"uid": "2"}))
+    found = record.obj["metadata"]["ownerReferences"]
+    assert [(each["name"], each["uid"]) for each in found] == [("o", "1"), ("o", "2")]
+    assert asked.warnings[0].endswith("please fix your requests; duplicate UID(s) observed: 1")
+
+
 async def test_delete_answers_with_a_status(registry: Registry) -> None:
     record = await make(registry, "a")
     result = await registry.delete(context(), CONFIG_MAPS, "default", "a")
