@@ -34,8 +34,14 @@ class HttpClient(RestClient):
     """Implements `Client`; connections are reused. Make it inside a running event loop and `close` it."""
 
     def __init__(
-        self, connection: Connection, *, clock: Clock | None = None, user_agent: str = "kubeling"
+        self,
+        connection: Connection,
+        *,
+        clock: Clock | None = None,
+        user_agent: str = "kubeling",
+        connections: int = 0,
     ) -> None:
+        """At most so many `connections` at a time, watches among them; 0: as many as there are requests."""
         super().__init__(clock=clock or SystemClock(), name="http-client")
         self.server = connection.server
         context = connection.ssl_context() if connection.server.startswith("https:") else True
@@ -44,7 +50,7 @@ class HttpClient(RestClient):
         if connection.token:
             headers["Authorization"] = f"Bearer {connection.token}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=0, socket_factory=_socket),
+            connector=aiohttp.TCPConnector(ssl=context, limit=connections, socket_factory=_socket),
             headers=headers,
             timeout=REQUEST_TIMEOUT,
             skip_auto_headers=["Accept-Encoding"],  # compression costs more than it saves on a machine
@@ -57,10 +63,15 @@ class HttpClient(RestClient):
 
     @classmethod
     def from_kubeconfig(
-        cls, file: str | os.PathLike[str], *, clock: Clock | None = None, user_agent: str = "kubeling"
+        cls,
+        file: str | os.PathLike[str],
+        *,
+        clock: Clock | None = None,
+        user_agent: str = "kubeling",
+        connections: int = 0,
     ) -> Self:
         """Raises: KubeconfigError."""
-        return cls(read_connection(file), clock=clock, user_agent=user_agent)
+        return cls(read_connection(file), clock=clock, user_agent=user_agent, connections=connections)
 
     async def __aenter__(self) -> Self:
         return self

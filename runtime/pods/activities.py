@@ -57,6 +57,11 @@ class Activities:
         """Whether anything of these kinds (the part of a key before `/`) is under way."""
         return any(key.partition("/")[0] in kinds for key in self._running)
 
+    @property
+    def brief(self) -> bool:
+        """Whether something is under way that does not wait for others."""
+        return len(self._running) > len(self._interruptible)
+
     def begin(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start it unless it is under way, or failed and its delay is not over."""
         if self._closing or key in self._running or self._clock.monotonic() < self._not_before.get(key, 0.0):

@@ -6,6 +6,7 @@ are skipped. While the server is away the newest is kept and tried again.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from kubeling.client.backoff import Backoff
@@ -29,12 +30,17 @@ class StatusWriter:
         self._clock = clock
         self._pod = pod
         self._base: Object = {}
-        self._base_version = ""
+        self.version = ""
+        """The newest resourceVersion that is known."""
+        self._backoff = Backoff(initial=0.1, factor=2, limit=10)
+        self.due: Callable[[], None] = lambda: None
+        """Is called when there is something to write, for those who do not `run` the writer but `write`."""
         self._wanted: Object | None = None
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         self._gone = False
+        self._writing = False
 
     @property
     def latest(self) -> Object:
@@ -48,15 +54,17 @@ class StatusWriter:
 
     def saw(self, pod: Object) -> None:
         """Take note of the API's present object, unless an answer to a patch was newer."""
-        if _newer(resource_version(pod), self._base_version):
-            self._base, self._base_version = pod.get("status") or {}, resource_version(pod)
+        if _newer(resource_version(pod), self.version):
+            self._base, self.version = pod.get("status") or {}, resource_version(pod)
 
     def submit(self, status: Object) -> None:
         """Make this the pod's status, as soon as the server takes it."""
         self._wanted = status
         if not self._gone and status_patch(self._base, status):
             self._settled.clear()
-            self._changed.set()
+            if not self._changed.is_set():
+                self._changed.set()
+                self.due()
 
     def abandon(self) -> None:
         """The API has the pod no more: nothing is written, nobody waits."""
@@ -69,19 +77,30 @@ class StatusWriter:
         await self._settled.wait()
 
     async def run(self) -> None:
-        backoff = Backoff(initial=0.1, factor=2, limit=10)
         while not self._gone:
             await self._changed.wait()
-            self._changed.clear()
-            if self._gone:
-                return
-            try:
-                await self._write()
-                backoff.reset()
-            except (ConnectionLost, ApiError) as error:
-                logger.debug("status of pod %s waits for the server: %s", self._pod, error)
-                self._changed.set()
-                await self._clock.sleep(backoff.next())
+            await self.write()
+
+    async def write(self) -> None:
+        """Write the newest status for as long as it is due. Two at a time are one: the second returns."""
+        if self._writing:
+            return
+        self._writing = True
+        try:
+            while self._changed.is_set() and not self._gone:
+                await self._attempt()
+        finally:
+            self._writing = False
+
+    async def _attempt(self) -> None:
+        self._changed.clear()
+        try:
+            await self._write()
+            self._backoff.reset()
+        except (ConnectionLost, ApiError) as error:
+            logger.debug("status of pod %s waits for the server: %s", self._pod, error)
+            self._changed.set()
+            await self._clock.sleep(self._backoff.next())
 
     async def _write(self) -> None:
         patch = status_patch(self._base, self._wanted or {})
@@ -106,7 +125,7 @@ class StatusWriter:
             subresource="status",
             content_type=STRATEGIC_PATCH,
         )
-        self._base, self._base_version = answer.get("status") or {}, resource_version(answer)
+        self._base, self.version = answer.get("status") or {}, resource_version(answer)
 
 
 def _passes(error: ApiError) -> bool:

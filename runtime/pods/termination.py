@@ -72,12 +72,17 @@ async def _settle(work: PodWork) -> None:
 
 
 async def _tear_down(work: PodWork) -> None:
-    if not work.gone:
+    if not work.gone and _is_seen(work):
         report(work, ended=True)
     await asyncio.gather(_free(work), _final_status(work))
     if not work.gone:
         await _delete(work)
     await _forget(work)
+
+
+def _is_seen(work: PodWork) -> bool:
+    """Whether the last status stays; where nothing takes time a pod without finalizers is gone at once."""
+    return not work.context.instant or bool(metadata(work.pod).get("finalizers"))
 
 
 async def _final_status(work: PodWork) -> None:

@@ -34,7 +34,11 @@ class PodView:
 
     async def refresh(self, ids: Iterable[str]) -> None:
         """Read these sandboxes and containers again."""
-        await asyncio.gather(*(self._refresh(each) for each in ids))
+        first, *others = [*ids] or [""]
+        if first and not others:
+            await self._refresh(first)
+        elif first:
+            await asyncio.gather(*(self._refresh(each) for each in (first, *others)))
 
     async def _refresh(self, runtime_id: str) -> None:
         if runtime_id in self.observed.sandboxes:

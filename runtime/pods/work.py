@@ -40,6 +40,8 @@ class PodWork:
     """Until when (monotonic) each container that is being stopped may live."""
     stop_by: float | None = None
     """Until when (monotonic) the whole pod may live, once it is being stopped."""
+    slow: bool = False
+    """Whether a step that is under way takes its time, so that the status in between is worth a report."""
     settled: bool = False
     """Whether a finished pod's sandbox, volumes and cgroup are cleaned away."""
     finished: bool = False

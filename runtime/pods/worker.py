@@ -12,6 +12,7 @@ What wakes a worker: the informer, the runtime's events, alarms, the end of its 
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from kubeling.objects.meta import Object, is_terminating, metadata
@@ -44,6 +45,8 @@ class PodWorker:
         self, context: NodeContext, identity: PodIdentity, pod: Object | None, *, known: bool
     ) -> None:
         """`known` says that the runtime may have something of the pod; then it is asked before anything."""
+        self.woken: Callable[[], None] = lambda: None
+        """Is called at each wake, for those who do not `run` the worker but let it take its `turn`."""
         self._woken = asyncio.Event()
         self._dirty: set[str] = set()
         self._relist = known
@@ -62,10 +65,15 @@ class PodWorker:
             self._take(pod)
 
     def wake(self) -> None:
-        self._woken.set()
+        if not self._woken.is_set():
+            self._woken.set()
+            self.woken()
 
     def update(self, pod: Object) -> None:
         """The API shows the pod like this."""
+        if metadata(pod).get("resourceVersion") == self.work.writer.version:
+            self._take(pod)  # the worker's own report has come back: nothing is new to it
+            return
         if _generation(pod) != _generation(self.work.pod) or is_terminating(pod):
             self.work.activities.clear_delays()
         self._take(pod)
@@ -110,10 +118,14 @@ class PodWorker:
             tasks.start(self.work.writer.run(), name="status")
             while not self.work.finished:
                 await self._woken.wait()
-                self._woken.clear()
-                if await self._look():
-                    self._step()
+                await self.turn()
         await self._probing.stop()
+
+    async def turn(self) -> None:
+        """Look, and begin what is missing."""
+        self._woken.clear()
+        if not self.work.finished and await self._look():
+            self._step()
 
     async def stop(self, *, within: float = 0.0) -> None:
         """End what the worker has under way, not the pod; half-done steps get so many seconds."""
@@ -156,9 +168,19 @@ class PodWorker:
             advance(work)
             self._refresh_volumes()
             begin_removal(work)
+        if self._is_passing():
+            return
         status = report(work)
         if phases.is_terminal(status["phase"]):
             self.wake()
+
+    def _is_passing(self) -> bool:
+        """Whether the next state comes at once: then this one is not worth a report."""
+        work = self.work
+        if work.slow or not (work.context.instant and work.activities.brief):
+            work.slow = False
+            return False
+        return True
 
     def _is_over(self) -> bool:
         return phases.is_terminal(self.work.writer.latest.get("phase", ""))

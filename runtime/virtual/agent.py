@@ -65,6 +65,7 @@ class VirtualAgent:
             serials=Serials(secrets.token_hex(24)),
             pod=self.pods.pod,
             ended=self.pods.container_ended,
+            slow=self.pods.slow,
             latency=wanted.latency,
         )
         self._parts = _Parts(

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_LOOKS = 0.03
 """Seconds between attempts to reach the server."""
+CONNECTIONS = 20
+"""When a thousand pods change at once, each new connection costs more than its request."""
 BOUND = "spec.nodeName!="
 """Pods that are bound to a node."""
 
@@ -70,7 +72,9 @@ async def _serve(config: Config) -> None:
     clock = SystemClock()
     shape = NodeShape(config.address, config.port, config.cpu, config.memory)
     async with (
-        HttpClient.from_kubeconfig(config.kubeconfig, clock=clock, user_agent="kubelet") as client,
+        HttpClient.from_kubeconfig(
+            config.kubeconfig, clock=clock, user_agent="kubelet", connections=CONNECTIONS
+        ) as client,
         Tasks("informers") as tasks,
     ):
         await _until_served(client, clock)

@@ -21,7 +21,8 @@ from runtime.virtual.wishes import said_in
 
 logger = logging.getLogger(__name__)
 
-RETRY = 1.0
+WRITERS = 16
+"""Statuses that are written at the same time."""
 
 
 class VirtualPods:
@@ -36,16 +37,22 @@ class VirtualPods:
         self._workers: dict[str, PodWorker] = {}
         self._by_name: dict[tuple[str, str], str] = {}
         self._by_node: Index | None = None
+        self._turns: asyncio.Queue[PodWorker] = asyncio.Queue()
+        self._reports: asyncio.Queue[PodWorker] = asyncio.Queue()
+        self._at_work = 0
 
     def start(self) -> None:
         """Begin with the pods that there are; the nodes that are known by now are served."""
+        self._tasks.start(self._take_turns(), name="turns")
+        for number in range(WRITERS):
+            self._tasks.start(self._write(), name=f"writer-{number}")
         self._by_node = Index(self._pods, lambda pod: (node_of(pod),))
         self._pods.add_handler(self._changed)
 
     @property
     def idle(self) -> bool:
         """Whether no worker has anything to do at this moment."""
-        return all(worker.idle for worker in self._workers.values())
+        return not self._at_work and self._turns.empty() and self._reports.empty()
 
     def pod(self, pod_uid: str) -> Object:
         worker = self._workers.get(pod_uid)
@@ -85,6 +92,13 @@ class VirtualPods:
         if worker is not None:
             worker.runtime_changed(container_id)
 
+    def slow(self, pod_uid: str) -> None:
+        """A step of the pod takes time: what it has come to is worth a report."""
+        worker = self._workers.get(pod_uid)
+        if worker is not None:
+            worker.work.slow = True
+            worker.wake()
+
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
 
@@ -117,15 +131,40 @@ class VirtualPods:
         worker = PodWorker(context, identity.of_pod(pod), pod, known=known)
         self._workers[uid(pod)] = worker
         self._by_name[meta.namespace(pod), meta.name(pod)] = uid(pod)
-        self._tasks.start(self._follow(worker), name=f"worker-{worker.work.identity}")
+        worker.woken = self._queued(self._turns, worker)
+        worker.work.writer.due = self._queued(self._reports, worker)
+        worker.wake()
 
-    async def _follow(self, worker: PodWorker) -> None:
-        """Run a worker to its end; one that is ended by a fault begins anew, from what stands."""
-        while not worker.work.finished:
-            await self._tasks.start(worker.run(), name=f"{worker.work.identity}")
-            if not worker.work.finished:
-                await self._clock.sleep(RETRY)
+    def _queued(self, queue: "asyncio.Queue[PodWorker]", worker: PodWorker) -> Callable[[], None]:
+        """A call that puts the worker into the queue, where it waits once."""
+
+        def put() -> None:
+            queue.put_nowait(worker)
+
+        return put
+
+    async def _take_turns(self) -> None:
+        """All turns, one after the other: none of them waits for anything but itself."""
+        while True:
+            worker = await self._turns.get()
+            try:
+                await worker.turn()
+            except Exception:
+                logger.exception("pod %s failed, it is looked at again", worker.work.identity)
                 worker.runtime_changed("")
+            if worker.work.finished:
+                self._forget(worker)
+
+    async def _write(self) -> None:
+        while True:
+            worker = await self._reports.get()
+            self._at_work += 1
+            try:
+                await worker.work.writer.write()
+            finally:
+                self._at_work -= 1
+
+    def _forget(self, worker: PodWorker) -> None:
         namespace, name, pod_uid = worker.work.identity
         self._workers.pop(pod_uid, None)
         if self._by_name.get((namespace, name)) == pod_uid:

@@ -40,6 +40,8 @@ class Shared:
     """The pod of this uid as the API last showed it, {} when there is none."""
     ended: Callable[[str, str], None]
     """Is told (pod uid, container id) when a container ends by itself."""
+    slow: Callable[[str], None]
+    """Is told the pod's uid before a step of it takes time."""
     latency: float = 0.0
     """Seconds that a pod takes to start, where it does not say itself."""
 
@@ -89,7 +91,7 @@ class VirtualRuntime:
     async def run_pod_sandbox(self, config: cri.PodSandboxConfig, *, handler: str = "") -> str:
         wishes = Wishes(self._shared.pod(config.metadata.uid))
         latency = wishes.seconds("startup-latency")
-        await self._pass(self._shared.latency if latency is None else latency)
+        await self._pass(config.metadata.uid, self._shared.latency if latency is None else latency)
         trouble = wishes.trouble("sandbox-error", "failed to set up the network of the sandbox")
         if trouble:
             raise RuntimeFailed(trouble)
@@ -159,7 +161,7 @@ class VirtualRuntime:
     async def start_container(self, container_id: str) -> None:
         container = self._found(container_id)
         wishes = self._wishes(container)
-        await self._pass(wishes.seconds("start-latency") or 0.0)
+        await self._pass(container.pod_uid, wishes.seconds("start-latency") or 0.0)
         container.started_at = self._now()
         trouble = wishes.trouble("start-error", "exec: no such file or directory")
         if trouble:
@@ -203,7 +205,7 @@ class VirtualRuntime:
         container = self._found(container_id)
         wishes, run = self._wishes(container), run_of(command, {})
         if run.seconds != FOREVER:
-            await self._pass(run.seconds)
+            await self._pass(container.pod_uid, run.seconds)
         code, output = wishes.number("exec-exit-code"), wishes.text("exec-output")
         known = run.exit_code if run.seconds != FOREVER else 0
         return ExecResult((output or run.output).encode(), b"", known if code is None else code)
@@ -287,6 +289,7 @@ class VirtualRuntime:
         if seconds <= 0:
             self._end(container, code)
             return
+        self._shared.slow(container.pod_uid)
         container.ended = container.ended or asyncio.Event()
         timer = f"stop/{container.id}/{seconds:g}"
         self._shared.timers.set(timer, seconds, lambda: self._end(container, code))
@@ -308,8 +311,9 @@ class VirtualRuntime:
         if container.ended is not None:
             container.ended.set()
 
-    async def _pass(self, seconds: float) -> None:
+    async def _pass(self, pod_uid: str, seconds: float) -> None:
         if seconds > 0:
+            self._shared.slow(pod_uid)
             await self._shared.clock.sleep(seconds)
 
     def _wishes(self, container: Container) -> Wishes:
