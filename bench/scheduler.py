@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from bench.report import Row, show
-from kubeling.client.resources import NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS, Resource
+from kubeling.client.resources import EVENTS, NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS, Resource
 from kubeling.objects import meta
 from kubeling.objects.clock import SystemClock
 from kubeling.objects.meta import Object
@@ -132,40 +132,60 @@ def _binding(number: int) -> Object:
     }
 
 
-async def scheduled(made: Plane, count: int) -> float:
-    """Seconds from the scheduler's start until the last of the pods is bound and its event is written."""
-    await add_pods(made.admin, count, prefix="pod", scheduler="default-scheduler")
-    done = asyncio.Event()
-    left = count
+class Progress:
+    """Counts bindings of the pods, and the events about them, as they become visible."""
 
-    def watch(kind: str, pod: Object, _: Object | None) -> None:
-        nonlocal left
+    def __init__(self, client: LocalClient, count: int) -> None:
+        self._left = {"bound": count, "events": count}
+        self.times: dict[str, float] = {}
+        self.done = asyncio.Event()
+        client.informer(PODS).add_handler(self._pod_changed)
+        client.informer(EVENTS).add_handler(self._event_changed)
+
+    def _pod_changed(self, kind: str, pod: Object, _: Object | None) -> None:
         if kind == "MODIFIED" and meta.name(pod).startswith("pod-"):
-            left -= 1
-            if not left:
-                done.set()
+            self._count("bound")
 
-    made.admin.informer(PODS).add_handler(watch)
+    def _event_changed(self, kind: str, event: Object, _: Object | None) -> None:
+        if kind == "ADDED" and event["reason"] == "Scheduled":
+            self._count("events")
+
+    def _count(self, what: str) -> None:
+        self._left[what] -= 1
+        if not self._left[what]:
+            self.times[what] = time.perf_counter()
+        if len(self.times) == len(self._left):
+            self.done.set()
+
+
+async def scheduled(made: Plane, count: int) -> tuple[float, float]:
+    """Seconds from the scheduler's start until the last pod is bound; and until the last event is written."""
+    await add_pods(made.admin, count, prefix="pod", scheduler="default-scheduler")
+    progress = Progress(made.admin, count)
     await asyncio.sleep(0.2)
     begin = time.perf_counter()
     scheduler = start_scheduler(made.scheduler)
     try:
-        await done.wait()
-        return time.perf_counter() - begin
+        async with asyncio.timeout(count / 20):
+            await progress.done.wait()
+    except TimeoutError as error:
+        raise SystemExit(f"not all pods were bound, or not all events written: {progress.times}") from error
     finally:
         await scheduler.stop()
+    return progress.times["bound"] - begin, progress.times["events"] - begin
 
 
 async def measure(nodes: int, pods: int) -> Row:
     async with plane() as made:
         await add_nodes(made.admin, nodes)
         alone = await bindings_alone(made, pods)
-        whole = await scheduled(made, pods)
+        bound, told = await scheduled(made, pods)
     return {
         "nodes": str(nodes),
-        "pods bound/s": pods / whole,
+        "pods bound/s": pods / bound,
+        "with events/s": pods / told,
         "bindings alone/s": pods / alone,
-        "ratio": alone / whole,
+        "ratio": alone / bound,
     }
 
 

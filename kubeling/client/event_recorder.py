@@ -4,7 +4,6 @@ Waiting events are bounded: when QUEUE_SIZE wait - the server is away - new ones
 so once. An event that the server refuses is dropped, one that it could not be asked about is tried again.
 """
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
@@ -25,6 +24,8 @@ from kubeling.objects.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 QUEUE_SIZE = 1000
+SENDERS = 64
+"""How many events, of different objects, are sent at the same time."""
 TRIES = 12
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -53,9 +54,13 @@ class EventRecorder:
         self._host = host
         self._instance = instance
         self._correlator = Correlator()
-        self._queue: deque[_Happened] = deque()
+        self._waiting: dict[str, deque[_Happened]] = {}
+        """By the object: events of one are sent one after the other."""
+        self._ready: deque[str] = deque()
+        """The objects of which an event can be sent."""
+        self._count = 0
         self._tasks = Tasks(f"events-{component}")
-        self._sender: asyncio.Task[None] | None = None
+        self._senders = 0
         self._closed = False
         self._dropping = False
         self._last_nanoseconds = 0
@@ -74,16 +79,25 @@ class EventRecorder:
         """Record that something happened to `obj`; `kind` is Normal or Warning, `host` where, if not here."""
         if self._closed:
             return
-        if len(self._queue) >= QUEUE_SIZE:
+        if self._count >= QUEUE_SIZE:
             self._note_drop(reason)
             return
         event = self._draft(_reference(obj, field_path), kind, reason, message, host=host or self._host)
         if action:
             event["action"] = action
         now = self._clock.now()
-        self._queue.append(_Happened(event, self._name(meta.name(obj), now), now))
-        if self._sender is None:
-            self._sender = self._tasks.start(self._send_all(), name="sender")
+        self._enqueue(meta.uid(obj) or meta.key(obj), _Happened(event, self._name(meta.name(obj), now), now))
+
+    def _enqueue(self, key: str, happened: _Happened) -> None:
+        self._count += 1
+        if key in self._waiting:
+            self._waiting[key].append(happened)
+            return
+        self._waiting[key] = deque((happened,))
+        self._ready.append(key)
+        if self._senders < SENDERS:
+            self._senders += 1
+            self._tasks.start(self._send_all(), name="sender")
 
     async def close(self) -> None:
         """Stop at once; what was not sent is lost."""
@@ -109,12 +123,24 @@ class EventRecorder:
 
     async def _send_all(self) -> None:
         try:
-            while self._queue:
-                await self._send(self._queue[0])
-                self._queue.popleft()
-            self._dropping = False
+            while self._ready:
+                key = self._ready.popleft()
+                try:
+                    await self._send(self._waiting[key][0])
+                finally:
+                    self._sent(key)
         finally:
-            self._sender = None
+            self._senders -= 1
+
+    def _sent(self, key: str) -> None:
+        self._count -= 1
+        self._dropping = self._dropping and self._count > 0
+        waiting = self._waiting[key]
+        waiting.popleft()
+        if waiting:
+            self._ready.append(key)
+        else:
+            del self._waiting[key]
 
     async def _send(self, happened: _Happened) -> None:
         correlated = self._correlator.correlate(happened.event, new_name=happened.name, now=happened.at)

@@ -7,10 +7,10 @@ all the nodes together is counted here as pods come and go, and never anew for a
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import count
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
+from server.scheduler.changes import Changes
 from server.scheduler.domains import DomainIndex, TermIndex
 from server.scheduler.node_order import interleaved
 from server.scheduler.node_state import NodeState
@@ -25,7 +25,9 @@ class ClusterState:
         """The node of each pod that takes something, by the pod's key."""
         self._assumed: dict[str, str] = {}
         """The uid of each pod that is only assumed to be on its node."""
-        self._generations = count(1)
+        self.changes = Changes()
+        self.order = 0
+        """Another number whenever nodes are ordered, and so numbered, otherwise than before."""
         self.namespaces: dict[str, Mapping[str, str]] = {}
         """The labels of each namespace."""
         self.images: Counter[str] = Counter()
@@ -49,6 +51,9 @@ class ClusterState:
         """Those that exist, the zones taking turns."""
         if self._order is None:
             self._order = interleaved(self._existing())
+            self.order += 1
+            for number, node in enumerate(self._order):
+                node.number = number
         return self._order
 
     def node(self, name: str) -> NodeState | None:
@@ -91,7 +96,7 @@ class ClusterState:
         self._count_node(state, 1)
         for index in self._indexes:
             index.count_node(state, 1)
-        state.generation = next(self._generations)
+        self.changes.add(state)
         if moves:
             self._order = None
 
@@ -148,7 +153,7 @@ class ClusterState:
         self._moved(pod, state, 1)
 
     def _moved(self, pod: PodInfo, state: NodeState, sign: int) -> None:
-        state.generation = next(self._generations)
+        self.changes.add(state)
         for index in self._indexes:
             index.count_pod(pod, state, sign)
 

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.diagnosis import Diagnosis
 from server.scheduler.framework import CountingFilter, NodeFilter, Rejection
+from server.scheduler.memo import UNKNOWN
 from server.scheduler.node_state import NodeState
 from server.scheduler.nominations import Nominations
 from server.scheduler.pod_info import PodInfo
@@ -26,6 +27,7 @@ class Cycle:
         self.cluster = cluster
         self.nominations = nominations
         self.memo = profile.memo(pod, cluster)
+        self.memo.refresh(cluster)
         self.wide: list[NodeFilter] = []
         self.rejection = self.memo.rejection
         self._names = self.memo.names
@@ -46,18 +48,41 @@ class Cycle:
         nominated = self._nominated()
         if nominated is not None:
             return [nominated]
-        nodes = self._candidates(start)
         wanted = to_find(len(self.cluster.nodes), self.profile.percentage)
+        if self._names is None and not self.wide and not self.nominations:
+            found = self._known(start, wanted)
+            if found is not None:
+                return found
+        return self._searched(self._candidates(start), wanted)
+
+    def _known(self, start: int, wanted: int) -> list[NodeState] | None:
+        """The next nodes, if all of them are known to do."""
+        scores, nodes = self.memo.scores, self.cluster.nodes
+        end = start + wanted
+        window = scores[start:end] + scores[: max(end - len(scores), 0)]
+        if not window or min(window) < 0:
+            return None
+        self.looked_at = wanted
+        return nodes[start:end] + nodes[: max(end - len(nodes), 0)]
+
+    def _searched(self, candidates: Iterable[NodeState], wanted: int) -> list[NodeState]:
         found: list[NodeState] = []
-        for node in nodes:
+        simple = not self.wide and not self.nominations
+        scores, judge = self.memo.scores, self.memo.judge
+        for node in candidates:
             self.looked_at += 1
-            rejection = self.verdict(node)
-            if rejection is None:
-                found.append(node)
-                if len(found) >= wanted:
-                    break
+            if simple:
+                score = scores[node.number]
+                fits = (judge(node) if score == UNKNOWN else score) >= 0
+                rejection = None if fits else self.memo.rejections[node.number]
             else:
+                rejection = self.verdict(node)
+            if rejection is not None:
                 self.diagnosis.rejections[node.name] = rejection
+                continue
+            found.append(node)
+            if len(found) >= wanted:
+                break
         return found
 
     def _nominated(self) -> NodeState | None:
@@ -87,17 +112,18 @@ class Cycle:
                 rejection = trial.refusal()
                 if rejection is not None:
                     return rejection
-        rejection = self.memo.judge(node).rejection
+        rejection = self.memo.verdict(node)
         if rejection is None and self.wide:
             return first_refusal(self.wide, node)
         return rejection
 
     def scores(self, nodes: Sequence[NodeState]) -> list[int]:
-        judge = self.memo.judge
-        totals = [judge(node).score for node in nodes]
+        numbers = [node.number for node in nodes]
+        known = self.memo.scores
+        totals = [known[number] for number in numbers]
         for position, (weight, scoring) in enumerate(self.memo.relative):
             assert scoring.normalize is not None
-            points = scoring.normalize([judge(node).relative[position] for node in nodes])
+            points = scoring.normalize([self.memo.relatives[number][position] for number in numbers])
             totals = [total + weight * point for total, point in zip(totals, points, strict=True)]
         for weight, scoring in self.profile.wide_scorings(self.pod, self.cluster, nodes):
             points = list(map(scoring.score, nodes))

@@ -14,8 +14,8 @@ class NodeState:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.generation = 0
-        """Another number whenever something here has changed."""
+        self.number = 0
+        """Its place in the cluster's order."""
         self.node: Object | None = None
         self.labels: Mapping[str, str] = {}
         self.spec: Object = {}

@@ -42,6 +42,7 @@ class Profile:
         found = self._memos.get(key)
         if found is not None:
             self._memos.move_to_end(key)
+            pod.__dict__.setdefault("demand", found.demand)
             return found
         filters, names, rejection = gathered(self._local_filters, pod, cluster)
         scorings = [
@@ -49,7 +50,7 @@ class Profile:
             for weight, plugin in self._local_scores
             if (scoring := plugin.pre_score(pod, cluster, None)) is not None
         ]
-        found = self._memos[key] = Memo(filters, scorings, names, rejection)
+        found = self._memos[key] = Memo(pod.demand, filters, scorings, names, rejection)
         if len(self._memos) > KEPT:
             self._memos.popitem(last=False)
         return found
