@@ -200,7 +200,7 @@ def _plugin_set(plugins: Mapping[str, Any], point: str, path: str) -> _PluginSet
 def _plugin(item: Any, path: str) -> str:
     name = str(item.get("name")) if isinstance(item, dict) else ""
     if name not in PLUGINS:
-        raise ConfigurationError(f"{path}: there is no plug-in {name or item!r}")
+        raise ConfigurationError(f"{path}: there is no plug-in {name or item}")
     return name
 
 

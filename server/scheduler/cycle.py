@@ -133,9 +133,11 @@ class Cycle:
         return totals
 
 
-def best(nodes: Sequence[NodeState], scores: Sequence[int]) -> NodeState:
+def best(nodes: Sequence[NodeState], scores: list[int]) -> NodeState:
     """Among equals chance decides."""
     most = max(scores)
+    if scores.count(most) == 1:
+        return nodes[scores.index(most)]
     return random.choice([node for node, score in zip(nodes, scores, strict=True) if score == most])
 
 

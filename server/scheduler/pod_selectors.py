@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kubeling.client.protocol import Informer
 from kubeling.objects import meta
-from kubeling.objects.labels import Requirement, Selector, from_map
+from kubeling.objects.labels import EVERYTHING, Requirement, Selector, from_map
 from kubeling.objects.meta import Object
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.pod_terms import selector_of
@@ -35,7 +35,7 @@ class PodSelectors:
                 merged |= selector
         owner = self._owner_selector(pod)
         if owner is None:
-            return from_map(merged)
+            return from_map(merged) if merged else EVERYTHING
         requirements: list[Requirement] = [*from_map(merged).requirements, *owner.requirements]
         return Selector(tuple(requirements))
 

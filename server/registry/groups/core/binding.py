@@ -36,6 +36,7 @@ async def bind(
         obj["metadata"].update(_merged_metadata(obj["metadata"], own))
         now = env.clock.now()
         conditions.set_condition(obj, "PodScheduled", "True", now=now)
+        obj["status"].pop("nominatedNodeName", None)  # it has what it was waiting for
         return obj
 
     await write(
