@@ -107,13 +107,8 @@ def test_the_victim_says_what_happened_to_it(virtual_space: Space, classes: dict
         condition = pods.condition(terminating, "DisruptionTarget")
         assert (condition["status"], condition["reason"]) == ("True", "PreemptionByScheduler")
         assert condition["message"] == "default-scheduler: preempting to accommodate a higher priority pod"
-        virtual_space.until(
-            "preemptor",
-            lambda pod: pod["status"].get("nominatedNodeName") == node.name,
-            what="waits for the node",
-        )
-        virtual_space.rest.patch(virtual_space.path("pods", "victim"), {"metadata": {"finalizers": None}})
         virtual_space.ready("preemptor")
+        virtual_space.rest.patch(virtual_space.path("pods", "victim"), {"metadata": {"finalizers": None}})
         is_gone(virtual_space, "victim")
 
 
