@@ -215,15 +215,16 @@ def test_spreading_is_preempted_for(virtual_space: Space, classes: dict[str, str
         for name in ("high", "low-0", "low-1", "low-2"):
             virtual_space.ready(name)
         spread = {"topologySpreadConstraints": [constraint]}
-        create("medium", nodes[0], "middle", "1", {"foo": ""}, **{**nodes[0].among(), **spread})
+        create("medium", nodes[0], "middle", "3", {"foo": ""}, **{**nodes[0].among(), **spread})
         virtual_space.ready("medium")
-        left = [
-            name
-            for name in ("low-0", "low-1", "low-2")
-            if virtual_space.rest.request("GET", virtual_space.path("pods", name)).code == 200
-        ]
+        left = [name for name in ("low-0", "low-1", "low-2") if _stays(virtual_space, name)]
         assert pods.ready(virtual_space.pod("high"))
-        assert len(left) < 3
+        assert len(left) == 1
+
+
+def _stays(space: Space, name: str) -> bool:
+    answer = space.rest.request("GET", space.path("pods", name))
+    return answer.code == 200 and "deletionTimestamp" not in answer.object["metadata"]
 
 
 def test_priority_class_endpoints(virtual_space: Space, virtual_rest: Rest) -> None:
