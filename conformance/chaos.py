@@ -4,7 +4,7 @@ Not here: the verdict (`conformance.converged`), and the deaths of processes and
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Object = dict[str, Any]
@@ -43,6 +43,7 @@ class Moody:
         self._choose = random.Random(seed)
         self._image = image
         self._pods = pods
+        self._made: dict[tuple[str, str], None] = {}
 
     def next(self) -> Operation:
         """Creation of what is there already, and deletion of what is not, are among them."""
@@ -52,17 +53,22 @@ class Moody:
                 return self._create(self._choose.choice(WORKLOADS))
             case "scale":
                 body: Object = {"spec": {"replicas": self._choose.randint(0, MOST)}}
-                return Operation("patch", self._choose.choice(SCALABLE), self._name(), body)
+                return Operation("patch", *self._known(SCALABLE), body)
             case "template":
                 image = f"{self._image}:{self._choose.randint(1, 3)}"
                 container = {"name": "main", "image": image}
                 body = {"spec": {"template": {"spec": {"containers": [container]}}}}
-                return Operation("patch", self._choose.choice(TEMPLATED), self._name(), body)
+                return Operation("patch", *self._known(TEMPLATED), body)
             case "delete":
                 options = {"propagationPolicy": self._choose.choice(POLICIES)}
-                return Operation("delete", self._choose.choice(WORKLOADS), self._name(), options)
+                return Operation("delete", *self._known(WORKLOADS), options)
             case _:
                 return self._kill()
+
+    def _known(self, resources: Sequence[str]) -> tuple[str, str]:
+        """One that was made at some time, if there is any; it may be gone by now."""
+        made = [each for each in self._made if each[0] in resources]
+        return self._choose.choice(made) if made else (self._choose.choice(resources), self._name())
 
     def _kill(self) -> Operation:
         pods = sorted(self._pods())
@@ -75,6 +81,7 @@ class Moody:
     def _create(self, resource: str) -> Operation:
         version, kind = _HEADS[resource]
         name = self._name()
+        self._made[resource, name] = None
         labels = {"app": f"{resource}-{name}"}
         template = {"metadata": {"labels": labels}, "spec": self._pod_spec(resource)}
         spec: Object = {"template": template}

@@ -12,13 +12,13 @@ Object = dict[str, Any]
 KINDS = {
     "pods": "api/v1",
     "replicationcontrollers": "api/v1",
-    "replicasets": "apps/v1",
-    "deployments": "apps/v1",
-    "statefulsets": "apps/v1",
-    "daemonsets": "apps/v1",
-    "jobs": "batch/v1",
+    "replicasets": "apis/apps/v1",
+    "deployments": "apis/apps/v1",
+    "statefulsets": "apis/apps/v1",
+    "daemonsets": "apis/apps/v1",
+    "jobs": "apis/batch/v1",
 }
-"""What a state is made of: each resource's group and version."""
+"""What a state is made of: each resource's group and version, as a path."""
 
 
 @dataclass(frozen=True)
