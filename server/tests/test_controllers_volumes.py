@@ -152,6 +152,27 @@ async def test_a_claim_waits_for_its_first_consumer(plane: Plane) -> None:
     assert phases(plane) == ("Bound", "Bound")
 
 
+async def test_a_local_volume_is_bound_where_its_pod_goes(tmp_path: Path) -> None:
+    async with started_plane(tmp_path, scheduler=True) as plane:
+        await plane.add_node("a")
+        await plane.add_node("b")
+        await add_class(
+            plane, provisioner="kubernetes.io/no-provisioner", volumeBindingMode="WaitForFirstConsumer"
+        )
+        here = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["b"]}
+        affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}}
+        await add_volume(
+            plane, storageClassName="k", nodeAffinity=affinity, hostPath=None, local={"path": "/mnt/d"}
+        )
+        await add_claim(plane, storageClassName="k")
+        assert phases(plane) == ("Pending", "Available")
+        volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]
+        spec = {"containers": [{"name": "c", "image": "i"}], "volumes": volumes}
+        await plane.create(PODS, {"metadata": {"name": "p"}, "spec": spec})
+        assert phases(plane) == ("Bound", "Bound")
+        assert (plane.get(PODS, "p") or {})["spec"]["nodeName"] == "b"
+
+
 async def test_a_provisioner_is_told_of_a_claim(plane: Plane) -> None:
     await add_claim(plane, storageClassName="k")
     assert events(plane) == [("ProvisioningFailed", 'storageclass.storage.k8s.io "k" not found')]

@@ -90,8 +90,6 @@ class EndpointSlices:
         spec = service.get("spec") or {}
         if spec.get("type") == "ExternalName" or not spec.get("selector"):
             return DONE  # the user, or the mirroring of his Endpoints, says who is behind it
-        if meta.is_terminating(service):
-            return DONE
         if self._slices.stale(key):
             return Result(requeue_after=UNSEEN)
         pods = self._membership.pods(key)
@@ -117,6 +115,8 @@ class EndpointSlices:
             change = _change(service, family, of_family, groups)
             for each in (*change.created, *change.changed):
                 _annotate(each, trigger)
+            if meta.is_terminating(service):
+                change.created.clear()
             await self._slices.write(key, **change._asdict())
         await self._slices.write(key, created=(), changed=(), dropped=dropped)
 

@@ -42,7 +42,8 @@ class NodeIpam:
         if network and network != self._given.get(name):
             self._release(name)
             self._given[name] = network
-            self._pool(node).occupy(network)
+            for pool in (self._real, self._virtual):
+                pool.occupy(network)
 
     def forget(self, name: str) -> None:
         self._without.pop(name, None)

@@ -53,7 +53,7 @@ class NodeLifecycle:
         pods = context.client.informer(PODS)
         self._pods = Index.shared(pods, by_node)
         self._nodes.add_handler(self._node_changed)
-        leases.add_handler(lambda kind, lease, _: self._heartbeats.beat(meta.name(lease)))
+        leases.add_handler(self._lease_changed)
         for informer in (self._nodes, leases, pods):
             self._runner.reads(informer)
 
@@ -99,6 +99,10 @@ class NodeLifecycle:
         self._zones.observe(node, ready=_ready_status(node) == "True")
         if old is None or _concerns(node) != _concerns(old):
             self._runner.queue.add(name)
+
+    def _lease_changed(self, kind: str, lease: Object, old: Object | None) -> None:
+        if kind != "DELETED" and (old is None or _renewed(lease) != _renewed(old)):
+            self._heartbeats.beat(meta.name(lease))
 
     def _shifted(self) -> None:
         """The last ready node is gone, or the first one is back: then all others get their time again."""
@@ -172,6 +176,10 @@ class NodeLifecycle:
 
 def _ready_status(node: Object) -> str:
     return str((conditions.find(node, "Ready") or {}).get("status") or "")
+
+
+def _renewed(lease: Object) -> object:
+    return (lease.get("spec") or {}).get("renewTime")
 
 
 def _heartbeat(ready: Object | None) -> tuple[bool, str]:
