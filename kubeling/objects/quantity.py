@@ -4,6 +4,7 @@ Amounts are Decimals in the base unit (cores, bytes); less than a nano rounds up
 """
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
@@ -92,6 +93,16 @@ def add(one: str | int | float, other: str | int | float) -> str:
     """The sum, in the form of `one` - of `other` when `one` is nothing - as upstream's Quantity.Add."""
     (left, form), (right, second) = _parsed(str(one)), _parsed(str(other))
     return format_quantity(_rounded(left + right), form if left else second)
+
+
+def total(amounts: Iterable[str]) -> str:
+    """As `add`, of any number of amounts."""
+    found, form = Decimal(0), "decimal"
+    for text in amounts:
+        amount, own = _parsed(text)
+        form = form if found else own
+        found += amount
+    return format_quantity(_rounded(found), form)
 
 
 def subtract(one: str | int | float, other: str | int | float) -> str:

@@ -60,10 +60,11 @@ def negative(amounts: ResourceList) -> list[str]:
 
 
 def total(parts: Iterable[ResourceList]) -> dict[str, str]:
-    result: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for part in parts:
-        result = add(result, part)
-    return result
+        for name, amount in part.items():
+            found.setdefault(name, []).append(amount)
+    return {name: each[0] if len(each) == 1 else quantity.total(each) for name, each in found.items()}
 
 
 def as_text(amounts: ResourceList) -> str:

@@ -60,11 +60,9 @@ def requirements(quota: Object) -> list[Object]:
 
 def matches(evaluator: Evaluator, quota: Object, hard: Iterable[str], obj: Object) -> bool:
     """Whether the object takes from the quota, which limits the resources `hard`."""
-    return bool(evaluator.matching(hard)) and in_all_scopes(evaluator, quota, obj)
-
-
-def in_all_scopes(evaluator: Evaluator, quota: Object, obj: Object) -> bool:
-    return all(evaluator.in_scope(requirement, obj) for requirement in requirements(quota))
+    return bool(evaluator.matching(hard)) and all(
+        evaluator.in_scope(requirement, obj) for requirement in requirements(quota)
+    )
 
 
 def selects(requirement: Object, value: str) -> bool:

@@ -18,7 +18,7 @@ from kubeling.objects.meta import Object
 from kubeling.objects.quota import counted_in, evaluator_of
 from kubeling.objects.resource_list import ResourceList, equal, masked
 from server.controllers.context import Context, Controller
-from server.controllers.quota import counting
+from server.controllers.quota.counting import Usages
 from server.controllers.quota.monitor import Monitor
 
 MOMENT = 0.25
@@ -40,6 +40,7 @@ class QuotaController:
         self._by_namespace = Index(self._quotas, lambda quota: (meta.namespace(quota),))
         self._written: dict[str, tuple[str, float]] = {}
         """Of each quota, its resourceVersion and since when it has been that one."""
+        self._usages = Usages()
         self._monitor = Monitor(context.client, self._object_changed)
         self.runner = ControllerRunner(
             "resource-quota-controller", self.reconcile, clock=context.clock, workers=WORKERS
@@ -58,7 +59,7 @@ class QuotaController:
         hard = quota["spec"].get("hard") or {}
         counted = await self._monitor.follow(counted_in(hard))
         used = _status(quota).get("used") or {}
-        fresh = counting.used(quota, meta.namespace(quota), counted, self._clock.now())
+        fresh = self._usages.total(quota, counted, self._clock.now())
         await self._write(quota, hard, masked({**used, **fresh}, hard))
         return Result(requeue_after=RESYNC)
 
@@ -93,6 +94,8 @@ class QuotaController:
 
     def _object_changed(self, resource: GroupResource, kind: str, obj: Object, old: Object | None) -> None:
         """Look for what has been given back, where there are quotas at all."""
+        if kind == "DELETED":
+            self._usages.forget(obj)
         namespace = meta.namespace(obj)
         if kind == "ADDED" or not self._by_namespace.get(namespace):
             return
