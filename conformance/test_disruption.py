@@ -74,6 +74,21 @@ def replica_set(space: Space, replicas: int) -> None:
     eventually(ready, what="all replicas are ready", timeout=60)
 
 
+def daemon_set(space: Space) -> None:
+    """One pod on each node, which no drain takes away."""
+    labels = {"app": "everywhere"}
+    spec = {"containers": [{"name": "c", "image": "registry.example/c"}], "terminationGracePeriodSeconds": 1}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    body = {"selector": {"matchLabels": labels}, "template": template}
+    space.rest.post(space.path("daemonsets", group=APPS), {"metadata": {"name": "ds"}, "spec": body})
+
+    def ready() -> bool:
+        status = space.rest.get(space.path("daemonsets", "ds", group=APPS))["status"]
+        return bool(status["numberReady"] == status["desiredNumberScheduled"] > 0)
+
+    eventually(ready, what="the daemon set is everywhere", timeout=60)
+
+
 def eviction(name: str, **more: Any) -> Object:
     return {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}, **more}
 
@@ -243,20 +258,25 @@ def test_several_budgets_for_one_pod_are_an_error(virtual_space: Space) -> None:
 def test_drain_keeps_to_the_budget_and_ends_when_it_can(
     virtual_kubectl: Kubectl, virtual_space: Space
 ) -> None:
+    daemon_set(virtual_space)
     replica_set(virtual_space, 3)
     budget(virtual_space, minAvailable=2)
     counted(virtual_space, 3, 3, 2, 1)
-    listed = virtual_space.rest.get(virtual_space.path("pods"))["items"]
+    guarded = f"app={LABELS['app']}"
+    listed = virtual_space.rest.get(virtual_space.path("pods"), labelSelector=guarded)["items"]
     node = listed[0]["spec"]["nodeName"]
     there = {pod["metadata"]["name"] for pod in listed if pod["spec"]["nodeName"] == node}
-    selector = f"--pod-selector=app={LABELS['app']}"
+    flags = ("drain", node, f"--pod-selector=app in ({LABELS['app']},everywhere)", "--timeout=60s")
     try:
-        done = virtual_kubectl("drain", node, selector, "--ignore-daemonsets", "--timeout=60s", timeout=90)
+        refusal = virtual_kubectl.attempt(*flags)
+        assert "use --ignore-daemonsets to ignore" in refusal.errors
+        done = virtual_kubectl(*flags, "--ignore-daemonsets", timeout=90)
+        assert f"ignoring DaemonSet-managed Pods: {virtual_space.name}/ds-" in done.errors
         for name in there:
             assert f"evicting pod {virtual_space.name}/{name}" in done.text + done.errors
         assert virtual_kubectl.json("get", "node", node)["spec"]["unschedulable"] is True
         counted(virtual_space, 3, 3, 2, 1)
-        placed = virtual_kubectl.json("get", "pods", "-l", f"app={LABELS['app']}")["items"]
+        placed = virtual_kubectl.json("get", "pods", "-l", guarded)["items"]
         assert all(pod["spec"].get("nodeName") != node for pod in placed), json.dumps(placed)
     finally:
         virtual_kubectl("uncordon", node)

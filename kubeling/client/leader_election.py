@@ -23,7 +23,7 @@ from kubeling.client.protocol import Client
 from kubeling.client.resources import LEASES
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock
-from kubeling.objects.errors import ApiError, Conflict, NotFound, ServiceUnavailable
+from kubeling.objects.errors import AlreadyExists, ApiError, Conflict, NotFound, ServiceUnavailable
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 
@@ -60,6 +60,7 @@ class LeaderElection:
         self._observed: Object | None = None
         self._observed_at = 0.0
         self._renewed = float("-inf")
+        self._failing = False
         self._ending = False
         self._campaign: asyncio.Task[None] | None = None
 
@@ -181,13 +182,15 @@ class LeaderElection:
             if self._remaining() > 0:
                 return False
             self._observe(await self._write(found))
-        except Conflict:
+        except (Conflict, AlreadyExists):
             await self._look_again()
             return False
         except (ApiError, ConnectionLost) as error:
-            logger.warning("%s: cannot hold the lease: %s", self.lease, error)
+            log = logger.debug if self._failing else logger.warning
+            log("%s: cannot hold the lease: %s", self.lease, error)
+            self._failing = True
             return False
-        self._renewed = began
+        self._renewed, self._failing = began, False
         return True
 
     async def _look_again(self) -> None:
