@@ -136,3 +136,20 @@ async def test_a_late_handler_learns_what_is_known() -> None:
     await clock.advance(0)
     assert seen == [("ADDED", "a")]
     await client.close()
+
+
+async def test_informers_of_what_is_served_no_longer_end() -> None:
+    clock = FakeClock()
+    client, seen = FakeClient(clock=clock), Seen()
+    first = client.informer(CONFIGMAPS)
+    first.add_handler(seen)
+    await clock.advance(2)
+    client.drop_informers(CONFIGMAPS)
+    asked = len(client.requests)
+    client.put(config_map("a"))
+    await clock.advance(60)
+    assert (seen, len(client.requests)) == ([], asked)
+    second = client.informer(CONFIGMAPS)
+    await clock.advance(2)
+    assert second is not first
+    assert [each["metadata"]["name"] for each in second.list()] == ["a"]

@@ -5,7 +5,7 @@ foreground. The key is the object's uid.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kubeling.client import DONE, Result, TemporaryError
@@ -14,7 +14,7 @@ from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.garbage.absent import AbsentOwners
 from server.controllers.garbage.graph import FOREGROUND, ORPHAN, Graph, is_held
-from server.controllers.garbage.identity import Reference, coordinates_of, references_of, uid_of
+from server.controllers.garbage.identity import Reference, references_of
 from server.controllers.garbage.kinds import Kinds, UnknownKind
 from server.controllers.garbage.node import Node
 from server.controllers.garbage.objects import Objects
@@ -81,8 +81,8 @@ class Collector:
             self._graph.absent(identity)
         elif node.deleting_dependents:
             await self._wait_for_dependents(node, resource, latest)
-        elif references_of(latest):
-            await self._judge(node, resource, latest)
+        elif references := references_of(latest):
+            await self._judge(node, resource, latest, references)
 
     def _resource(self, node: Node) -> Resource:
         if node.resource is not None:
@@ -100,8 +100,10 @@ class Collector:
             if not each.deleting_dependents:
                 self._attempt(each.uid)
 
-    async def _judge(self, node: Node, resource: Resource, latest: Object) -> None:
-        owners = await self._classified(node, references_of(latest))
+    async def _judge(
+        self, node: Node, resource: Resource, latest: Object, references: Sequence[Reference]
+    ) -> None:
+        owners = await self._classified(node, references)
         if owners.solid:
             if gone := owners.dangling + owners.waiting:
                 await self._objects.drop_references(resource, latest, gone)
@@ -115,16 +117,16 @@ class Collector:
         if not await self._objects.delete(resource, latest, policy):
             self._graph.absent(node.identity)
 
-    async def _classified(self, node: Node, references: list[Object]) -> Owners:
+    async def _classified(self, node: Node, references: Sequence[Reference]) -> Owners:
         owners = Owners()
         for each in references:
             owner = await self._owner(node, each)
             if owner is None:
-                owners.dangling.append(uid_of(each))
+                owners.dangling.append(each.uid)
             elif meta.is_terminating(owner) and is_held(owner, FOREGROUND):
-                owners.waiting.append(uid_of(each))
+                owners.waiting.append(each.uid)
             else:
-                owners.solid.append(uid_of(each))
+                owners.solid.append(each.uid)
         return owners
 
     async def _owner(self, node: Node, reference: Reference) -> Object | None:
@@ -134,7 +136,7 @@ class Collector:
             UnknownKind, NamespacedOwner
         """
         space = node.identity.namespace
-        stated = coordinates_of(reference, space)
+        stated = reference.at(space)
         if stated in self._absent or stated._replace(namespace="") in self._absent:
             return None
         resource = self._kinds.find(stated.api_version, stated.kind)

@@ -10,15 +10,7 @@ from kubeling.client.resources import Resource
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.garbage.absent import AbsentOwners
-from server.controllers.garbage.identity import (
-    Coordinates,
-    Reference,
-    coordinates_of,
-    is_blocking,
-    matches,
-    references_of,
-    uid_of,
-)
+from server.controllers.garbage.identity import Coordinates, Reference, identity_of, references_of
 from server.controllers.garbage.node import Node, parted
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -51,12 +43,12 @@ class Graph:
         node = self._nodes.get(meta.uid(obj))
         if kind == "DELETED":
             if node is not None:
-                self._remove(node, _identity(resource, obj))
+                self._remove(node, identity_of(resource, obj))
             return
         if node is None:
-            node = self._nodes[meta.uid(obj)] = Node(_identity(resource, obj), resource=resource)
+            node = self._nodes[meta.uid(obj)] = Node(identity_of(resource, obj), resource=resource)
         elif node.resource != resource:
-            self._recognize(node, resource, _identity(resource, obj))
+            self._recognize(node, resource, identity_of(resource, obj))
         self._take_references(node, references_of(obj))
         node.being_deleted = node.being_deleted or meta.is_terminating(obj)
         self._take_transition(node, obj, old)
@@ -102,7 +94,7 @@ class Graph:
             self._absent.add(identity)
         self._attempt_all(node.dependents)
         for reference in node.owners:
-            owner = self._nodes.get(uid_of(reference))
+            owner = self._nodes.get(reference.uid)
             if owner is not None and owner.deleting_dependents:
                 self._attempt(owner.uid)
 
@@ -118,10 +110,11 @@ class Graph:
     def _take_references(self, node: Node, references: Sequence[Reference]) -> None:
         if node.owners == references:
             return
-        before = {uid_of(each): each for each in node.owners}
-        after = {uid_of(each): each for each in references}
+        before = {each.uid: each for each in node.owners}
+        after = {each.uid: each for each in references}
         for uid, reference in before.items():
-            if is_blocking(reference) and not is_blocking(after.get(uid, {})) and uid in self._nodes:
+            blocks_on = uid in after and after[uid].blocking
+            if reference.blocking and not blocks_on and uid in self._nodes:
                 self._attempt(uid)
         node.owners = references
         self._join(node, [each for uid, each in after.items() if uid not in before])
@@ -129,16 +122,16 @@ class Graph:
 
     def _leave(self, node: Node, references: Iterable[Reference]) -> None:
         for each in references:
-            owner = self._nodes.get(uid_of(each))
+            owner = self._nodes.get(each.uid)
             if owner is not None:
                 owner.dependents.pop(node, None)
 
     def _join(self, node: Node, references: Iterable[Reference]) -> None:
         doubtful = False
         for each in references:
-            owner = self._nodes.get(uid_of(each))
+            owner = self._nodes.get(each.uid)
             if owner is None:
-                owner = Node(coordinates_of(each, node.identity.namespace))
+                owner = Node(each.at(node.identity.namespace))
                 self._nodes[owner.uid] = owner
                 self._attempt(owner.uid)
             elif not doubtful:
@@ -154,16 +147,16 @@ class Graph:
             if not owner.virtual:
                 self._check_namespace(node, owner.identity)
             return True
-        if not matches(reference, owner.identity):
+        if not reference.matches(owner.identity):
             return True
         return owner.virtual and of_owner != space  # a cluster-scoped dependent was the first to state it
 
     def _check_namespace(self, node: Node, owner: Coordinates) -> None:
         if not owner.namespace or owner.namespace == node.identity.namespace:
             return
-        stated = next((each for each in node.owners if uid_of(each) == owner.uid), None)
+        stated = next((each for each in node.owners if each.uid == owner.uid), None)
         if stated is not None:
-            self._report(node, coordinates_of(stated, node.identity.namespace))
+            self._report(node, stated.at(node.identity.namespace))
 
     # Deletion.
 
@@ -191,19 +184,13 @@ def _begins(finalizer: str, obj: Object, old: Object | None) -> bool:
     return old is None or not meta.is_terminating(old) or not is_held(old, finalizer)
 
 
-def _identity(resource: Resource, obj: Object) -> Coordinates:
-    return Coordinates(
-        resource.kind, resource.api_version, meta.namespace(obj), meta.name(obj), meta.uid(obj)
-    )
-
-
 def _alternative(dependents: Iterable[Node], absent: Coordinates) -> Coordinates | None:
     """The next identity, in their order, that dependents state of an owner; after the last one the first."""
     stated = {
-        _placed(coordinates_of(reference, each.identity.namespace), absent)
+        _placed(reference.at(each.identity.namespace), absent)
         for each in dependents
         for reference in each.owners
-        if uid_of(reference) == absent.uid
+        if reference.uid == absent.uid
     }
     others = sorted(stated - {absent})
     return next((each for each in others if each > absent), others[0] if others else None)

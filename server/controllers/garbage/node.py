@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from kubeling.client.resources import Resource
-from server.controllers.garbage.identity import Coordinates, Reference, is_blocking, matches, uid_of
+from server.controllers.garbage.identity import Coordinates, Reference
 
 
 class Node:
@@ -36,7 +36,7 @@ class Node:
         return [each for each in self.dependents if each is not self and each.blocks(self.uid)]
 
     def blocks(self, uid: str) -> bool:
-        return any(uid_of(owner) == uid and is_blocking(owner) for owner in self.owners)
+        return any(owner.uid == uid and owner.blocking for owner in self.owners)
 
 
 def parted(dependents: Iterable[Node], owner: Coordinates) -> tuple[list[Node], list[Node]]:
@@ -54,4 +54,4 @@ def parted(dependents: Iterable[Node], owner: Coordinates) -> tuple[list[Node], 
 def _agreements(dependent: Node, owner: Coordinates) -> set[bool]:
     if owner.namespace and owner.namespace != dependent.identity.namespace:
         return {False}
-    return {matches(each, owner) for each in dependent.owners if uid_of(each) == owner.uid}
+    return {each.matches(owner) for each in dependent.owners if each.uid == owner.uid}

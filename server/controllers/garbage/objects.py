@@ -11,7 +11,7 @@ from kubeling.objects import meta
 from kubeling.objects.errors import Conflict, NotFound, UnsupportedMediaType
 from kubeling.objects.meta import Object
 from server.controllers.garbage.graph import is_held
-from server.controllers.garbage.identity import is_blocking, references_of, uid_of
+from server.controllers.garbage.identity import raw_references
 
 ATTEMPTS = 5
 
@@ -47,15 +47,14 @@ class Objects:
     async def drop_references(self, resource: Resource, obj: Object, uids: Collection[str]) -> Object:
         """Remove the object's references to owners of these uids."""
         gone = [{"$patch": "delete", "uid": uid} for uid in uids]
-        kept = [each for each in references_of(obj) if uid_of(each) not in uids]
+        kept = [each for each in raw_references(obj) if each.get("uid") not in uids]
         return await self._patch_references(resource, obj, gone, kept)
 
     async def unblock(self, resource: Resource, obj: Object) -> Object:
         """Let the object block none of its owners' deletion any more."""
-        references = references_of(obj)
-        freed = [{**each, "blockOwnerDeletion": False} for each in references if is_blocking(each)]
-        kept = [{**each, "blockOwnerDeletion": False} if is_blocking(each) else each for each in references]
-        return await self._patch_references(resource, obj, freed, kept)
+        outcome = [_unblocked(each) for each in raw_references(obj)]
+        changed = [each for each in outcome if "blockOwnerDeletion" in each]
+        return await self._patch_references(resource, obj, changed, outcome)
 
     async def drop_finalizer(self, resource: Resource, obj: Object, finalizer: str) -> None:
         """Raises: Conflict, when others change it all the time."""
@@ -94,7 +93,7 @@ class Objects:
         latest = await self._live(resource, meta.namespace(obj), meta.name(obj))
         if latest is None or meta.uid(latest) != meta.uid(obj):
             return False
-        if references_of(latest) != references_of(obj):
+        if raw_references(latest) != raw_references(obj):
             raise Conflict(f"the owners of {resource} {meta.key(obj)} have changed")
         try:
             await self._delete(resource, obj, policy, {})
@@ -126,3 +125,7 @@ class Objects:
             namespace=meta.namespace(obj),
             content_type=content_type,
         )
+
+
+def _unblocked(reference: Object) -> Object:
+    return {**reference, "blockOwnerDeletion": False} if reference.get("blockOwnerDeletion") else reference
