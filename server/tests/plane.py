@@ -57,6 +57,8 @@ class Plane:
         self.clock = clock
         self.store = store
         self.others = Answers(clock)
+        self.acting = self._client_of
+        """The client of a controller's account; a test may put another one in its place."""
         self.registry = Registry(store, clock, standard(store, Authorization.standard(store)))
         self.client = LocalClient(self.registry, store, user=SYSTEM)
         self.customs = CustomResources(self.registry, store, clock, _no_webhook)
@@ -82,10 +84,10 @@ class Plane:
             self._manager,
             clock=self.clock,
             settings=self._settings,
-            act_as=self._acting,
+            act_as=lambda name: self.acting(name),
         )
 
-    def _acting(self, name: str) -> Client:
+    def _client_of(self, name: str) -> Client:
         return self._client(account(name))
 
     def _client(self, who: UserInfo) -> WholeClient:

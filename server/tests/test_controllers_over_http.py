@@ -13,9 +13,12 @@ from kubeling.client.kubeconfig import Connection
 from kubeling.client.resources import (
     CLUSTER_ROLES,
     CONFIGMAPS,
+    CRON_JOBS,
     DAEMON_SETS,
     DEPLOYMENTS,
     EVENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    JOBS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -406,5 +409,58 @@ async def test_sets_are_updated_with_the_rights_of_their_controllers(
     await client.patch(STATEFUL_SETS, "web", {"spec": {"replicas": 1}}, namespace="default")
     claims = client.informer(PERSISTENT_VOLUME_CLAIMS)
     await eventually(lambda: len(claims.list("default")) == 1)
+    await components.stop()
+    assert "forbidden" not in caplog.text
+
+
+async def test_jobs_run_with_the_rights_of_their_controllers(
+    client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs, pods = (client.informer(each, namespace="default") for each in (JOBS, PODS))
+    accounts = client.informer(SERVICE_ACCOUNTS)
+    await components.start()
+    await eventually(lambda: accounts.get("default", "default"))
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}
+    spec: Object = {"template": {"spec": pod}, "ttlSecondsAfterFinished": 0}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "default"}}
+    await client.create(JOBS, {**job, "spec": spec})
+    schedule = {"schedule": "@every 1s", "jobTemplate": {"spec": spec}}
+    await client.create(CRON_JOBS, {**job, "kind": "CronJob", "spec": schedule})
+    await eventually(lambda: len(pods.list("default")) == 2)
+    for each in pods.list("default"):
+        name = each["metadata"]["name"]
+        await client.patch(
+            PODS, name, {"status": {"phase": "Succeeded"}}, namespace="default", subresource="status"
+        )
+    await eventually(lambda: not jobs.list("default") and not pods.list("default"))
+    await components.stop()
+    assert "forbidden" not in caplog.text
+
+
+async def test_autoscaling_works_with_the_rights_of_its_controller(
+    client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployments, events = client.informer(DEPLOYMENTS), client.informer(EVENTS)
+    await components.start()
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    metadata = {"name": "web", "namespace": "default"}
+    await client.create(
+        DEPLOYMENTS, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    )
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    await client.create(
+        HORIZONTAL_POD_AUTOSCALERS,
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": metadata,
+            "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 3},
+        },
+    )
+    await eventually(lambda: (deployments.get("default", "web") or {})["spec"]["replicas"] == 2)
+    fewer = {"spec": {"minReplicas": 1}}  # now it needs metrics, and has none
+    await client.patch(HORIZONTAL_POD_AUTOSCALERS, "web", fewer, namespace="default")
+    await eventually(lambda: "FailedGetResourceMetric" in [each["reason"] for each in events.list("default")])
     await components.stop()
     assert "forbidden" not in caplog.text
