@@ -77,7 +77,8 @@ def for_utilization(
         full=lambda pod: requests[pod] * max(100, target) // 100,
         tolerance=tolerance,
     )
-    return Count(replicas, sum(grouped.values.values()) // len(grouped.values), percent(grouped.values))
+    known = {pod: value for pod, value in grouped.values.items() if pod in requests}
+    return Count(replicas, _average(known), percent(known))
 
 
 def for_average(
