@@ -1,4 +1,4 @@
-"""How many replicas a metric asks for, how far and fast an autoscaler goes: the cases of upstream's tables."""
+"""How many replicas a metric asks for, how far and fast an autoscaler goes: cases of upstream's tables."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

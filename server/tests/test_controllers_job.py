@@ -246,6 +246,16 @@ async def test_suspending_deletes_active_pods_without_counting_them(plane: Plane
     assert not pods_of(plane)
     status = job_of(plane)["status"]
     assert status.get("failed", 0) == status.get("active", 0) == 0
+    assert "startTime" not in status
+
+
+async def test_a_suspended_job_is_placed_anew(plane: Plane) -> None:
+    await start_job(plane)
+    await plane.patch(JOBS, "j", {"spec": {"suspend": True}})
+    pool = {"template": {"spec": {"nodeSelector": {"pool": "b"}}}}
+    await plane.patch(JOBS, "j", {"spec": {"suspend": False, **pool}})
+    (pod,) = pods_of(plane)
+    assert pod["spec"]["nodeSelector"] == {"pool": "b"}
 
 
 async def test_a_job_that_somebody_else_manages_is_left_alone(plane: Plane) -> None:

@@ -162,7 +162,9 @@ class Jobs:
         condition = conditions.make(conditions.SUSPENDED, reason, message, now=now, status=str(suspended))
         if not conditions.ensure(job, condition):
             return []
-        if not suspended:
+        if suspended:
+            job["status"].pop("startTime", None)
+        else:
             job["status"]["startTime"] = meta.timestamp(now)
         return [(NORMAL, reason.removeprefix("Job"), message)]
 

@@ -157,9 +157,10 @@ def _generate_selector(obj: Object) -> None:
 
 
 def _may_be_steered(old: Object) -> bool:
-    """A suspended job that has not started may have its template changed: queues place it then."""
+    """A suspended job without active pods may have its template changed: queues place it then."""
     status = old.get("status") or {}
-    return bool(old["spec"].get("suspend")) and not status.get("startTime")
+    rests = not status.get("startTime") or conditions.is_true(old, "Suspended")
+    return bool(old["spec"].get("suspend")) and rests and not status.get("active")
 
 
 def _steered(template: Object, before: Object) -> Object:
