@@ -11,7 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 FIRST = 1
-LARGEST = 16
+LARGEST = 8
 
 
 async def slow_start(
