@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from conformance import pods
 from conformance.space import Space
 from conformance.waiting import eventually
 
@@ -18,8 +19,8 @@ HOLD = "conformance.example.com/hold"
 """A finalizer that nobody takes away but the test."""
 
 
-def template(name: str, **spec: Any) -> Object:
-    containers = [{"name": "main", "image": IMAGE}]
+def template(name: str, *, image: str = IMAGE, **spec: Any) -> Object:
+    containers = [pods.container(image)]
     given = {"terminationGracePeriodSeconds": 1, "containers": containers, **spec}
     return {"metadata": {"labels": {"name": name}}, "spec": given}
 
@@ -39,8 +40,8 @@ def reference(owner: Object, **more: Any) -> Object:
 class Owners:
     space: Space
 
-    def replication_controller(self, name: str, *, replicas: int, **spec: Any) -> Object:
-        wanted = {"replicas": replicas, "selector": {"name": name}, "template": template(name, **spec)}
+    def replication_controller(self, name: str, *, replicas: int, image: str = IMAGE) -> Object:
+        wanted = {"replicas": replicas, "selector": {"name": name}, "template": template(name, image=image)}
         obj = {"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": name}}
         made = self.space.create({**obj, "spec": wanted}, "replicationcontrollers")
         self.until(lambda: len(self.pods(name)) == replicas, f"{name} has its pods")

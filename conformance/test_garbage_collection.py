@@ -202,3 +202,18 @@ def test_kubectl_waits_for_the_end(owners: Owners, virtual_kubectl: Kubectl) -> 
     assert "timed out" in late.errors
     owners.free("held")
     virtual_kubectl("wait", "--for=delete", "configmap/held", "--timeout=30s")
+
+
+# Real containers.
+
+
+@pytest.mark.usefixtures("containers")
+def test_a_controller_waits_until_its_containers_have_ended(space: Space) -> None:
+    owners = Owners(space)
+    owners.replication_controller("rc", replicas=2, image=space.image)
+    for pod in owners.pods("rc"):
+        space.ready(pod["metadata"]["name"])
+    owners.delete("replicationcontrollers", "rc", propagationPolicy="Foreground")
+    assert owners.exists("replicationcontrollers", "rc")
+    owners.gone("replicationcontrollers", "rc")
+    assert not owners.pods("rc")

@@ -205,3 +205,14 @@ def test_kubectl_deletes_a_namespace_and_waits(
         done = virtual_kubectl("delete", resource, owners.space.name, "--timeout=30s")
         assert done.text.startswith(f'namespace "{owners.space.name}" deleted')
         virtual_rest.refusal(404, "GET", _path(owners))
+
+
+@pytest.mark.usefixtures("containers")
+def test_running_containers_end_before_their_namespace(rest: Rest, space: Space) -> None:
+    with opened(rest) as owners:
+        owners.replication_controller("rc", replicas=2, image=space.image)
+        for pod in owners.pods("rc"):
+            owners.space.ready(pod["metadata"]["name"])
+        rest.delete(_path(owners))
+        rest.gone(_path(owners))
+        assert owners.pods("rc") == []
