@@ -7,7 +7,7 @@ What the API server does itself in Kubernetes, every server does.
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubeling.client import Client, EventRecorder
 from kubeling.client.leader_election import Begin, LeaderElection
@@ -39,6 +39,8 @@ class Loops:
     components: Components
     others: Others
     parts: AsyncExitStack
+    idle: list[Callable[[], bool]] = field(default_factory=list)
+    """For each of those that were started in this process, whether it has nothing to do at this moment."""
 
     def start(self) -> None:
         """Run all the loops, at once or whenever this server leads."""
@@ -54,6 +56,7 @@ class Loops:
             settings=self.settings,
             only=lambda name: name == API_SERVER,
         )
+        self.idle.append(lambda: controllers.idle)
         self.parts.push_async_callback(controllers.stop)
 
     def _run(self, name: str, who: str, begin: Callable[[AsyncExitStack, Fence], Health]) -> None:
@@ -91,6 +94,7 @@ class Loops:
             act_as=act_as,
             only=lambda name: name != API_SERVER,
         )
+        self.idle.append(lambda: controllers.idle)
         parts.push_async_callback(controllers.stop)
         judge = acting(act_as("validatingadmissionpolicy-status-controller"), informers=manager)
         policies = PolicyStatus(judge, self.registry.kinds.lookup, clock=self.clock)
@@ -102,6 +106,7 @@ class Loops:
         client = fence(self._client(user(SCHEDULER), parts))
         scheduler = start_scheduler(client, clock=self.clock, configuration=self.scheduling)
         parts.push_async_callback(scheduler.stop)
+        self.idle.append(lambda: scheduler.idle)
         return scheduler.health
 
     def _client(self, who: UserInfo, parts: AsyncExitStack) -> WholeClient:

@@ -10,13 +10,15 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.logs import log_to_stderr
+from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.api.aggregation.availability import Availability
 from server.api.aggregation.client import RemoteApis
@@ -101,21 +103,52 @@ async def serve(config: Config) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as parts:
         port = await start(config, parts, clock=SystemClock())
+        gc.freeze()  # what has been made by now stays
         logger.info("serving on %s port %d", config.listen, port)
         await stopping.wait()
         logger.info("stopping")
 
 
-async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: bool = True) -> int:
-    """Start every part, leaving its end with `parts`; the port that is served.
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs, for those who run it in a process of their own."""
 
-    Without `loops` the controllers and the scheduler are somebody else's, over HTTP.
+    port: int
+    store: Store
+    registry: Registry
+    watchers: Callable[[], int]
+    """How many watches are open over HTTP."""
+    idle: Callable[[], bool]
+    """Whether loops and requests have nothing to do at this moment; what waits for its time may wait."""
+
+
+async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: bool = True) -> int:
+    """As `run`; the port that is served."""
+    running = await run(config, parts, clock=clock, loops=loops)
+    return running.port
+
+
+async def run(
+    config: Config,
+    parts: AsyncExitStack,
+    *,
+    clock: Clock,
+    loops: bool = True,
+    housekeeping: Clock | None = None,
+    vouched: Callable[[Object], bool] | None = None,
+) -> Running:
+    """Start every part, leaving its end with `parts`.
+
+    Without `loops` the controllers and the scheduler are somebody else's, over HTTP. `housekeeping` is the
+    clock of what the server does for itself, where that is to be another. Nodes that are `vouched` for need
+    no heartbeat.
     """
+    housekeeping = housekeeping or clock
     issuer = _issuer(config)
     listening = parts.enter_context(bind(config.listen, config.port))
     port = int(listening.getsockname()[1])
     context = tls(certificate=config.serving.certificate, key=config.serving.key, client_ca=config.client_ca)
-    store = await _open_store(config, parts, clock)
+    store = await _open_store(config, parts, clock, housekeeping)
     authorization = Authorization.standard(store)
     legacy_use = LegacyUse(clock)
     parts.push_async_callback(legacy_use.stop)
@@ -141,12 +174,13 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
     parts.push_async_callback(api.stop)
     async with store.turn():
         await bootstrap(registry, config, port=port)
-    upkeep = Upkeep(registry, store, clock, settings, name=f"{socket.gethostname()}:{port}")
+    upkeep = Upkeep(registry, store, housekeeping, settings, name=f"{socket.gethostname()}:{port}")
     parts.push_async_callback(upkeep.stop)
     await upkeep.start()
     _watch_others(LocalClient(registry, store, user=SYSTEM), parts, remotes, others, clock)
+    working: list[Callable[[], bool]] = [lambda: not api.handler.under_way]
     if loops:
-        _start_loops(
+        working += _start_loops(
             config,
             parts,
             registry=registry,
@@ -155,15 +189,15 @@ async def start(config: Config, parts: AsyncExitStack, *, clock: Clock, loops: b
             issuer=issuer,
             components=components,
             others=RemoteApis(remotes, others, clock),
+            vouched=vouched,
         )
-    gc.freeze()  # what has been made by now stays
     api.ready()
-    return port
+    return Running(port, store, registry, api.watches.__len__, lambda: all(idle() for idle in working))
 
 
-async def _open_store(config: Config, parts: AsyncExitStack, clock: Clock) -> Store:
+async def _open_store(config: Config, parts: AsyncExitStack, clock: Clock, housekeeping: Clock) -> Store:
     """The store, with the Events in it expiring."""
-    store = await Store.open(config.datastore, clock=clock)
+    store = await Store.open(config.datastore, clock=housekeeping)
     parts.push_async_callback(store.close)
     events = Expiry(store, clock, resource="events", lifetime=_EVENT_SECONDS)
     events.start()
@@ -276,15 +310,19 @@ def _start_loops(
     issuer: Issuer | None,
     components: Components,
     others: Others,
-) -> None:
+    vouched: Callable[[Object], bool] | None,
+) -> Sequence[Callable[[], bool]]:
+    """For each of those that run, whether it has nothing to do."""
     settings = ControllerSettings(
         certificate_authority=config.client_ca.read_text(),
         certificate_authority_key=config.client_ca_key,
         pod_network=config.pod_cidr,
         sign_token=secret_signer(issuer) if issuer is not None else None,
+        vouched=vouched,
     )
     loops = Loops(registry, store, clock, settings, _scheduling(config), components, others, parts)
     if config.control_loops:
         loops.start()
     else:
         loops.start_own()
+    return loops.idle

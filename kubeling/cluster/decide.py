@@ -14,8 +14,6 @@ from kubeling.cluster.settings import Settings
 
 API_PORT = 6443
 KUBELET_PORT = 10250
-MOST_ORDINARY_NODES = 200
-"""With more, the pods' network is wide enough for thousands."""
 SERVICE_CIDR = "10.96.0.0/12"
 
 
@@ -38,7 +36,7 @@ class Wishes:
 def decide(home: Home, wishes: Wishes) -> Settings:
     """Raises PortBusy, UsageError, HomeError. Nothing is written."""
     kept = settings.load(home)
-    base = kept or _first(home, many=(wishes.virtual_nodes or 0) > MOST_ORDINARY_NODES)
+    base = kept or _first(home)
     port = _api_port(wishes.port, kept)
     kubelet_port = _kubelet_port(base.kubelet_port, avoid={port})
     latency = wishes.virtual_latency
@@ -58,13 +56,13 @@ def decide(home: Home, wishes: Wishes) -> Settings:
     )
 
 
-def _first(home: Home, *, many: bool) -> Settings:
+def _first(home: Home) -> Settings:
     taken = [*machine.routes(), *podcidr.claimed(states_directory(), but=home)]
     return Settings(
         node_name=machine.node_name(),
         port=API_PORT,
         kubelet_port=KUBELET_PORT,
-        pod_cidr=podcidr.WIDE if many else podcidr.choose(taken),
+        pod_cidr=podcidr.choose(taken),
         service_cidr=SERVICE_CIDR,
         datastore=datastore.sqlite(home.database),
     )

@@ -13,8 +13,6 @@ from kubeling.cluster.errors import ClusterError
 from kubeling.cluster.home import Home
 
 HIGHEST = 244
-WIDE = "100.64.0.0/10"
-"""For thousands of virtual nodes, of which each gets a /24: what providers use among themselves."""
 
 
 def choose(taken: Iterable[IPv4Network]) -> str:

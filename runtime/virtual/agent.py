@@ -36,6 +36,8 @@ class Wanted:
     count: int
     shape: NodeShape
     latency: float = 0.0
+    silent: bool = False
+    """Whether they give no signs of life, for the control plane takes their word that they live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ class VirtualAgent:
         few = wanted.count <= MANY_NODES
         self._allowance = Allowance(clock) if few else Allowance(clock, burst=0)
         self.pods = VirtualPods(informers.pods, clock, self._tasks, self._context)
-        self.nodes = VirtualNodes(client, informers.nodes, clock, self._tasks, wanted.shape)
+        self.nodes = VirtualNodes(
+            client, informers.nodes, clock, self._tasks, wanted.shape, silent=wanted.silent
+        )
         timers = Timers(clock, self._tasks)
         self._shared = Shared(
             clock=clock,

@@ -53,12 +53,22 @@ class _Life:
 
 
 class Heartbeats:
-    def __init__(self, client: Client, clock: Clock, tasks: Tasks, shape: NodeShape, nodes: Informer) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        tasks: Tasks,
+        shape: NodeShape,
+        nodes: Informer,
+        *,
+        silent: bool = False,
+    ) -> None:
         self._client = client
         self._clock = clock
         self._tasks = tasks
         self._shape = shape
         self._nodes = nodes
+        self._silent = silent
         self._lives: dict[str, _Life] = {}
         self._due: list[tuple[float, str]] = []
         self._changed = asyncio.Event()
@@ -149,14 +159,14 @@ class Heartbeats:
         wait = interval(len(self._lives))
         try:
             await self._renew(name, life)
-            if life.report or self._clock.monotonic() - life.reported >= REPORT_EVERY:
+            if life.report or (not self._silent and self._clock.monotonic() - life.reported >= REPORT_EVERY):
                 await self._write_status(name, life)
         except (Conflict, NotFound, AlreadyExists):
             life.lease_version, wait = "", RETRY
         except (ConnectionLost, ApiError) as error:
             logger.debug("node %s cannot give a sign of life: %s", name, error)
             wait = RETRY
-        if self._lives.get(name) is life:
+        if self._lives.get(name) is life and not (self._silent and life.lease_version):
             self._schedule(name, wait)
 
     async def _renew(self, name: str, life: _Life) -> None:

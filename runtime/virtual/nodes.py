@@ -50,7 +50,9 @@ class VirtualNode:
 
 
 class VirtualNodes:
-    def __init__(self, client: Client, nodes: Informer, clock: Clock, tasks: Tasks, shape: NodeShape) -> None:
+    def __init__(
+        self, client: Client, nodes: Informer, clock: Clock, tasks: Tasks, shape: NodeShape, *, silent: bool
+    ) -> None:
         self._client = client
         self._nodes = nodes
         self._clock = clock
@@ -59,7 +61,7 @@ class VirtualNodes:
         self._known: dict[str, VirtualNode] = {}
         self._came: Callable[[str], None] = lambda name: None
         self._busy = 0
-        self.heartbeats = Heartbeats(client, clock, tasks, shape, nodes)
+        self.heartbeats = Heartbeats(client, clock, tasks, shape, nodes, silent=silent)
 
     @property
     def idle(self) -> bool:

@@ -60,7 +60,7 @@ class Api:
         def kinds() -> list[Kind]:
             return [kind for kind in registry.kinds.all() if registry.serves(kind)]
 
-        self._watches = Watches(registry)
+        self.watches = Watches(registry)
         self._bootstrapped = self._stopping = False
         metrics = RequestMetrics(usage=registry.usage)
 
@@ -78,7 +78,7 @@ class Api:
         self.handler = Handler(
             authenticator=authenticator,
             authorization=authorization,
-            resources=Resources(registry, self._watches, _connects(registry, nodes, backends)),
+            resources=Resources(registry, self.watches, _connects(registry, nodes, backends)),
             pages=pages,
             metrics=metrics,
             forwarding=Forwarding(remotes, connections),
@@ -90,7 +90,7 @@ class Api:
     async def stop(self) -> None:
         """Say that the server is going, and end every watch cleanly."""
         self._stopping = True
-        self._watches.stop()
+        self.watches.stop()
 
     def _health(self, database: Check) -> Health:
         health = Health()

@@ -54,6 +54,8 @@ class Handler:
         self._pages = pages
         self._metrics = metrics
         self._forwarding = forwarding
+        self.under_way = 0
+        """Requests that are being answered, but for those that last: watches, logs, tunnels."""
 
     async def __call__(self, http: web.BaseRequest) -> Answer:
         """Answer one request. Never raises but for cancellation."""
@@ -62,7 +64,12 @@ class Handler:
         query = parse_query(query_text)
         info = parse(http.method, path, query)
         audit_id = http.headers.get("Audit-Id") or _new_id()
-        answer = await self._guarded(http, info, query, audit_id)
+        lasts = info.verb == "watch" or bool(info.subresource)
+        self.under_way += not lasts
+        try:
+            answer = await self._guarded(http, info, query, audit_id)
+        finally:
+            self.under_way -= not lasts
         if isinstance(answer, Reply):
             answer.headers = (("Audit-Id", audit_id), *answer.headers)
         self._count(info, answer, time.perf_counter() - started)

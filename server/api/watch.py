@@ -40,6 +40,9 @@ class Watches:
         self._stopped = False
         registry.kinds.on_removal(self._end_removed)
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def stop(self) -> None:
         """End every watch cleanly, and each that comes later at once."""
         self._stopped = True

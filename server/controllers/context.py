@@ -35,6 +35,10 @@ class Settings:
     """The same for nodes whose pods run no containers."""
     node_monitor_grace: float = 50.0
     node_startup_grace: float = 60.0
+    vouched: Callable[[Object], bool] | None = None
+    """Of a Node: whether it is known to live without a heartbeat. A day of a test's clock would be mere
+    heartbeats.
+    """
     event_lifetime: float = 3600.0
     orphan_quarantine: float = 40.0
     terminated_pod_threshold: int = 12500

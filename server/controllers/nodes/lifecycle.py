@@ -90,6 +90,8 @@ class NodeLifecycle:
             return
         ready = conditions.find(node, "Ready")
         grace = self._settings.node_monitor_grace if ready else self._settings.node_startup_grace
+        if self._settings.vouched is not None and self._settings.vouched(node):
+            grace = float("inf")
         self._heartbeats.expect(name, grace)
         if old is None:
             self._say(node, "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
