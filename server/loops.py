@@ -85,7 +85,7 @@ class Loops:
         manager = fence(self._client(user(CONTROLLER_MANAGER), parts))
 
         def act_as(name: str) -> Client:
-            return fence(self._local(account(name)))
+            return fence(self._client(account(name), parts))
 
         controllers = start_controllers(
             manager,
@@ -110,9 +110,6 @@ class Loops:
         return scheduler.health
 
     def _client(self, who: UserInfo, parts: AsyncExitStack) -> WholeClient:
-        client = self._local(who)
+        client = WholeClient(LocalClient(self.registry, self.store, user=who), self.others, who)
         parts.push_async_callback(client.close)
         return client
-
-    def _local(self, who: UserInfo) -> WholeClient:
-        return WholeClient(LocalClient(self.registry, self.store, user=who), self.others, who)

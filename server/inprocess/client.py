@@ -213,6 +213,7 @@ class LocalClient:
 
     async def close(self) -> None:
         await self._informers.close()
+        self._registry.kinds.off_removal(self._end_removed)
 
     def _kind(self, resource: Resource) -> Kind:
         kind = self._registry.kinds.lookup(resource.group, resource.version, resource.plural)

@@ -54,6 +54,11 @@ class Kinds:
         """Have the listener called with the kinds that are served no longer, or anew as other kinds."""
         self._listeners.append(listener)
 
+    def off_removal(self, listener: "Listener") -> None:
+        """Call the listener no more, if it is called at all."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def ended(self, watches: Mapping[T, Kind]) -> list[T]:
         """Of watches, each on a kind, those on custom kinds that are served no longer, or that show their
         objects in another form now. (A kind that is about to go is another one with the same form.)"""

@@ -312,6 +312,17 @@ async def test_claims_take_storage_in_all_and_of_their_class(plane: Plane) -> No
     }
 
 
+async def test_a_scope_selects_volume_attributes_classes(plane: Plane) -> None:
+    scope = {"scopeName": "VolumeAttributesClass", "operator": "In", "values": ["fast"]}
+    spec = {"hard": {"persistentvolumeclaims": "5"}, "scopeSelector": {"matchExpressions": [scope]}}
+    await quota(plane, spec=spec)
+    for name, chosen in (("plain", {}), ("fine", {"volumeAttributesClassName": "fast"})):
+        size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        claim = {"metadata": {"name": name}, "spec": {**size, "storageClassName": "", **chosen}}
+        await plane.create(PERSISTENT_VOLUME_CLAIMS, claim)
+    assert used(plane) == {"persistentvolumeclaims": "1"}
+
+
 async def test_devices_are_counted_at_worst_by_class(plane: Plane) -> None:
     name = "gpu.deviceclass.resource.k8s.io/devices"
     await quota(plane, spec={"hard": {name: "40", "count/resourceclaims.resource.k8s.io": "2"}})

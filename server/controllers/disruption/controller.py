@@ -17,6 +17,7 @@ from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
 from server.controllers.disruption import counting, stale_condition
 from server.controllers.disruption.scales import Expected, Scales, ScaleUnknown
+from server.controllers.replicas.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -28,36 +29,39 @@ _UNMANAGED = (
 
 
 def make(context: Context) -> Controller:
-    disruption = Disruption(context)
-    runner = ControllerRunner("disruption", disruption.reconcile, clock=context.clock)
-    runner.watches(disruption.budgets)
-    runner.reads(disruption.pods)
-    for informer in disruption.scales.informers:
-        runner.reads(informer)
-
-    def pod_changed(kind: str, pod: Object, old: Object | None) -> None:
-        for key in disruption.concerned(kind, pod, old):
-            runner.queue.add(key)
-
-    disruption.pods.add_handler(pod_changed)
-    return _Both(runner, stale_condition.runner(context))
+    return _Controller(context)
 
 
-class _Both:
-    def __init__(self, *runners: ControllerRunner) -> None:
-        self._runners = runners
+class _Controller:
+    """The counting of budgets, and the taking back of stale conditions."""
+
+    def __init__(self, context: Context) -> None:
+        self._disruption = disruption = Disruption(context)
+        budgets = ControllerRunner("disruption", disruption.reconcile, clock=context.clock)
+        budgets.watches(disruption.budgets)
+        for informer in (disruption.pods, *disruption.scales.informers):
+            budgets.reads(informer)
+        self._pace = Pace(budgets.queue)
+        disruption.pods.add_handler(self._pod_changed)
+        self._runners = (budgets, stale_condition.runner(context))
 
     @property
     def idle(self) -> bool:
-        return all(runner.idle for runner in self._runners)
+        return self._pace.idle and all(runner.idle for runner in self._runners)
 
     def start(self) -> None:
         for runner in self._runners:
             runner.start()
 
     async def stop(self) -> None:
+        self._pace.stop()
         for runner in self._runners:
             await runner.stop()
+
+    def _pod_changed(self, kind: str, pod: Object, old: Object | None) -> None:
+        for budget in self._disruption.concerned(kind, pod, old):
+            expected = (budget.get("status") or {}).get("expectedPods") or 0
+            self._pace.wake_soon(meta.key(budget), expected)
 
 
 class Disruption:
@@ -70,8 +74,8 @@ class Disruption:
         self._clock = context.clock
         self._recorder = context.recorder("controllermanager")
 
-    def concerned(self, kind: str, pod: Object, old: Object | None) -> Iterable[str]:
-        """The keys of the budgets that a change of a pod may matter to."""
+    def concerned(self, kind: str, pod: Object, old: Object | None) -> Iterable[Object]:
+        """The budgets that a change of a pod may matter to."""
         budgets = self._by_namespace.get(meta.namespace(pod))
         if not budgets or (kind == "MODIFIED" and old is not None and _counts_alike(pod, old)):
             return ()
@@ -79,7 +83,7 @@ class Disruption:
         found = [each for each in budgets if any(_selects(each)(meta.labels(state)) for state in seen)]
         if len(found) > 1 and kind == "ADDED":
             self._warn_of_several(pod, found[0])
-        return [meta.key(each) for each in found]
+        return found
 
     async def reconcile(self, key: str) -> Result:
         budget = self.budgets.get(*meta.split_key(key))
