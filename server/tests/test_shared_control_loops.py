@@ -1,6 +1,7 @@
 """Two servers on one PostgreSQL: one runs the control loops, the other takes over, nothing is done twice."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -174,6 +175,37 @@ async def test_a_leader_that_stops_in_order_hands_over(
 
     await until(another)
     assert f"{await api.holder()} became leader" in other.log
+
+
+@pytest.mark.timeout(120)
+async def test_a_leader_that_was_frozen_finds_itself_replaced_and_acts_no_more(
+    session: aiohttp.ClientSession, servers: list[Server]
+) -> None:
+    leader, other = await leader_and_other(session, servers)
+    api = Api(session, other)
+    before = await api.holder()
+    await api.post(SETS, replica_set("rs", REPLICAS))
+    leader.signal(signal.SIGSTOP)
+    try:
+
+        async def another() -> bool:
+            return await api.holder() not in ("", before)
+
+        await until(another)
+    finally:
+        leader.signal(signal.SIGCONT)
+
+    async def stopped() -> bool:
+        return f"{before} stopped leading" in leader.log
+
+    async def all_there() -> bool:
+        found = await api.get(f"{SETS}/rs")
+        right = (found.get("status") or {}).get("replicas") == REPLICAS
+        return right and await api.count(PODS) == REPLICAS
+
+    await until(stopped)
+    await until(all_there)
+    assert await api.holder() not in ("", before)
 
 
 QUOTA = "/api/v1/namespaces/default/resourcequotas"

@@ -52,6 +52,10 @@ class Server:
             self._process.terminate()
             self._process.wait()
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     @property
     def log(self) -> str:
         return self._log.read_text()
