@@ -13,10 +13,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from kubeling.client.resources import Resource
 from kubeling.cluster.certificates import Profile, ensure_authority, ensure_leaf
 from kubeling.cluster.keys import Pair, Pki
 from kubeling.objects.clock import SystemClock
-from server.config import Config
+from kubeling.objects.errors import NotFound, ServiceUnavailable
+from server.api.aggregation.client import RemoteApis
+from server.api.aggregation.connections import RemoteConnections
+from server.api.aggregation.remotes import Remotes
+from server.config import Config, KeyPair
+from server.inprocess import account
 from server.main import start
 from server.tests.conftest import ApiServer
 
@@ -24,7 +30,7 @@ GROUP = "wardle.example.com"
 NAME = f"v1alpha1.{GROUP}"
 PATH = f"/apis/{GROUP}/v1alpha1"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-RESOURCES = {
+RESOURCES: dict[str, Any] = {
     "kind": "APIResourceList",
     "groupVersion": f"{GROUP}/v1alpha1",
     "resources": [
@@ -269,3 +275,41 @@ async def test_what_the_server_answers_itself_is_not_led_elsewhere_for_long(
         assert changed.json["spec"] != wanted
     async with running(config, keys) as api:
         assert (await api.get(path)).json["spec"] == wanted
+
+
+@asynccontextmanager
+async def _apis(other: Other, keys: Pki, *, available: bool) -> AsyncIterator[RemoteApis]:
+    proxy = KeyPair(keys.front_proxy.certificate, keys.front_proxy.key)
+    connections = RemoteConnections(lambda *_: ("127.0.0.1", other.port), proxy)
+    remotes = Remotes()
+    condition = {"type": "Available", "status": str(available)}
+    remotes.changed("ADDED", {**api_service(other), "status": {"conditions": [condition]}}, None)
+    remotes.learn((GROUP, "v1alpha1"), RESOURCES["resources"], "")
+    yield RemoteApis(remotes, connections, SystemClock())
+    await connections.close()
+
+
+FLUNDERS = Resource(GROUP, "v1alpha1", "flunders", "Flunder")
+
+
+async def test_the_servers_own_components_ask_another_server_in_their_names(other: Other, keys: Pki) -> None:
+    async with _apis(other, keys, available=True) as apis:
+        found = await apis.discovery()
+        assert (found.preferred, found.failures) == ([FLUNDERS], {})
+        client = apis.client(account("namespace-controller"))
+        assert (await client.list(FLUNDERS, namespace="a")).items == []
+        await client.delete_collection(FLUNDERS, namespace="a", propagation_policy="Background")
+    asked = [(each.method, each.path, each.headers["X-Remote-User"]) for each in other.seen]
+    who, place = "system:serviceaccount:kube-system:namespace-controller", f"{PATH}/namespaces/a/flunders"
+    assert asked == [("GET", place, who), ("DELETE", place, who)]
+
+
+async def test_of_a_server_that_is_away_only_that_is_known(other: Other, keys: Pki) -> None:
+    async with _apis(other, keys, available=False) as apis:
+        place = f"{GROUP}/v1alpha1"
+        assert await apis.discovery() == ([], [], {place: f"stale GroupVersion discovery: {place}"})
+        with pytest.raises(ServiceUnavailable):
+            await apis.client(account("namespace-controller")).list(FLUNDERS)
+        with pytest.raises(NotFound):
+            await apis.client(account("namespace-controller")).fetch("/apis/other/v1/things", {})
+    assert other.seen == []
