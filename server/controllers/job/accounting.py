@@ -33,6 +33,18 @@ class Accounting:
         self._finalizers = finalizers
         self.failures: dict[str, Failures] = {}
         """By job, its failures in a row; kept in memory only, as upstream does."""
+        self._written: dict[str, tuple[str, int]] = {}
+        """By job, its uid and its revision as it was written last."""
+
+    def is_stale(self, key: str, job: Object) -> bool:
+        """Whether the cache lags behind what was written: it will show that, and wake the job."""
+        uid, revision = self._written.get(key, ("", 0))
+        return uid == meta.uid(job) and int(meta.resource_version(job)) < revision
+
+    def forget(self, key: str) -> None:
+        """The job is gone."""
+        self.failures.pop(key, None)
+        self._written.pop(key, None)
 
     async def settle(
         self,
@@ -89,6 +101,7 @@ class Accounting:
             if not job["status"].get(name):
                 job["status"].pop(name, None)
         written = await self._client.update(JOBS, job, subresource="status")
+        self._written[meta.key(written)] = (meta.uid(written), int(meta.resource_version(written)))
         for kind, reason, message in events:
             self._recorder.event(written, kind, reason, message)
         return written

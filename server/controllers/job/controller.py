@@ -29,6 +29,8 @@ from server.controllers.job.verdict import completion, seconds_to_deadline, verd
 from server.controllers.owned.expectations import Expectations
 from server.controllers.owned.ownership import Claim
 from server.controllers.owned.pod_control import PodControl
+from server.controllers.owned.waking import concerned
+from server.controllers.replicas.pace import Pace
 
 NAME = "job-controller"
 OURS = ("kubernetes.io/job-controller", None, "")
@@ -50,12 +52,11 @@ class Jobs:
         self._of_job = Index.shared(self._pods, by_controller)
         self._expectations = Expectations(clock)
         self._finalizers = Finalizers(client)
-        self._written: dict[str, tuple[str, int]] = {}
-        """By key, the uid and the revision of the job as it was written last."""
         self._scale = Scale(client, clock, PodControl(client, recorder), self._expectations)
         self._accounting = Accounting(client, clock, recorder, self._finalizers)
         self._runner = ControllerRunner(NAME, self.reconcile, clock=clock, workers=5)
         self._orphans = ControllerRunner("job-orphan-pods", self.reconcile_orphan, clock=clock)
+        self._pace = Pace(self._runner.queue)
         self._pods.add_handler(self._pod_changed)
         self._jobs.add_handler(self._job_changed)
         for runner in (self._runner, self._orphans):
@@ -64,13 +65,14 @@ class Jobs:
 
     @property
     def idle(self) -> bool:
-        return self._runner.idle and self._orphans.idle
+        return self._runner.idle and self._pace.idle and self._orphans.idle
 
     def start(self) -> None:
         self._runner.start()
         self._orphans.start()
 
     async def stop(self) -> None:
+        self._pace.stop()
         await self._runner.stop()
         await self._orphans.stop()
 
@@ -84,8 +86,8 @@ class Jobs:
         if conditions.finished(job):
             self._accounting.failures.pop(key, None)
             return DONE
-        if self._is_stale(key, job):
-            return DONE  # the cache will show what was written, and bring the key back
+        if self._accounting.is_stale(key, job):
+            return DONE
         satisfied = self._expectations.satisfied(key)
         pods = await self._claim(job)
         tracked = Tracked(copy.deepcopy(job), pods, self._finalizers.handled(key))
@@ -131,7 +133,6 @@ class Jobs:
             events=events,
             failures=failures,
         )
-        self._written[key] = (meta.uid(written), int(meta.resource_version(written)))
         if outcome.failure is not None:
             raise outcome.failure
         deadline = seconds_to_deadline(written, now) if ending is None else None
@@ -168,16 +169,10 @@ class Jobs:
             job["status"]["startTime"] = meta.timestamp(now)
         return [(NORMAL, reason.removeprefix("Job"), message)]
 
-    def _is_stale(self, key: str, job: Object) -> bool:
-        """Whether the cache lags behind the controller's own writes."""
-        uid, revision = self._written.get(key, ("", 0))
-        return uid == meta.uid(job) and int(meta.resource_version(job)) < revision
-
     def _forget(self, key: str) -> None:
         self._expectations.forget(key)
         self._finalizers.forget(key)
-        self._accounting.failures.pop(key, None)
-        self._written.pop(key, None)
+        self._accounting.forget(key)
 
     def _job_changed(self, kind: str, job: Object, _: Object | None) -> None:
         self._runner.queue.add(meta.key(job))
@@ -187,33 +182,21 @@ class Jobs:
                     self._orphans.queue.add(meta.key(pod))
 
     def _pod_changed(self, kind: str, pod: Object, old: Object | None) -> None:
-        before = self._job_of(old) if old is not None else None
         job = self._job_of(pod)
-        for each in (before, job):
-            if each is not None:
-                self._observe(kind, meta.key(each), pod)
         if job is not None and kind == "ADDED":
             self._expectations.created(meta.key(job))
+        for each in concerned(self._jobs, JOBS.kind, kind, pod, old):
+            self._observe(kind, each, pod)
         if kind != "DELETED" and has_finalizer(pod) and self._is_orphan(pod):
             self._orphans.queue.add(meta.key(pod))
-        stray = kind != "DELETED" and meta.controller_of(pod) is None
-        if stray and (old is None or _claims_changed(pod, old)):
-            self._wake_adopters(pod)
 
-    def _observe(self, kind: str, key: str, pod: Object) -> None:
+    def _observe(self, kind: str, job: Object, pod: Object) -> None:
+        key = meta.key(job)
         if kind == "DELETED" or meta.is_terminating(pod):
             self._expectations.deleted(key, meta.uid(pod))
         if kind == "DELETED" or not has_finalizer(pod):
             self._finalizers.observed(key, meta.uid(pod))
-        self._runner.queue.add(key)
-
-    def _wake_adopters(self, pod: Object) -> None:
-        labels = meta.labels(pod)
-        if not labels:
-            return
-        for job in self._jobs.list(meta.namespace(pod)):
-            if from_label_selector(job["spec"].get("selector")).matches(labels):
-                self._runner.queue.add(meta.key(job))
+        self._pace.wake_soon(key, int((job.get("status") or {}).get("active") or 0))
 
     def _job_of(self, pod: Object) -> Object | None:
         owner = meta.controller_of(pod)
@@ -247,10 +230,6 @@ def _note_counts(tracked: Tracked) -> None:
         tracked.status["active"] = tracked.active_count
     tracked.status["ready"] = tracked.ready
     tracked.status["terminating"] = tracked.terminating
-
-
-def _claims_changed(pod: Object, old: Object) -> bool:
-    return meta.labels(pod) != meta.labels(old) or meta.controller_of(old) is not None
 
 
 def _earliest(*delays: float | None) -> float | None:

@@ -1,15 +1,15 @@
 """Removes the tracking finalizer from pods, and remembers of which until the cache shows it."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from kubeling.client import STRATEGIC_PATCH, Client
+from kubeling.client import STRATEGIC_PATCH, Client, ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects import meta
-from kubeling.objects.errors import Invalid, NotFound
+from kubeling.objects.errors import ApiError, Invalid, NotFound
 from kubeling.objects.meta import Object
 from server.controllers.job.tracked import TRACKING, has_finalizer
+from server.controllers.owned.slow_start import for_each
 
 
 async def remove_finalizer(client: Client, pod: Object, *, unchanged: bool = False) -> None:
@@ -56,20 +56,20 @@ class Finalizers:
     async def remove(self, key: str, pods: Sequence[Object]) -> tuple[set[str], Exception | None]:
         """The uids of pods that have none any more, and the first failure."""
         self._removed.setdefault(key, set()).update(meta.uid(pod) for pod in pods)
-        results = await asyncio.gather(*(self._remove(key, pod) for pod in pods), return_exceptions=True)
-        failures = [each for each in results if isinstance(each, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, Exception):
-                raise failure
-        done = {meta.uid(pod) for pod, result in zip(pods, results, strict=True) if result is None}
-        return done, next((each for each in failures if isinstance(each, Exception)), None)
+        done: set[str] = set()
+
+        async def remove(pod: Object) -> None:
+            await self._remove(key, pod)
+            done.add(meta.uid(pod))
+
+        return done, await for_each(pods, remove)
 
     async def _remove(self, key: str, pod: Object) -> None:
         try:
             with suppress(NotFound):
                 await remove_finalizer(self._client, pod)
                 return
-        except Exception:
+        except (ApiError, ConnectionLost):
             self.observed(key, meta.uid(pod))
             raise
         self.observed(key, meta.uid(pod))

@@ -1,11 +1,9 @@
 """Makes the pods that a job lacks and deletes those that it has too many of: either one in a reconcile."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubeling.client import Client
+from kubeling.client import Client, ConnectionLost
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError, NotFound
@@ -26,7 +24,7 @@ from server.controllers.job.tracked import (
 )
 from server.controllers.owned.expectations import Expectations
 from server.controllers.owned.pod_control import PodControl, namespace_terminates
-from server.controllers.owned.slow_start import slow_start
+from server.controllers.owned.slow_start import for_each, slow_start
 
 MOST_AT_ONCE = 500
 
@@ -83,19 +81,17 @@ class Scale:
 
         async def delete(pod: Object) -> None:
             try:
-                with suppress(NotFound):
-                    if uncounted:
-                        await remove_finalizer(self._client, pod)
-                    await self._control.delete(pod, tracked.job)
-                    return
-            except ApiError:
+                if uncounted:
+                    await remove_finalizer(self._client, pod)
+                await self._control.delete(pod, tracked.job)
+            except NotFound:
+                self._expectations.deleted(key, meta.uid(pod))
+            except (ApiError, ConnectionLost):
                 self._expectations.deleted(key, meta.uid(pod))
                 raise
-            self._expectations.deleted(key, meta.uid(pod))
+            tracked.removed([pod])
 
-        results = await asyncio.gather(*(delete(pod) for pod in pods), return_exceptions=True)
-        tracked.removed(pod for pod, result in zip(pods, results, strict=True) if result is None)
-        return Outcome(failure=_first_failure(results))
+        return Outcome(failure=await for_each(pods, delete))
 
     async def _create(
         self, tracked: Tracked, missing: int, failures: Failures, last_failed: dict[int, Object]
@@ -149,12 +145,3 @@ def _pending(tracked: Tracked, count: int) -> list[int]:
     settled = tracked.succeeded_indexes.union(tracked.failed_indexes)
     taken = settled.union(Indexes().with_indexes(index for index in held if index >= 0))
     return taken.first_missing(count, tracked.spec["completions"])
-
-
-def _first_failure(results: Iterable[BaseException | None]) -> Exception | None:
-    found: Exception | None = None
-    for result in results:
-        if result is not None and not isinstance(result, Exception):
-            raise result
-        found = found or result
-    return found
