@@ -115,6 +115,15 @@ def replica_sets(space: Space, name: str) -> list[Object]:
     return sorted(listed(space, "replicasets", {"app": name}, group=APPS), key=_revision)
 
 
+def limited(space: Space, *, pods: int) -> None:
+    """The space has a quota, which is in force."""
+    hard = {"pods": str(pods)}
+    quota = {"metadata": {"name": "limited"}, "spec": {"hard": hard}}
+    space.create({"apiVersion": "v1", "kind": "ResourceQuota", **quota}, "resourcequotas")
+    counted: Callable[[Object], bool] = lambda found: found.get("status", {}).get("hard") == hard  # noqa: E731
+    until(space, space.path("resourcequotas", "limited"), counted, what="is counted")
+
+
 def _revision(replica_set: Object) -> int:
     return int(replica_set["metadata"].get("annotations", {}).get(REVISION, 0))
 

@@ -5,6 +5,7 @@ from conformance.rest import STRATEGIC
 from conformance.rollouts import (
     APPS,
     condition,
+    limited,
     listed,
     owner_of,
     ready,
@@ -110,6 +111,19 @@ def test_conditions_of_the_status_are_updated_and_patched(virtual_space: Space) 
     patch = {"status": {"conditions": [{"type": "StatusPatched", "status": "True"}]}}
     space.rest.patch(_path(space, sub="/status"), patch)
     assert condition(space.rest.get(_path(space)), "StatusPatched")["status"] == "True"
+
+
+def test_a_refusal_is_a_condition_and_goes_when_no_more_is_asked_for(virtual_space: Space) -> None:
+    space = virtual_space
+    limited(space, pods=2)
+    _create(space, 3)
+    failed = until(space, _path(space), lambda rs: condition(rs, "ReplicaFailure"), what="says that it fails")
+    assert condition(failed, "ReplicaFailure")["reason"] == "FailedCreate"
+    refused = space.event("rs", "FailedCreate")["message"]
+    assert refused.startswith('Error creating: pods "rs-')
+    assert "is forbidden: exceeded quota: limited" in refused
+    space.rest.patch(_path(space, sub="/scale"), {"spec": {"replicas": 2}})
+    until(space, _path(space), lambda rs: not condition(rs, "ReplicaFailure"), what="fails no more")
 
 
 def test_a_pod_that_is_deleted_is_replaced(virtual_space: Space) -> None:

@@ -1,7 +1,7 @@
 """ReplicationControllers: upstream's e2e tests of them."""
 
 from conformance import pods
-from conformance.rollouts import condition, listed, owner_of, ready, replication_controller, until
+from conformance.rollouts import condition, limited, listed, owner_of, ready, replication_controller, until
 from conformance.space import Space
 from conformance.waiting import eventually
 
@@ -26,15 +26,12 @@ def test_each_replica_serves(virtual_space: Space) -> None:
 
 def test_a_refusal_is_a_condition_and_goes_when_no_more_is_asked_for(virtual_space: Space) -> None:
     space = virtual_space
-    quota = {"metadata": {"name": "condition-test"}, "spec": {"hard": {"pods": "2"}}}
-    space.create({"apiVersion": "v1", "kind": "ResourceQuota", **quota}, "resourcequotas")
-    hard = lambda found: found.get("status", {}).get("hard") == {"pods": "2"}  # noqa: E731
-    until(space, space.path("resourcequotas", "condition-test"), hard, what="is counted")
+    limited(space, pods=2)
     _create(space, 3)
     failed = until(space, _path(space), lambda rc: condition(rc, "ReplicaFailure"), what="says that it fails")
     failure = condition(failed, "ReplicaFailure")
     assert (failure["status"], failure["reason"]) == ("True", "FailedCreate")
-    assert "is forbidden: exceeded quota: condition-test" in failure["message"]
+    assert "is forbidden: exceeded quota: limited" in failure["message"]
     space.rest.patch(_path(space, sub="/scale"), {"spec": {"replicas": 2}})
     until(
         space,

@@ -9,7 +9,7 @@ from kubeling.objects import meta
 from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object
 from server.controllers.context import Context
-from server.controllers.owned.expectations import Expectations
+from server.controllers.owned.expectations import TIMEOUT, Expectations
 from server.controllers.owned.ownership import Claim, owner_reference
 from server.controllers.owned.pod_control import PodControl, namespace_terminates, pod_from_template
 from server.controllers.owned.slow_start import for_each, slow_start
@@ -23,6 +23,9 @@ from server.controllers.replicas.wake import Wake
 WORKERS = 5
 BURST = 500
 """So many pods are made or deleted at most before the owner is looked at again."""
+LOST_AFTER = TIMEOUT + 1
+"""Seconds after which what was expected is expected no more: a pod that was made and gone while a watch was
+interrupted is never seen."""
 
 
 class ReplicasController:
@@ -88,7 +91,10 @@ class Replicas:
         )
         if failure is not None:
             raise failure
-        return Result(requeue_after=counts.next_available)
+        again = counts.next_available
+        if not self.expectations.satisfied(key):
+            again = min(again or LOST_AFTER, LOST_AFTER)
+        return Result(requeue_after=again)
 
     async def _claimed(self, owner: Object) -> dict[Place, Standing]:
         """The active pods that are the owner's, by now."""
