@@ -107,3 +107,25 @@ def test_the_pods_of_a_node_that_is_gone_go_too(virtual_space: Space, name: str)
         return virtual_space.rest.request("GET", path).code == 404
 
     eventually(gone, what="the pod is gone")
+
+
+def test_a_node_that_falls_silent_is_emptied_and_comes_back(virtual_space: Space) -> None:
+    """The slowest of tests: nobody knows of a silence before it has lasted 50 seconds."""
+    rest = virtual_space.rest
+    node = rest.get(NODES, labelSelector="kubeling.dev/virtual=true")["items"][-1]["metadata"]["name"]
+    path = f"{NODES}/{node}"
+    impatient = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "operator": "Exists"}
+    virtual_space.run_ready("stays", nodeName=node)
+    virtual_space.run_ready("goes", nodeName=node, tolerations=[{**impatient, "tolerationSeconds": 0}])
+    rest.patch(path, {"metadata": {"annotations": {"virtual.kubeling.dev/lost": "true"}}})
+    try:
+        virtual_space.event("stays", "NodeNotReady", timeout=80)
+        ready = next(each for each in rest.get(path)["status"]["conditions"] if each["type"] == "Ready")
+        assert (ready["status"], ready["reason"]) == ("Unknown", "NodeStatusUnknown")
+        assert ready["message"] == "Kubelet stopped posting node status."
+        virtual_space.event("goes", "TaintManagerEviction")
+    finally:
+        rest.patch(path, {"metadata": {"annotations": {"virtual.kubeling.dev/lost": None}}})
+    eventually(lambda: not rest.get(path)["spec"].get("taints"), what="the node is back")
+    rest.gone(virtual_space.path("pods", "goes"))
+    virtual_space.ready("stays")

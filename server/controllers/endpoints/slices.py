@@ -69,12 +69,17 @@ class EndpointSlices:
         self.runner.queue.add_after(key, self._pace.delay(key))
 
     def _slice_changed(self, kind: str, found: Object, old: Object | None) -> None:
-        if kind == "ADDED":
-            return
         for each in (found, old):
             key = self._slices.key(each) if each is not None else None
-            if key is not None and self._slices.is_news(kind, found):
+            if key is None or (kind == "ADDED" and self._is_own(key, found)):
+                continue
+            if self._slices.is_news(kind, found):
                 self.runner.queue.add_after(key, FOREIGN_CHANGE)
+
+    def _is_own(self, key: str, found: Object) -> bool:
+        """Whether it was made for the Service that there is now."""
+        service = self._services.get(*meta.split_key(key))
+        return service is not None and _is_owned(found, service)
 
     def _node_changed(self, kind: str, node: Object, _: Object | None) -> None:
         if kind == "ADDED":
