@@ -6,7 +6,7 @@ all the nodes together is counted here as pods come and go, and never anew for a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
@@ -25,6 +25,8 @@ class ClusterState:
         """The node of each pod that takes something, by the pod's key."""
         self._assumed: dict[str, str] = {}
         """The uid of each pod that is only assumed to be on its node."""
+        self._values: dict[str, list[str | None]] = {}
+        """By label, what each node has for it."""
         self.changes = Changes()
         self.order = 0
         """Another number whenever nodes are ordered, and so numbered, otherwise than before."""
@@ -52,9 +54,17 @@ class ClusterState:
         if self._order is None:
             self._order = interleaved(self._existing())
             self.order += 1
+            self._values.clear()
             for number, node in enumerate(self._order):
                 node.number = number
         return self._order
+
+    def values(self, label: str, nodes: Sequence[NodeState]) -> list[str | None]:
+        """What the nodes have for a label."""
+        found = self._values.get(label)
+        if found is None:
+            found = self._values[label] = [node.labels.get(label) for node in self.nodes]
+        return [found[node.number] for node in nodes]
 
     def node(self, name: str) -> NodeState | None:
         state = self._states.get(name)

@@ -67,22 +67,26 @@ class Cycle:
 
     def _searched(self, candidates: Iterable[NodeState], wanted: int) -> list[NodeState]:
         found: list[NodeState] = []
-        simple = not self.wide and not self.nominations
-        scores, judge = self.memo.scores, self.memo.judge
+        scores, judge, wide, others = self.memo.scores, self.memo.judge, self.wide, bool(self.nominations)
         for node in candidates:
             self.looked_at += 1
-            if simple:
-                score = scores[node.number]
-                fits = (judge(node) if score == UNKNOWN else score) >= 0
-                rejection = None if fits else self.memo.rejections[node.number]
-            else:
+            score = scores[node.number]
+            if score == UNKNOWN:
+                score = judge(node)
+            rejection = None
+            if score < 0 or others:
                 rejection = self.verdict(node)
-            if rejection is not None:
+            else:
+                for ask in wide:
+                    rejection = ask(node)
+                    if rejection is not None:
+                        break
+            if rejection is None:
+                found.append(node)
+                if len(found) >= wanted:
+                    break
+            else:
                 self.diagnosis.rejections[node.name] = rejection
-                continue
-            found.append(node)
-            if len(found) >= wanted:
-                break
         return found
 
     def _nominated(self) -> NodeState | None:
@@ -125,10 +129,7 @@ class Cycle:
             assert scoring.normalize is not None
             points = scoring.normalize([self.memo.relatives[number][position] for number in numbers])
             totals = [total + weight * point for total, point in zip(totals, points, strict=True)]
-        for weight, scoring in self.profile.wide_scorings(self.pod, self.cluster, nodes):
-            points = list(map(scoring.score, nodes))
-            if scoring.normalize is not None:
-                points = scoring.normalize(points)
+        for weight, points in self.profile.comparisons(self.pod, self.cluster, nodes):
             totals = [total + weight * point for total, point in zip(totals, points, strict=True)]
         return totals
 

@@ -8,7 +8,7 @@ about this pod.
                |
           pre_filter ──> filter       which nodes will do           (else post_filter: preemption)
                |
-          pre_score ───> score        which is best, after normalize
+          pre_score ───> score        which is best, after normalize    (or compare, all at once)
                |
           reserve ──> pre_bind ──> bind                             (else unreserve)
 """
@@ -149,10 +149,12 @@ class Plugin:
         """What to ask each node; a Rejection when no node will do."""
         return None
 
-    def pre_score(
-        self, pod: PodInfo, cluster: "ClusterState", nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
-        """How to compare nodes. Those that are local are not told which."""
+    def pre_score(self, pod: PodInfo, cluster: "ClusterState") -> Scoring | None:
+        """How to score each node by itself."""
+        return None
+
+    def compare(self, pod: PodInfo, cluster: "ClusterState", nodes: Sequence[NodeState]) -> list[int] | None:
+        """The scores of all nodes together, from 0 to TOP_SCORE: of a plug-in that is not local."""
         return None
 
     def reserve(self, pod: PodInfo, node: NodeState) -> Rejection | None:

@@ -1,6 +1,5 @@
 """The claims that a pod uses, and what they and their volumes say; plain facts, no decisions."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kubeling.objects import meta
@@ -24,22 +23,9 @@ class Claims:
     """To be bound when their pod's node is known."""
 
 
-def claim_names(pod: PodInfo) -> Iterator[tuple[str, bool]]:
-    """The claims' names, and whether each is made for this pod alone."""
-    for volume in pod.spec.get("volumes") or ():
-        if "persistentVolumeClaim" in volume:
-            yield volume["persistentVolumeClaim"]["claimName"], False
-        elif "ephemeral" in volume:
-            yield f"{pod.name}-{volume['name']}", True
-
-
-def has_claims(pod: PodInfo) -> bool:
-    return any(True for _ in claim_names(pod))
-
-
 def problem(pod: PodInfo, claims: Lister) -> str:
     """Why the pod cannot run anywhere because of its claims; empty when it may."""
-    for name, ephemeral in claim_names(pod):
+    for name, ephemeral in pod.claims:
         claim = claims.get(pod.namespace, name)
         if claim is None:
             if ephemeral:
@@ -58,7 +44,7 @@ def problem(pod: PodInfo, claims: Lister) -> str:
 
 def sorted_claims(pod: PodInfo, claims: Lister, classes: Lister) -> Claims:
     found = Claims()
-    for name, _ in claim_names(pod):
+    for name, _ in pod.claims:
         claim = claims.get(pod.namespace, name)
         if claim is None:
             continue
@@ -93,6 +79,4 @@ def is_reachable(volume: Object, node: NodeState) -> bool:
 
 
 def uses_claim(pod: PodInfo, claim: Object) -> bool:
-    return pod.namespace == meta.namespace(claim) and any(
-        name == meta.name(claim) for name, _ in claim_names(pod)
-    )
+    return pod.namespace == meta.namespace(claim) and any(name == meta.name(claim) for name, _ in pod.claims)

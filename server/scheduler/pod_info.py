@@ -36,6 +36,17 @@ class PodInfo:
         return affinity_of(self.spec, self.namespace)
 
     @cached_property
+    def claims(self) -> tuple[tuple[str, bool], ...]:
+        """The names of the claims that it uses, and whether each is made for this pod alone."""
+        found = []
+        for volume in self.spec.get("volumes") or ():
+            if "persistentVolumeClaim" in volume:
+                found.append((volume["persistentVolumeClaim"]["claimName"], False))
+            elif "ephemeral" in volume:
+                found.append((f"{self.name}-{volume['name']}", True))
+        return tuple(found)
+
+    @cached_property
     def signature(self) -> bytes:
         """Equal for pods which no local plug-in can tell apart."""
         spec = self.spec

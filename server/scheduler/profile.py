@@ -1,11 +1,11 @@
 """The plug-ins of one scheduler's name, ready to be asked."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.configuration import ProfileConfiguration
-from server.scheduler.framework import Filtering, NodeFilter, OnlyNodes, Plugin, Rejection, Scoring, Wake
+from server.scheduler.framework import Filtering, NodeFilter, OnlyNodes, Plugin, Rejection, Wake
 from server.scheduler.memo import Memo
 from server.scheduler.node_state import NodeState
 from server.scheduler.plugins.default_preemption import DefaultPreemption
@@ -48,7 +48,7 @@ class Profile:
         scorings = [
             (weight, scoring)
             for weight, plugin in self._local_scores
-            if (scoring := plugin.pre_score(pod, cluster, None)) is not None
+            if (scoring := plugin.pre_score(pod, cluster)) is not None
         ]
         found = self._memos[key] = Memo(pod.demand, filters, scorings, names, rejection)
         if len(self._memos) > KEPT:
@@ -60,14 +60,14 @@ class Profile:
     ) -> tuple[list[NodeFilter], frozenset[str] | None, Rejection | None]:
         return gathered(self._wide_filters, pod, cluster)
 
-    def wide_scorings(
+    def comparisons(
         self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState]
-    ) -> list[tuple[int, Scoring]]:
-        return [
-            (weight, scoring)
-            for weight, plugin in self._wide_scores
-            if (scoring := plugin.pre_score(pod, cluster, nodes)) is not None
-        ]
+    ) -> Iterator[tuple[int, list[int]]]:
+        """The scores of plug-ins that look at all nodes, with the plug-ins' weights."""
+        for weight, plugin in self._wide_scores:
+            points = plugin.compare(pod, cluster, nodes)
+            if points is not None:
+                yield weight, points
 
 
 def gathered(

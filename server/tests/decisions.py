@@ -125,11 +125,13 @@ class Decisions:
         cycle = self.cycle(pod)
         profile, nodes = cycle.profile, cycle.feasible(0)
         (found,) = [each for _, each in profile.scores if each.name == plugin]
-        scoring = found.pre_score(cycle.pod, self.cluster, nodes)
-        if scoring is None:
+        points = found.compare(cycle.pod, self.cluster, nodes)
+        scoring = found.pre_score(cycle.pod, self.cluster)
+        if scoring is not None:
+            points = [scoring.score(node) for node in nodes]
+            points = scoring.normalize(points) if scoring.normalize else points
+        if points is None:
             return {}
-        points = [scoring.score(node) for node in nodes]
-        points = scoring.normalize(points) if scoring.normalize else points
         return dict(zip([node.name for node in nodes], points, strict=True))
 
     def refusal(self, pod: Object) -> str:

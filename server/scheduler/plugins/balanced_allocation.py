@@ -1,6 +1,6 @@
 """Prefers nodes whose cpu and memory would be used in equal parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import pstdev
 from typing import Any
 
@@ -22,9 +22,7 @@ class BalancedAllocation(Plugin):
     def __init__(self, args: Mapping[str, Any], handles: Handles) -> None:
         self._compared = [name for name, _ in compared(args)]
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def pre_score(self, pod: PodInfo, cluster: ClusterState) -> Scoring | None:
         """Nothing to say of a pod that requests nothing: many of those would all go to one node."""
         requests = pod.demand.requests
         if not any(requests.get(name) for name in self._compared):

@@ -1,8 +1,6 @@
 """Prefers nodes that have the pod's images already, the more the larger they are and the more nodes have
 them."""
 
-from collections.abc import Sequence
-
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import TOP_SCORE, Plugin, Scoring
 from server.scheduler.node_state import NodeState
@@ -19,9 +17,7 @@ class ImageLocality(Plugin):
     points = frozenset({"score"})
     local = True
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def pre_score(self, pod: PodInfo, cluster: ClusterState) -> Scoring | None:
         containers = [*(pod.spec.get("initContainers") or ()), *(pod.spec.get("containers") or ())]
         images = [full_name(str(each.get("image") or "")) for each in containers]
         shares = {

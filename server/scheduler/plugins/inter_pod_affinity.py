@@ -14,7 +14,6 @@ from server.scheduler.framework import (
     Plugin,
     Rejection,
     Resources,
-    Scoring,
     Wake,
 )
 from server.scheduler.handles import Handles
@@ -49,9 +48,7 @@ class InterPodAffinity(Plugin):
             return None
         return _Filter(pod, cluster, refusing)
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def compare(self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState]) -> list[int] | None:
         weighed = [
             *(
                 (term.topology_key, term.weight, _around(term, cluster).pods)
@@ -61,16 +58,16 @@ class InterPodAffinity(Plugin):
         ]
         if not weighed:
             return None
-
-        def score(node: NodeState) -> int:
-            total = 0
-            for key, weight, counts in weighed:
-                value = node.labels.get(key)
-                if value is not None:
-                    total += weight * counts.get(value, 0)
-            return total
-
-        return Scoring(score, _spanned)
+        totals = [0] * len(nodes)
+        for key, weight, counts in weighed:
+            if counts:
+                values = cluster.values(key, nodes)
+                get = counts.get
+                totals = [
+                    total + weight * get(value, 0)  # type: ignore[arg-type]
+                    for total, value in zip(totals, values, strict=True)
+                ]
+        return _spanned(totals)
 
     def _attractions(self, pod: PodInfo, cluster: ClusterState) -> Iterable[tuple[str, int, Counts]]:
         """What the terms of the pods that run already say of this one."""

@@ -57,9 +57,7 @@ class NodeAffinity(Plugin):
 
         return matches
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def pre_score(self, pod: PodInfo, cluster: ClusterState) -> Scoring | None:
         preferred = [*preferences({"affinity": self._added}), *preferences(pod.spec)]
         if not preferred:
             return None

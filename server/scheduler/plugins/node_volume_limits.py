@@ -9,7 +9,7 @@ from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import Action, Filtering, Plugin, Rejection, Resources, Wake
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
-from server.scheduler.pod_claims import claim_names, class_name, uses_claim
+from server.scheduler.pod_claims import class_name, uses_claim
 from server.scheduler.pod_info import PodInfo
 
 NAME = "NodeVolumeLimits"
@@ -52,7 +52,7 @@ class NodeVolumeLimits(Plugin):
         }
 
     def _volumes_of(self, pod: PodInfo) -> Iterator[Volume]:
-        for name, _ in claim_names(pod):
+        for name, _ in pod.claims:
             claim = self._handles.claims.get(pod.namespace, name)
             if claim is None:
                 continue
@@ -87,7 +87,7 @@ class NodeVolumeLimits(Plugin):
 
 
 def _has_claims(pod: Object) -> bool:
-    return any(True for _ in claim_names(PodInfo(pod)))
+    return bool(PodInfo(pod).claims)
 
 
 def _driven(volume: Object) -> Iterator[Volume]:

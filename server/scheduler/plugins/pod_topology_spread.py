@@ -5,7 +5,7 @@ from math import log
 from typing import Any, Self
 
 from server.scheduler.cluster_state import ClusterState
-from server.scheduler.domains import Counts, Domains
+from server.scheduler.domains import Counts, Domains, add
 from server.scheduler.framework import (
     TOP_SCORE,
     Action,
@@ -15,7 +15,6 @@ from server.scheduler.framework import (
     Plugin,
     Rejection,
     Resources,
-    Scoring,
     Wake,
 )
 from server.scheduler.handles import Handles
@@ -32,7 +31,6 @@ SYSTEM_DEFAULTS = (
 _REASON = "node(s) didn't match pod topology spread constraints"
 _SKEWED = Rejection(NAME, (_REASON,), resolvable=True)
 _UNLABELLED = Rejection(NAME, (f"{_REASON} (missing required label)",))
-_IGNORED = -1
 
 
 class PodTopologySpread(Plugin):
@@ -60,32 +58,20 @@ class PodTopologySpread(Plugin):
         keys = frozenset(each.key for each in hard)
         return _Filter([_Spread(each, each.domains(pod, cluster, keys), pod) for each in hard])
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def compare(self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState]) -> list[int] | None:
         """Nodes without zones are spread over by host, unless the pod itself asks for zones."""
         soft = self._constraints(pod, SOFT)
-        if not soft or nodes is None:
+        if not soft:
             return None
         strict = bool(pod.spec.get("topologySpreadConstraints")) or not self._system
         keys = frozenset(each.key for each in soft) if strict else frozenset()
-        counted = [node for node in nodes if keys <= node.labels.keys()] if keys else nodes
-        weighed = [
-            (each.key, each.domains(pod, cluster, keys).pods, each.max_skew - 1, _weight(each.key, counted))
-            for each in soft
-        ]
-
-        def score(node: NodeState) -> int:
-            labels, total = node.labels, 0.0
-            for key, counts, least, weight in weighed:
-                value = labels.get(key)
-                if value is not None:
-                    total += counts.get(value, 0) * weight + least
-                elif key in keys:
-                    return _IGNORED
-            return int(total + 0.5)
-
-        return Scoring(score, _normalized)
+        counted = [keys <= node.labels.keys() for node in nodes] if keys else [True] * len(nodes)
+        totals = [0.0] * len(nodes)
+        for each in soft:
+            totals = _with_points(
+                totals, cluster.values(each.key, nodes), each, each.domains(pod, cluster, keys).pods, counted
+            )
+        return _normalized([int(total + 0.5) for total in totals], counted)
 
     def wakes(self) -> Sequence[Wake]:
         pods = Action.ADD | Action.DELETE | Action.LABELS
@@ -124,9 +110,9 @@ class _Spread:
 
     def _limit(self) -> int:
         """With fewer domains than wanted, the least is none at all."""
-        existing = self._domains.nodes
+        existing, counts = self._domains.nodes, self._counts
         few = len(existing) < self.constraint.min_domains
-        least = 0 if few or not existing else min(self._counts.get(value, 0) for value in existing)
+        least = 0 if few or len(counts) < len(existing) or not existing else min(counts.values())
         return least + self.constraint.max_skew - self._own
 
     def allows(self, value: str) -> bool:
@@ -135,7 +121,7 @@ class _Spread:
     def suppose(self, pod: PodInfo, node: NodeState, sign: int) -> None:
         value = self._domains.domain(node)
         if value is not None and self.constraint.counts(pod):
-            self._counts[value] = self._counts.get(value, 0) + sign
+            add(self._counts, value, sign)
             self._most = self._limit()
 
     def copy(self) -> "_Spread":
@@ -171,16 +157,33 @@ class _Filter(CountingFilter):
         return type(self)([each.copy() for each in self._spreads])
 
 
-def _weight(key: str, nodes: Sequence[NodeState]) -> float:
-    """The fewer the domains, the less a pod in one of them says."""
-    size = len(nodes) if key == HOSTNAME else len({node.labels.get(key) for node in nodes})
-    return log(size + 2)
+def _with_points(
+    totals: list[float],
+    values: Sequence[str | None],
+    constraint: Constraint,
+    counts: Counts,
+    counted: list[bool],
+) -> list[float]:
+    """The fewer the domains, the less a pod in one of them says; a node without the label gets nothing."""
+    every = all(counted)
+    domains = values if every else [value for value, counts in zip(values, counted, strict=True) if counts]
+    weight = log((len(domains) if constraint.key == HOSTNAME else len(set(domains))) + 2)
+    get, least = counts.get, constraint.max_skew - 1
+    if None in values:
+        return [
+            total if value is None else total + get(value, 0) * weight + least
+            for total, value in zip(totals, values, strict=True)
+        ]
+    return [total + get(value, 0) * weight + least for total, value in zip(totals, values, strict=True)]  # type: ignore[arg-type]
 
 
-def _normalized(scores: list[int]) -> list[int]:
-    counted = [score for score in scores if score != _IGNORED]
-    most, least = max(counted, default=0), min(counted, default=0)
-    return [
-        0 if score == _IGNORED else TOP_SCORE if not most else TOP_SCORE * (most + least - score) // most
-        for score in scores
-    ]
+def _normalized(scores: list[int], counted: list[bool]) -> list[int]:
+    """Nodes that do not count score nothing."""
+    every = all(counted)
+    among = scores if every else [score for score, counts in zip(scores, counted, strict=True) if counts]
+    most = max(among, default=0)
+    if not most:
+        return [TOP_SCORE * counts for counts in counted]
+    top = TOP_SCORE * (most + min(among))
+    points = [(top - TOP_SCORE * score) // most for score in scores]
+    return points if every else [point * counts for point, counts in zip(points, counted, strict=True)]

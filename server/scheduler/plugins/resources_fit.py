@@ -68,9 +68,7 @@ class ResourcesFit(Plugin):
         """Only extended resources may be ignored."""
         return "/" in name and (name in self._ignored or name.split("/")[0] in self._ignored_groups)
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def pre_score(self, pod: PodInfo, cluster: ClusterState) -> Scoring | None:
         wanted = [
             (name, weight, pod.demand.scored.get(name, 0))
             for name, weight in self._compared

@@ -36,9 +36,7 @@ class TaintToleration(Plugin):
 
         return tolerable
 
-    def pre_score(
-        self, pod: PodInfo, cluster: ClusterState, nodes: Sequence[NodeState] | None
-    ) -> Scoring | None:
+    def pre_score(self, pod: PodInfo, cluster: ClusterState) -> Scoring | None:
         if not cluster.soft_taints:
             return None
         tolerations = [

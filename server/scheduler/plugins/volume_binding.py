@@ -28,7 +28,6 @@ from server.scheduler.pod_claims import (
     SELECTED_NODE,
     Claims,
     class_name,
-    has_claims,
     is_bound,
     is_reachable,
     problem,
@@ -75,7 +74,7 @@ class VolumeBinding(Plugin):
         """The pod for whose claim each volume is set aside."""
 
     def pre_filter(self, pod: PodInfo, cluster: ClusterState) -> Filtering:
-        if not has_claims(pod):
+        if not pod.claims:
             return None
         if why := problem(pod, self._handles.claims):
             return Rejection(NAME, (why,))
@@ -131,7 +130,7 @@ class VolumeBinding(Plugin):
         return "" if enough else _NO_ROOM
 
     def reserve(self, pod: PodInfo, node: NodeState) -> Rejection | None:
-        if not has_claims(pod):
+        if not pod.claims:
             return None
         claims = sorted_claims(pod, self._handles.claims, self._handles.classes)
         plan = self._plan(claims.waiting, node) if claims.waiting else Plan()

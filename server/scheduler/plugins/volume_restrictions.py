@@ -17,7 +17,7 @@ from server.scheduler.framework import (
 )
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
-from server.scheduler.pod_claims import claim_names, uses_claim
+from server.scheduler.pod_claims import uses_claim
 from server.scheduler.pod_info import PodInfo
 
 NAME = "VolumeRestrictions"
@@ -50,7 +50,7 @@ class VolumeRestrictions(Plugin):
         """The pod's claims that are for one pod only."""
         return frozenset(
             name
-            for name, _ in claim_names(pod)
+            for name, _ in pod.claims
             if "ReadWriteOncePod" in _modes(self._claims.get(pod.namespace, name))
         )
 
@@ -93,7 +93,7 @@ def _uses(other: PodInfo, pod: PodInfo, names: frozenset[str]) -> bool:
     return (
         other.namespace == pod.namespace
         and other.uid != pod.uid
-        and any(name in names for name, _ in claim_names(other))
+        and any(name in names for name, _ in other.claims)
     )
 
 

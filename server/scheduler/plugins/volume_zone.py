@@ -10,7 +10,7 @@ from server.scheduler.framework import Action, Filtering, Plugin, Rejection, Res
 from server.scheduler.handles import Handles
 from server.scheduler.node_order import OLD_REGION, OLD_ZONE, REGION, ZONE
 from server.scheduler.node_state import NodeState
-from server.scheduler.pod_claims import claim_names, uses_claim
+from server.scheduler.pod_claims import uses_claim
 from server.scheduler.pod_info import PodInfo
 
 NAME = "VolumeZone"
@@ -43,7 +43,7 @@ class VolumeZone(Plugin):
         return reachable
 
     def _bound(self, pod: PodInfo) -> Sequence[Object]:
-        claims = [self._claims.get(pod.namespace, name) for name, _ in claim_names(pod)]
+        claims = [self._claims.get(pod.namespace, name) for name, _ in pod.claims]
         names = [claim["spec"].get("volumeName") for claim in claims if claim is not None]
         volumes = [self._volumes.get("", name) for name in names if name]
         return [volume for volume in volumes if volume is not None]
