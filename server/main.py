@@ -154,7 +154,7 @@ async def run(
     parts.push_async_callback(legacy_use.stop)
     authenticator = _authenticator(config, issuer, store, clock, legacy_use)
     settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
-    components = Components(store)
+    components = Components(store, clock)
     registry = Registry(
         store,
         clock,

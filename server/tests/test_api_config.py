@@ -43,6 +43,8 @@ def document(config: Config, **changes: Any) -> dict[str, Any]:
             {"servingCertificate": {"certificate": "/nowhere"}},
             "servingCertificate.certificate: there is no file",
         ),
+        ({"controlLoops": "no"}, "controlLoops must be true or false"),
+        ({"controlLoops": False}, None),
         ({"home": ""}, "home must be a non-empty text"),
         ({"serviceAccountIssuer": "http://x"}, "serviceAccountIssuer must be an https URL"),
         ({"serviceAccountKey": __file__}, "serviceAccountKey: "),

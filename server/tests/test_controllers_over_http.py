@@ -57,7 +57,7 @@ class Server:
                 tokens.write(f'{name},system:serviceaccount:kube-system:{name},{name},"{groups}"\n')
 
     async def start(self) -> None:
-        self.port = await start(self._config(), self._parts, clock=SystemClock(), loops=False)
+        self.port = await start(self.config(), self._parts, clock=SystemClock(), loops=False)
 
     async def stop(self) -> None:
         await self._parts.aclose()
@@ -76,7 +76,7 @@ class Server:
         authority = self.keys.authority.certificate.read_bytes()
         return Connection(f"https://127.0.0.1:{self.port}", authority=authority, token=name)
 
-    def _config(self) -> Config:
+    def config(self) -> Config:
         keys = self.keys
         return parse(
             {

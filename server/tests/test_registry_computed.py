@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeling.objects import errors
+from kubeling.objects import errors, meta
 from kubeling.objects.clock import FakeClock
 from server.api.components import Components
 from server.registry.admission import AdmitAll
@@ -28,7 +28,7 @@ def kind(registry: Registry, plural: str) -> Kind:
 
 
 async def test_components_say_how_they_are(store: Store) -> None:
-    components = Components(store)
+    components = Components(store, FakeClock())
     components.add("scheduler", lambda: "asleep")
     registry = Registry(store, FakeClock(), AdmitAll(), computed=components.by_resource())
     listed = await registry.list(kind(registry, "componentstatuses"), "")
@@ -41,8 +41,26 @@ async def test_components_say_how_they_are(store: Store) -> None:
     ]
 
 
+async def test_a_component_that_runs_elsewhere_is_well_while_it_renews_its_lease(store: Store) -> None:
+    clock = FakeClock()
+    spec = {"holderIdentity": "a", "leaseDurationSeconds": 4, "renewTime": meta.micro_timestamp(clock.now())}
+    lease = {"metadata": {"name": "kube-scheduler", "namespace": "kube-system"}, "spec": spec}
+    await store.create("leases.coordination.k8s.io", "kube-system", "kube-scheduler", lease)
+    computed = Components(store, clock).by_resource()
+    registry = Registry(store, clock, AdmitAll(), computed=computed)
+    statuses = kind(registry, "componentstatuses")
+
+    async def healthy() -> str:
+        found = await registry.get(statuses, "", "scheduler")
+        return str(found.obj["conditions"][0]["status"])
+
+    assert await healthy() == "True"
+    await clock.advance(5)
+    assert await healthy() == "False"
+
+
 async def test_a_component_is_found_by_name_and_selector(store: Store) -> None:
-    registry = Registry(store, FakeClock(), AdmitAll(), computed=Components(store).by_resource())
+    registry = Registry(store, FakeClock(), AdmitAll(), computed=Components(store, FakeClock()).by_resource())
     statuses = kind(registry, "componentstatuses")
     assert (await registry.get(statuses, "", "etcd-0")).obj["kind"] == "ComponentStatus"
     one = ListOptions(selection=Selection.parse(field_selector="metadata.name=scheduler"))

@@ -6,14 +6,27 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kubeling.client import HttpClient
-from kubeling.client.resources import LEASES, NODES, PODS, REPLICA_SETS, SERVICE_ACCOUNTS
+from kubeling.client.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    LEASES,
+    NODES,
+    PODS,
+    REPLICA_SETS,
+    SERVICE_ACCOUNTS,
+)
 from kubeling.objects import meta
+from kubeling.objects.clock import SystemClock
+from server.controllers.api_services import API_SERVICES
+from server.main import start
 from server.tests.test_controllers_over_http import Server
+from server.tests.test_custom_api import definition
 
 LEASE = ("kube-system", "kube-controller-manager")
 
@@ -132,3 +145,15 @@ def test_a_kubeconfig_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "cannot read the kubeconfig" in done.stderr
+
+
+async def test_a_server_without_loops_still_does_what_only_it_can(server: Server, tmp_path: Path) -> None:
+    config = replace(server.config(), control_loops=False, datastore=f"sqlite:///{tmp_path}/other.db", port=0)
+    async with AsyncExitStack() as parts:
+        port = await start(config, parts, clock=SystemClock())
+        connection = server.connection(port=port)
+        async with HttpClient(connection) as client:
+            await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition())
+            services, accounts = client.informer(API_SERVICES), client.informer(SERVICE_ACCOUNTS)
+            await until(lambda: services.get("", "v1.example.com"))
+            assert accounts.list() == []
