@@ -143,7 +143,7 @@ def up(
         _check_quantity(f"--virtual-node-{option}", given)
     real = not no_node and (os.geteuid() == 0 or bool(cri_endpoint))
     if virtual_nodes is None and not real:
-        virtual_nodes = 0 if no_node else (kept.virtual_nodes if kept else 0) or 1
+        virtual_nodes = default_virtual_nodes(kept, no_node=no_node)
     wishes = Wishes(
         port=port,
         datastore=datastore,
@@ -167,6 +167,13 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     _Launch(place, begun).run(wishes, detach=detach)
+
+
+def default_virtual_nodes(kept: Settings | None, *, no_node: bool) -> int:
+    """How many there are to be where there is no real node, and nobody says how many."""
+    if no_node:
+        return 0
+    return max(kept.virtual_nodes if kept else 0, 1)
 
 
 class _Launch:

@@ -24,10 +24,11 @@ from runtime.virtual.node_object import NodeShape, node_status
 
 logger = logging.getLogger(__name__)
 
+FEW = 20
 REPORT_EVERY = 300.0
 RETRY = 2.0
-SPREAD = 8.0
-"""Seconds over which the first Leases of nodes that came together are spread."""
+GOLDEN = 0.618034
+"""Multiples of it, without their whole parts, are spread evenly, however many there are."""
 BATCH = 0.5
 """Life signs that are due within so many seconds are given together."""
 AT_ONCE = 8
@@ -35,7 +36,7 @@ AT_ONCE = 8
 
 def interval(nodes: int) -> float:
     """Seconds between two renewals of one Lease."""
-    if nodes <= 20:
+    if nodes <= FEW:
         return 10.0
     return 20.0 if nodes <= 1000 else 25.0
 
@@ -84,8 +85,8 @@ class Heartbeats:
     def begin(self, name: str, uid: str) -> None:
         now = self._clock.monotonic()
         self._lives[name] = _Life(uid, reported=now)
-        few = len(self._lives) <= 20
-        self._schedule(name, 0.0 if few else SPREAD * (len(self._lives) % 97) / 97)
+        count = len(self._lives)
+        self._schedule(name, 0.0 if count <= FEW else interval(count) * (count * GOLDEN % 1))
 
     def forget(self, name: str) -> None:
         self._lives.pop(name, None)
@@ -131,7 +132,7 @@ class Heartbeats:
 
     def _take(self) -> list[str]:
         """Those that are due now or very soon."""
-        names, by = [], self._clock.monotonic() + (BATCH if len(self._lives) > 20 else 0.0)
+        names, by = [], self._clock.monotonic() + (BATCH if len(self._lives) > FEW else 0.0)
         while self._due and self._due[0][0] <= by:
             due, name = heapq.heappop(self._due)
             life = self._lives.get(name)

@@ -125,12 +125,11 @@ class VirtualPods:
         if context is None:
             return
         known = bool((pod.get("status") or {}).get("containerStatuses"))
-        if known:
-            assert isinstance(context.runtime, VirtualRuntime)
-            context.runtime.adopt(pod)
         worker = PodWorker(context, identity.of_pod(pod), pod, known=known)
         self._workers[uid(pod)] = worker
         self._by_name[meta.namespace(pod), meta.name(pod)] = uid(pod)
+        if known:
+            _runtime_of(worker).adopt(pod)
         worker.woken = self._queued(self._turns, worker)
         worker.work.writer.due = self._queued(self._reports, worker)
         worker.wake()
