@@ -257,3 +257,21 @@ async def test_other_kinds_have_owners_as_well(plane: Plane) -> None:
     await put(plane, "child", owner_of(owner), resource=SECRETS)
     await delete(plane, "owner")
     assert names(plane, SECRETS) == set()
+
+
+# After a restart.
+
+
+async def test_a_collector_that_starts_takes_up_what_was_begun_without_it(plane: Plane) -> None:
+    gone, waits, lets_go = [await put(plane, name) for name in ("gone", "waits", "lets-go")]
+    await put(plane, "of-gone", owner_of(gone))
+    await put(plane, "of-waits", owner_of(waits, blockOwnerDeletion=True))
+    await put(plane, "of-lets-go", owner_of(lets_go))
+
+    async def between() -> None:
+        for name, policy in (("gone", "Background"), ("waits", "Foreground"), ("lets-go", "Orphan")):
+            await plane.client.delete(CONFIGMAPS, name, namespace="ns", propagation_policy=policy)
+
+    await plane.restart_controllers(between=between)
+    assert names(plane) == {"of-lets-go"}
+    assert owners(plane, "of-lets-go") == []

@@ -14,6 +14,7 @@ from kubeling.client.resources import (
     CLUSTER_ROLES,
     CONFIGMAPS,
     CRON_JOBS,
+    CUSTOM_RESOURCE_DEFINITIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
     EVENTS,
@@ -27,9 +28,11 @@ from kubeling.client.resources import (
     SECRETS,
     SERVICE_ACCOUNTS,
     STATEFUL_SETS,
+    Resource,
 )
 from kubeling.cluster import pki
 from kubeling.cluster.keys import Pki
+from kubeling.objects import conditions, meta
 from kubeling.objects.clock import SystemClock
 from kubeling.objects.errors import AlreadyExists, Conflict, NotFound, Unauthorized
 from kubeling.objects.meta import Object
@@ -38,6 +41,7 @@ from server.controllers import API_SERVER, Settings, start_controllers
 from server.controllers.start import CONTROLLERS, MANAGER
 from server.main import start
 from server.scheduler import start_scheduler
+from server.tests.test_custom_api import definition
 
 
 class Server:
@@ -464,3 +468,31 @@ async def test_autoscaling_works_with_the_rights_of_its_controller(
     await eventually(lambda: "FailedGetResourceMetric" in [each["reason"] for each in events.list("default")])
     await components.stop()
     assert "forbidden" not in caplog.text
+
+
+async def test_custom_resources_are_collected_as_they_come_and_go(
+    client: HttpClient, components: Components
+) -> None:
+    await components.start()
+    widgets = Resource("example.com", "v1", "widgets", "Widget")
+    definitions = client.informer(CUSTOM_RESOURCE_DEFINITIONS)
+    await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition())
+    await eventually(lambda: any(conditions.is_true(each, "Established") for each in definitions.list()))
+    both = [await client.create(CONFIGMAPS, config_map(name)) for name in ("stays", "goes")]
+    references = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": each["metadata"]["name"], "uid": meta.uid(each)}
+        for each in both
+    ]
+    own = {"name": "w", "namespace": "default", "ownerReferences": references}
+    child = await client.create(widgets, {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": own})
+    grandchild = config_map("grandchild")
+    reference = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": meta.uid(child)}
+    grandchild["metadata"]["ownerReferences"] = [reference]
+    await client.create(CONFIGMAPS, grandchild)
+    await client.delete(CONFIGMAPS, "goes", namespace="default")
+    found = client.informer(widgets)
+    await eventually(lambda: [len(each["metadata"]["ownerReferences"]) for each in found.list()] == [1])
+    await client.delete(CUSTOM_RESOURCE_DEFINITIONS, "widgets.example.com")
+    left = client.informer(CONFIGMAPS, namespace="default")
+    await eventually(lambda: {meta.name(each) for each in left.list()} <= {"kube-root-ca.crt", "stays"})
+    client.drop_informers(widgets)
