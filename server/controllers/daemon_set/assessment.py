@@ -117,7 +117,7 @@ class _View:
         ended = [pod for pod in self._standing if worth.is_finished(pod)]
         if not self._plan.surges:
             return False, self._working[1:], ended
-        return self._fit.run and not self._working, self._surplus_of_surge(), ended
+        return self._fit.run and not self._standing, self._surplus_of_surge(), ended
 
     def never_bound(self) -> list[Object]:
         """Pods for a node that is gone, which nobody else would delete."""
