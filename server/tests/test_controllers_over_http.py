@@ -496,3 +496,26 @@ async def test_custom_resources_are_collected_as_they_come_and_go(
     left = client.informer(CONFIGMAPS, namespace="default")
     await eventually(lambda: {meta.name(each) for each in left.list()} <= {"kube-root-ca.crt", "stays"})
     client.drop_informers(widgets)
+
+
+async def test_a_job_makes_no_pod_too_many_though_caches_lag(
+    client: HttpClient, components: Components
+) -> None:
+    jobs, pods = (client.informer(each, namespace="default") for each in (JOBS, PODS))
+    accounts = client.informer(SERVICE_ACCOUNTS)
+    await components.start()
+    await eventually(lambda: accounts.get("default", "default"))
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}
+    spec = {"completions": 30, "parallelism": 4, "template": {"spec": pod}}
+    metadata = {"name": "j", "namespace": "default"}
+    await client.create(JOBS, {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
+    ended: set[str] = set()
+    while len(ended) < 30:
+        await eventually(lambda: {each["metadata"]["name"] for each in pods.list("default")} - ended)
+        name = next(iter({each["metadata"]["name"] for each in pods.list("default")} - ended))
+        ended.add(name)
+        done = {"status": {"phase": "Succeeded"}}
+        await client.patch(PODS, name, done, namespace="default", subresource="status")
+    await eventually(lambda: "completionTime" in (jobs.get("default", "j") or {}).get("status", {}))
+    assert len((await client.list(PODS, namespace="default")).items) == 30
+    assert (await client.get(JOBS, "j", namespace="default"))["status"]["succeeded"] == 30
