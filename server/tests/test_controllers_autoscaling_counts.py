@@ -15,6 +15,7 @@ from server.controllers.autoscaling.replica_count import (
     for_total,
     for_utilization,
 )
+from server.registry.groups.autoscaling import Autoscalers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LONG_AGO = timedelta(hours=1)
@@ -256,3 +257,27 @@ def test_without_a_behavior_the_default_limits_hold() -> None:
     spec = {"minReplicas": 2, "maxReplicas": 100}
     for current, wanted, expected in ((1, 50, 4), (10, 50, 20), (3, 1, 2), (10, 15, 15)):
         assert decide(spec, History(), current=current, wanted=wanted, now=0.0).replicas == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "current", "shown"),
+    [
+        ("Resource", {"name": "cpu", "target": {"averageUtilization": 50}}, {}, "cpu: <unknown>/50%"),
+        (
+            "Resource",
+            {"name": "cpu", "target": {"averageUtilization": 50}},
+            {"averageUtilization": 7, "averageValue": "7m"},
+            "cpu: 7%/50%",
+        ),
+        ("Resource", {"name": "memory", "target": {"averageValue": "1Gi"}}, {}, "memory: <unknown>/1Gi"),
+        ("Pods", {"target": {"averageValue": "20"}}, {"averageValue": "5"}, "5/20"),
+        ("Object", {"target": {"value": "20"}}, {"value": "5"}, "5/20"),
+        ("Object", {"target": {"averageValue": "20"}}, {"averageValue": "5"}, "5/20 (avg)"),
+        ("External", {"target": {"averageValue": "20"}}, {}, "<unknown>/20 (avg)"),
+    ],
+)
+def test_the_targets_that_kubectl_shows(kind: str, source: Object, current: Object, shown: str) -> None:
+    field = kind[0].lower() + kind[1:]
+    status = {"currentMetrics": [{"type": kind, field: {"current": current}}]}
+    hpa = {"metadata": {}, "spec": {"metrics": [{"type": kind, field: source}]}, "status": status}
+    assert Autoscalers().cells(hpa, NOW)[2] == shown

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubeling.client.resources import EVENTS, JOBS, PODS
+from kubeling.client.resources import EVENTS, JOBS, PODS, Resource
 from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
 from server.tests.plane import Plane, started_plane
@@ -323,3 +323,25 @@ async def test_a_pod_whose_owner_is_taken_away_is_adopted_again(plane: Plane) ->
     (adopted,) = pods_of(plane)
     assert adopted["metadata"]["ownerReferences"][0]["uid"] == meta.uid(job)
     assert adopted["metadata"]["finalizers"] == [TRACKING]
+
+
+async def test_a_job_of_the_same_name_begins_anew(plane: Plane) -> None:
+    await start_job(plane)
+    await end_pod(plane, pods_of(plane)[0], code=1)
+    await plane.client.delete(JOBS, "j", namespace="ns", propagation_policy="Background")
+    made = await start_job(plane)
+    owners = [pod["metadata"]["ownerReferences"][0]["uid"] for pod in pods_of(plane, "Pending")]
+    assert owners == [meta.uid(made)]  # at once: the failure was the other's
+
+
+async def test_a_quota_that_refuses_pods_is_told_of(plane: Plane) -> None:
+    quota = Resource("", "v1", "resourcequotas", "ResourceQuota")
+    await plane.create(quota, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    await start_job(plane, completions=3, parallelism=3)
+    assert not pods_of(plane)
+    reason, message = events_of(plane)[0]
+    assert reason == "FailedCreate"
+    assert "exceeded quota: none" in message
+    await plane.patch(quota, "none", {"spec": {"hard": {"pods": "9"}}})
+    await plane.advance(60)
+    assert len(pods_of(plane)) == 3

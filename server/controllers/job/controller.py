@@ -174,7 +174,9 @@ class Jobs:
         self._finalizers.forget(key)
         self._accounting.forget(key)
 
-    def _job_changed(self, kind: str, job: Object, _: Object | None) -> None:
+    def _job_changed(self, kind: str, job: Object, old: Object | None) -> None:
+        if kind == "DELETED" or (old is not None and meta.uid(old) != meta.uid(job)):
+            self._forget(meta.key(job))
         self._runner.queue.add(meta.key(job))
         if kind == "DELETED" or conditions.finished(job):
             for pod in self._of_job.get(meta.uid(job)):

@@ -99,8 +99,12 @@ def _target(metric: Object, current: Object) -> str:
         used = now.get("averageUtilization")
         name = source.get("name", "")
         return f"{name}: {'<unknown>' if used is None else f'{used}%'}/{percent}%"
-    wanted = target.get("averageValue") or target.get("value")
-    return f"{now.get('averageValue') or now.get('value') or '<unknown>'}/{wanted}"
+    average = target.get("averageValue")
+    shown = "averageValue" if average is not None else "value"
+    text = f"{now.get(shown) or '<unknown>'}/{average or target.get('value')}"
+    if kind in ("Resource", "ContainerResource"):
+        return f"{source.get('name', '')}: {text}"
+    return f"{text} (avg)" if average is not None and kind != "Pods" else text
 
 
 KINDS = (
