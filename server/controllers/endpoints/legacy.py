@@ -21,6 +21,8 @@ from server.controllers.owned.pods import is_ready, node_of
 MANAGED_BY, MANAGER = "endpoints.kubernetes.io/managed-by", "endpoint-controller"
 HEADLESS = "service.kubernetes.io/headless"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
+PER_POD = 0.003
+"""Seconds, for `Pace`: the whole object is written for each change."""
 WORKERS = 5
 
 
@@ -36,7 +38,7 @@ class EndpointsController:
         self._endpoints = context.client.informer(ENDPOINTS)
         pods = context.client.informer(PODS)
         self._membership = membership(context)
-        self._pace = Pace(context.clock)
+        self._pace = Pace(context.clock, per_pod=PER_POD)
         self._triggers = trigger_time.TriggerTimes()
         self.runner = ControllerRunner(
             "endpoint-controller", self._reconcile, clock=context.clock, workers=WORKERS

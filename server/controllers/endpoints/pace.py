@@ -7,13 +7,14 @@ written: a thousand pods that become ready are a few writes.
 from kubeling.objects.clock import Clock
 
 SHORTEST = 0.1
-PER_POD = 0.001
 """Seconds."""
 
 
 class Pace:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, per_pod: float) -> None:
+        """`per_pod`: seconds that each pod of a Service adds, by what it costs to write."""
         self._clock = clock
+        self._per_pod = per_pod
         self._next: dict[str, float] = {}
 
     def delay(self, key: str) -> float:
@@ -22,7 +23,7 @@ class Pace:
 
     def worked(self, key: str, size: int) -> None:
         """The key is being worked on, and stands for so many pods."""
-        self._next[key] = self._clock.monotonic() + SHORTEST + PER_POD * size
+        self._next[key] = self._clock.monotonic() + SHORTEST + self._per_pod * size
 
     def forget(self, key: str) -> None:
         self._next.pop(key, None)

@@ -27,6 +27,8 @@ FOREIGN_CHANGE = 1.0
 """Seconds to wait after others have changed a slice, as upstream: they may not be done."""
 UNSEEN = 0.05
 """Seconds to wait for own writes to be seen."""
+PER_POD = 0.0015
+"""Seconds, for `Pace`."""
 AT_ONCE = 200
 """Pods after which others get their turn: thousands take a while."""
 WORKERS = 5
@@ -52,7 +54,7 @@ class EndpointSlices:
         pods, slices = context.client.informer(PODS), context.client.informer(ENDPOINT_SLICES)
         self._membership = membership(context)
         self._slices = SliceSet(context.client, slices, MANAGER)
-        self._pace = Pace(context.clock)
+        self._pace = Pace(context.clock, per_pod=PER_POD)
         self._triggers = trigger_time.TriggerTimes()
         self._lacking: dict[str, set[str]] = {}
         """The Services that wait for a node to be known, by its name."""
