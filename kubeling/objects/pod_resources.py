@@ -40,7 +40,12 @@ def has_own(spec: Object) -> bool:
 
 def specified(spec: Object, which: str) -> dict[str, str]:
     """The same without overhead and without regard to what is in force."""
-    return _own(spec, _together(spec, lambda container: _resources(container, which)), which)
+    return _own(spec, of_containers(spec, which), which)
+
+
+def of_containers(spec: Object, which: str) -> dict[str, str]:
+    """What the containers say, together."""
+    return _together(spec, lambda container: _resources(container, which))
 
 
 def _together(spec: Object, of: _Of) -> dict[str, str]:

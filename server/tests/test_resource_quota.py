@@ -290,7 +290,12 @@ async def test_services_take_node_ports_and_load_balancers(plane: Plane) -> None
     assert used(plane) == {"services.nodeports": "1", "services.loadbalancers": "0"}
     await plane.patch(SERVICES, "s", {"spec": {"type": "LoadBalancer"}})
     assert used(plane) == {"services.nodeports": "1", "services.loadbalancers": "1"}
-    await plane.patch(SERVICES, "s", {"spec": {"type": "ClusterIP"}})
+    bare = {**spec, "type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}
+    await plane.client.delete(SERVICES, "s", namespace="ns")
+    await recounted(plane)
+    await plane.create(SERVICES, {"metadata": {"name": "s"}, "spec": bare})
+    assert used(plane) == {"services.nodeports": "0", "services.loadbalancers": "1"}
+    await plane.patch(SERVICES, "s", {"spec": {"type": "ClusterIP", "allocateLoadBalancerNodePorts": None}})
     await recounted(plane)
     assert used(plane) == {"services.nodeports": "0", "services.loadbalancers": "0"}
 

@@ -30,17 +30,24 @@ class ServiceEvaluator(Evaluator):
 
     def usage(self, obj: Object, now: datetime) -> ResourceList:
         spec = obj.get("spec") or {}
-        kind, ports = spec.get("type"), str(len(spec.get("ports") or ()))
         return {
             "services": "1",
             self.counted: "1",
-            "services.nodeports": ports if kind in ("NodePort", "LoadBalancer") else "0",
-            "services.loadbalancers": "1" if kind == "LoadBalancer" else "0",
+            "services.nodeports": str(_node_ports(spec)),
+            "services.loadbalancers": "1" if spec.get("type") == "LoadBalancer" else "0",
         }
 
     def released(self, new: Object, old: Object) -> bool:
         specs = (new.get("spec") or {}, old.get("spec") or {})
         return any(specs[0].get(name) != specs[1].get(name) for name in ("type", "ports"))
+
+
+def _node_ports(spec: Object) -> int:
+    """A load balancer may do without those that it does not name."""
+    ports, kind = spec.get("ports") or (), spec.get("type")
+    if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False:
+        return sum(bool(port.get("nodePort")) for port in ports)
+    return len(ports) if kind in ("NodePort", "LoadBalancer") else 0
 
 
 class ClaimEvaluator(Evaluator):

@@ -5,8 +5,9 @@ from typing import Any
 
 from kubeling.objects import quantity
 from kubeling.objects.meta import Object
+from kubeling.objects.pod_resources import is_pod_level
 from server.registry.groups.core.pod_features import drop_disabled
-from server.registry.groups.core.pod_resources import aggregated, is_pod_level
+from server.registry.groups.core.pod_resources import aggregated
 
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 _DEFAULT_MODE = 0o644
