@@ -20,6 +20,7 @@ from kubeling.client.resources import (
     PODS,
     REPLICA_SETS,
     SERVICE_ACCOUNTS,
+    Resource,
 )
 from kubeling.objects import meta
 from kubeling.objects.clock import SystemClock
@@ -28,6 +29,7 @@ from server.main import start
 from server.tests.test_controllers_over_http import Server
 from server.tests.test_custom_api import definition
 
+COMPONENT_STATUSES = Resource("", "v1", "componentstatuses", "ComponentStatus", namespaced=False)
 LEASE = ("kube-system", "kube-controller-manager")
 
 
@@ -157,3 +159,16 @@ async def test_a_server_without_loops_still_does_what_only_it_can(server: Server
             services, accounts = client.informer(API_SERVICES), client.informer(SERVICE_ACCOUNTS)
             await until(lambda: services.get("", "v1.example.com"))
             assert accounts.list() == []
+
+
+async def test_a_server_that_is_alone_acts_without_an_election(server: Server, tmp_path: Path) -> None:
+    config = replace(server.config(), datastore=f"sqlite:///{tmp_path}/other.db", port=0)
+    async with AsyncExitStack() as parts:
+        port = await start(config, parts, clock=SystemClock())
+        async with HttpClient(server.connection(port=port)) as client:
+            leases, accounts = client.informer(LEASES), client.informer(SERVICE_ACCOUNTS)
+            await until(lambda: accounts.get("default", "default"))
+            await leases.wait_synced()
+            assert [meta.name(lease) for lease in leases.list() if "kube-" in meta.name(lease)] == []
+            found = await client.list(COMPONENT_STATUSES)
+            assert {each["conditions"][0]["status"] for each in found.items} == {"True"}
