@@ -10,6 +10,8 @@ scheduler.
 
 import argparse
 import asyncio
+import gc
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -26,10 +28,12 @@ from kubeling.objects.meta import Object
 from server.admission.standard import standard
 from server.auth.authorization import Authorization
 from server.inprocess import LocalClient, user
+from server.main import COLLECTION
 from server.registry.context import SYSTEM
 from server.registry.registry import Registry
 from server.scheduler import start_scheduler
 from server.storage import Store
+from server.storage.lane import SWITCH_SECONDS
 
 ZONES = 3
 AT_ONCE = 100
@@ -164,6 +168,7 @@ async def scheduled(made: Plane, count: int) -> tuple[float, float, float]:
     await add_pods(made.admin, count, prefix="pod", scheduler="default-scheduler")
     progress = Progress(made.admin, count)
     await asyncio.sleep(0.2)
+    gc.freeze()
     begin, used = time.perf_counter(), time.process_time()
     scheduler = start_scheduler(made.scheduler)
     try:
@@ -198,6 +203,8 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    gc.set_threshold(*COLLECTION)  # as in the server
+    sys.setswitchinterval(SWITCH_SECONDS)
     rows = [uvloop.run(measure(nodes, options.pods)) for nodes in options.nodes]
     show({"scheduling": rows}, as_json=options.json)
 

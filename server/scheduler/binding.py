@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from kubeling.client import Client, ConnectionLost, EventRecorder
 from kubeling.objects.errors import ApiError, Conflict, NotFound
@@ -11,11 +12,11 @@ from server.scheduler.cluster_state import ClusterState
 from server.scheduler.extender import Extender, ExtenderError
 from server.scheduler.framework import Action, ClusterEvent, PreBindError, Rejection, Resources
 from server.scheduler.node_state import NodeState
-from server.scheduler.plugins.default_binder import bind
+from server.scheduler.plugins.default_binder import DefaultBinder, bind
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.profile import Profile
 from server.scheduler.queue import SchedulingQueue, Waiting
-from server.scheduler.report import Reports
+from server.scheduler.report import Reports, patch_status
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +75,22 @@ class Bindings:
         recorder.event(pod.pod, "Normal", "Scheduled", message, action="Binding")
 
     async def _pre_bind(self, profile: Profile, pod: PodInfo, node: str) -> None:
-        for plugin in profile.pre_binding:
-            if plugin.needs_pre_bind(pod):
-                self.waiting += 1
-                try:
+        busy = [plugin for plugin in profile.pre_binding if plugin.needs_pre_bind(pod)]
+        if not busy:
+            return
+        self.waiting += 1
+        try:
+            await self._expect(pod, node)
+            for plugin in busy:
+                with _named("PreBind", plugin.name):
                     await plugin.pre_bind(pod, node)
-                finally:
-                    self.waiting -= 1
+        finally:
+            self.waiting -= 1
+
+    async def _expect(self, pod: PodInfo, node: str) -> None:
+        """Say where the pod is going to be, since that takes a while; it does not matter if this fails."""
+        with suppress(ApiError, ConnectionLost):
+            await patch_status(self._client, pod.pod, {"status": {"nominatedNodeName": node}})
 
     async def _bind(self, pod: PodInfo, node: str) -> None:
         binder = next((each for each in self._binders if each.is_interested(pod)), None)
@@ -98,6 +108,18 @@ class Bindings:
         if isinstance(error, (NotFound, Conflict)):
             return
         logger.warning("binding %s failed and is tried again: %s", waiting.key, error)
-        message = str(error) if isinstance(error, PreBindError) else f"binding rejected: {error}"
+        message = str(error)
+        if isinstance(error, (ApiError, ConnectionLost)):
+            message = f'running Bind plugin "{DefaultBinder.name}": {error}'
         self._reports.event(recorder, pod, message)
-        self._tasks.start(self._reports.condition(pod, "SchedulerError", message), name=f"report-{pod.key}")
+        condition = self._reports.condition(pod, "SchedulerError", message, nominated="")
+        self._tasks.start(condition, name=f"report-{pod.key}")
+
+
+@contextmanager
+def _named(point: str, plugin: str) -> Iterator[None]:
+    """Errors say which plug-in they come from."""
+    try:
+        yield
+    except (ApiError, ConnectionLost, PreBindError) as error:
+        raise PreBindError(f'running {point} plugin "{plugin}": {error}') from error

@@ -38,12 +38,29 @@ class Demand:
 
 
 def demand(pod: Object) -> Demand:
-    spec = pod.get("spec") or {}
+    """While a pod is being resized it takes the larger of what it wants and what it has."""
+    spec, held = pod.get("spec") or {}, allocated(pod)
     return Demand(
-        _requests(spec, {}),
-        _requests(spec, {"cpu": LEAST_CPU, "memory": LEAST_MEMORY}),
+        _requests(spec, {}, held),
+        _requests(spec, {"cpu": LEAST_CPU, "memory": LEAST_MEMORY}, held),
         tuple(_host_ports(spec)),
     )
+
+
+def allocated(pod: Object) -> dict[str, Amounts]:
+    """By container, what the node still holds for those whose requests it has not followed yet."""
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    statuses = status.get("containerStatuses")
+    if not statuses:
+        return {}
+    wanted = {each["name"]: (each.get("resources") or {}).get("requests") for each in spec["containers"]}
+    found: dict[str, Amounts] = {}
+    for each in statuses:
+        name, actual = each.get("name"), (each.get("resources") or {}).get("requests")
+        for held in (actual, each.get("allocatedResources")):
+            if held and held != wanted.get(name):
+                _raise_to(found.setdefault(name, {}), amounts(held))
+    return found
 
 
 def amounts(resources: Mapping[str, str] | None) -> Amounts:
@@ -54,11 +71,14 @@ def amounts(resources: Mapping[str, str] | None) -> Amounts:
     }
 
 
-def _requests(spec: Object, least: Amounts) -> Amounts:
+def _requests(spec: Object, least: Amounts, held: Mapping[str, Amounts]) -> Amounts:
     """Containers together with sidecars, or the greediest moment of initialisation; plus overhead."""
     running: Amounts = {}
     for container in spec.get("containers") or []:
-        _add(running, _container(container, least))
+        taken = _container(container, least)
+        if held:
+            _raise_to(taken, held.get(container.get("name") or "", {}))
+        _add(running, taken)
     sidecars: Amounts = {}
     starting: Amounts = {}
     for container in spec.get("initContainers") or []:

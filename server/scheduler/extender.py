@@ -10,11 +10,11 @@ from server.scheduler.framework import Rejection
 from server.scheduler.node_state import NodeState
 from server.scheduler.plugins.default_preemption import Candidate
 from server.scheduler.pod_info import PodInfo
+from server.scheduler.queue import EXTENDER
 
 if TYPE_CHECKING:
     import aiohttp
 
-NAME = "Extender"
 SCALE = 10
 """Extenders' scores go up to 10, plug-ins' to 100."""
 
@@ -127,7 +127,7 @@ def _field(answer: Mapping[str, Any], name: str) -> Any:
 
 
 def _rejections(failed: Mapping[str, str] | None, *, resolvable: bool) -> dict[str, Rejection]:
-    return {node: Rejection(NAME, (reason,), resolvable) for node, reason in (failed or {}).items()}
+    return {node: Rejection(EXTENDER, (reason,), resolvable) for node, reason in (failed or {}).items()}
 
 
 def _victims(candidate: Candidate) -> Object:

@@ -6,7 +6,7 @@ from kubeling.client.protocol import Handler, Informer
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.scheduler.cluster_state import ClusterState
-from server.scheduler.demand import demand
+from server.scheduler.demand import allocated, demand
 from server.scheduler.framework import Action, ClusterEvent, Resources
 from server.scheduler.handles import Handles
 from server.scheduler.nominations import Nominations
@@ -142,7 +142,7 @@ def pod_action(pod: Object, old: Object) -> Action:
     action = Action(0)
     if meta.labels(pod) != meta.labels(old):
         action |= Action.LABELS
-    if pod.get("spec") != old.get("spec") and any(_shrunk(pod, old)):
+    if (pod.get("spec") != old.get("spec") or allocated(pod) != allocated(old)) and any(_shrunk(pod, old)):
         action |= Action.SCALE_DOWN
     return action
 

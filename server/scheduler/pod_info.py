@@ -7,7 +7,7 @@ import orjson
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from server.scheduler.demand import Demand, demand
+from server.scheduler.demand import Demand, allocated, demand
 from server.scheduler.pod_terms import Affinity, affinity_of
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -73,6 +73,7 @@ class PodInfo:
             and self.labels == meta.labels(pod)
             and self.terminating == meta.is_terminating(pod)
             and self.uid == meta.uid(pod)
+            and allocated(self.pod) == allocated(pod)
         )
 
 

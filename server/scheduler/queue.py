@@ -36,6 +36,9 @@ fit."""
 NO_NODES = ""
 """Stands among rejecting plug-ins for there being no nodes at all."""
 
+EXTENDER = "Extender"
+"""Stands for an extender, which says nothing of what may change its mind: so anything may."""
+
 Wakes = Mapping[str, Sequence[tuple[str, Wake]]]
 """By the resource of an event, which plug-ins it may bring to change their minds."""
 
@@ -197,6 +200,8 @@ class SchedulingQueue:
             self._wake(waiting)
 
     def _helps(self, event: ClusterEvent, waiting: Waiting) -> bool:
+        if EXTENDER in waiting.rejectors:
+            return True
         if NO_NODES in waiting.rejectors:
             return event.resource == Resources.NODE and bool(event.action & Action.ADD)
         return any(

@@ -209,8 +209,9 @@ class Scheduler:
         self._report(waiting, "Unschedulable", message, nominated="" if diagnosis.hopeless else None)
 
     def _fail(self, waiting: Waiting, message: str) -> None:
+        self._nominations.drop(waiting.key)
         self._queue.failed(waiting)
-        self._report(waiting, "SchedulerError", message)
+        self._report(waiting, "SchedulerError", message, nominated="")
 
     def _report(self, waiting: Waiting, reason: str, message: str, *, nominated: str | None = None) -> None:
         pod = waiting.pod

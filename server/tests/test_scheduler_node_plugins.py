@@ -38,6 +38,16 @@ def test_pod_level_requests_replace_the_sum() -> None:
     assert demand(asking).requests == {"cpu": 2000, "memory": 2**30}
 
 
+def test_while_it_is_resized_a_pod_takes_the_larger_of_what_it_wants_and_what_it_has() -> None:
+    resized = pod(container("1"))
+    for cpu, taken in (("500m", 1000), ("2", 2000)):
+        resized["status"] = {"containerStatuses": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]}
+        assert demand(resized).requests == {"cpu": taken}
+    resized["status"]["containerStatuses"][0]["resources"]["requests"] = {"cpu": "500m"}
+    resized["status"]["containerStatuses"][0]["allocatedResources"] = {"cpu": "1500m"}
+    assert demand(resized).requests == {"cpu": 1500}
+
+
 def test_containers_without_requests_count_for_something_when_nodes_are_compared() -> None:
     assert demand(pod(container())).scored == {"cpu": 100, "memory": 200 * 2**20}
 

@@ -241,10 +241,10 @@ async def test_claims_that_wait_tell_the_provisioner_the_node(plane: Plane) -> N
     claim = plane.get(PERSISTENT_VOLUME_CLAIMS, "c")
     assert claim is not None
     assert meta.annotations(claim)["volume.kubernetes.io/selected-node"] == "n"
-    assert placed(plane, "p") == ""
+    assert (placed(plane, "p"), pod(plane, "p")["status"]["nominatedNodeName"]) == ("", "n")
     await plane.advance(601)
     messages = [event["message"] for event in events(plane, "FailedScheduling")]
-    assert "binding volumes: context deadline exceeded" in messages
+    assert 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded' in messages
 
 
 async def test_several_schedulers_with_plug_ins_of_their_own(plane: Plane) -> None:

@@ -4,7 +4,7 @@ from kubeling.objects.clock import FakeClock
 from kubeling.objects.tasks import Tasks
 from server.scheduler.framework import Action, ClusterEvent, Wake
 from server.scheduler.pod_info import PodInfo
-from server.scheduler.queue import FEW, NO_NODES, SchedulingQueue, Waiting
+from server.scheduler.queue import EXTENDER, FEW, NO_NODES, SchedulingQueue, Waiting
 
 LABELS = ClusterEvent("Node", Action.LABELS)
 GONE = ClusterEvent("AssignedPod", Action.DELETE)
@@ -89,6 +89,15 @@ async def test_a_pod_for_which_there_were_no_nodes_waits_for_one() -> None:
     queue.happened(LABELS)
     assert await next_within(queue, clock, 5) is None
     queue.happened(ClusterEvent("Node", Action.ADD))
+    assert await next_within(queue, clock, 0) is not None
+
+
+async def test_a_pod_that_an_extender_rejected_is_woken_by_anything() -> None:
+    clock = FakeClock()
+    queue = a_queue(clock)
+    queue.add(pod("a"))
+    queue.unschedulable(await queue.pop(), {EXTENDER})
+    queue.happened(ClusterEvent("PersistentVolume", Action.UPDATE))
     assert await next_within(queue, clock, 0) is not None
 
 

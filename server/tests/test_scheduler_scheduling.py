@@ -173,7 +173,9 @@ async def test_a_failed_binding_frees_the_room_and_is_tried_again(
     client.put(pod("p", cpu="1"))
     await clock.advance(0.5)
     assert placed(client, "p") is None
-    assert "binding rejected: broken" in [event["message"] for event in await events(client)]
+    assert 'running Bind plugin "DefaultBinder": broken' in [
+        event["message"] for event in await events(client)
+    ]
     await clock.advance(0.5)
     assert placed(client, "p") == "n1"
 

@@ -31,7 +31,7 @@ async def bind(
 
     def wanted(record: Record) -> Object:
         _check_pod(record, own)
-        obj = record.copy()
+        obj = _copy(record.obj)
         obj["spec"]["nodeName"] = target["name"]
         obj["metadata"].update(_merged_metadata(obj["metadata"], own))
         now = env.clock.now()
@@ -51,6 +51,18 @@ async def bind(
         attempts=10,
     )
     return SUCCESS
+
+
+def _copy(obj: Object) -> Object:
+    """As deep as it is changed: parsing it again would be a good part of a binding's work."""
+    status = obj.get("status") or {}
+    held = [dict(condition) for condition in status.get("conditions") or ()]
+    return {
+        **obj,
+        "metadata": dict(obj["metadata"]),
+        "spec": dict(obj["spec"]),
+        "status": {**status, "conditions": held},
+    }
 
 
 def _check_target(name: str, target: Object) -> None:
