@@ -114,9 +114,10 @@ async def _calm(plane: Plane) -> None:
         await plane.patch(NODES, meta.name(node), {"spec": {"taints": None}})
     for _ in range(60):
         revision = plane.store.revision
-        for pod in _standing(plane):
-            if (pod.get("status") or {}).get("phase") != "Running" or not _is_ready(pod):
-                await plane.set_pod(meta.name(pod))
+        for name in map(meta.name, _standing(plane)):
+            pod = plane.get(PODS, name)
+            if pod is not None and not _is_ready(pod):
+                await plane.set_pod(name)
         await plane.advance(20)
         if plane.store.revision == revision:
             return
