@@ -1,8 +1,11 @@
 """Cron schedules: what they mean, also when clocks change."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kubeling.objects.cron import CronError, parse_schedule
 from kubeling.objects.meta import timestamp
@@ -111,3 +114,56 @@ def test_what_is_no_schedule(schedule: str, why: str) -> None:
     with pytest.raises(CronError) as raised:
         parse_schedule(schedule)
     assert str(raised.value) == why
+
+
+def field(low: int, high: int) -> st.SearchStrategy[str]:
+    numbers = st.integers(low, high).map(str)
+    spans = st.tuples(st.integers(low, high), st.integers(low, high)).map(lambda pair: sorted(pair))
+    ranges = spans.map(lambda pair: f"{pair[0]}-{pair[1]}")
+    steps = st.tuples(st.sampled_from(["*", *map(str, range(low, high))]), st.integers(1, 20))
+    stepped = steps.map(lambda pair: f"{pair[0]}/{pair[1]}")
+    some = st.lists(st.one_of(numbers, ranges, stepped), min_size=1, max_size=3).map(",".join)
+    return st.one_of(st.just("*"), some)
+
+
+SCHEDULES = st.tuples(field(0, 59), field(0, 23), field(1, 31), st.just("*"), field(0, 6)).map(" ".join)
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"])
+STARTS = st.sampled_from(
+    ["2026-01-01T00:00:00", "2026-03-28T20:00:00", "2026-10-24T20:00:00", "2026-10-31T23:00:00"]
+)
+
+
+@given(schedule=SCHEDULES, zone=ZONES, start=STARTS)
+@settings(max_examples=60, deadline=None)
+def test_the_next_time_is_the_first_minute_that_matches(schedule: str, zone: str, start: str) -> None:
+    after = datetime.fromisoformat(f"{start}Z")
+    parsed = parse_schedule(schedule, zone)
+    found = parsed.next(after)
+    minute = timedelta(minutes=1)
+    limit = after + timedelta(days=2)
+    while found is None or after < found:
+        after += minute
+        if after > limit:
+            return
+        assert _matches(schedule, after.astimezone(ZoneInfo(zone))) == (after == found)
+
+
+def _matches(schedule: str, local: datetime) -> bool:
+    """The fields, each read by itself and slowly."""
+    minutes, hours, days, _, weekdays = schedule.split()
+    day = _holds(days, local.day, 1, 31)
+    weekday = _holds(weekdays, local.isoweekday() % 7, 0, 6)
+    stars = any(part in ("*", "*/1") for part in [*days.split(","), *weekdays.split(",")])
+    fits = (day and weekday) if stars else (day or weekday)
+    return fits and _holds(minutes, local.minute, 0, 59) and _holds(hours, local.hour, 0, 23)
+
+
+def _holds(text: str, number: int, low: int, high: int) -> bool:
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        begin = low if first == "*" else int(first)
+        end = high if first == "*" or (step and not last) else int(last or first)
+        if begin <= number <= end and (number - begin) % int(step or 1) == 0:
+            return True
+    return False

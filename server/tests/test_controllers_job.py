@@ -345,3 +345,13 @@ async def test_a_quota_that_refuses_pods_is_told_of(plane: Plane) -> None:
     await plane.patch(quota, "none", {"spec": {"hard": {"pods": "9"}}})
     await plane.advance(60)
     assert len(pods_of(plane)) == 3
+
+
+async def test_pods_that_their_job_leaves_behind_are_free(plane: Plane) -> None:
+    await start_job(plane)
+    await plane.client.delete(JOBS, "j", namespace="ns", propagation_policy="Orphan")
+    await plane.settle()
+    assert plane.get(JOBS, "j") is None
+    (left,) = pods_of(plane)
+    assert "finalizers" not in left["metadata"]
+    assert "ownerReferences" not in left["metadata"]

@@ -32,6 +32,10 @@ class Kinds:
             raise TargetError(f'no matches for kind "{kind}" in group "{group}"')
         return self._known[group, kind]
 
+    def forget(self) -> None:
+        """What was known did not serve: kinds may have come, changed and gone."""
+        self._known.clear()
+
 
 class Targets:
     def __init__(self, client: Client, kinds: Kinds) -> None:
@@ -47,6 +51,7 @@ class Targets:
                 resource, reference["name"], namespace=meta.namespace(hpa), subresource="scale"
             )
         except (ApiError, ConnectionLost) as error:
+            self._kinds.forget()
             raise TargetError(str(error)) from error
         return resource, scale
 
