@@ -58,7 +58,10 @@ def test_the_status_of_a_volume_and_a_claim(virtual_space: Space, label: str) ->
     assert rest.patch(f"{one}/status", text)["status"]["message"] == "StatusPatched"
     whole = rest.get(f"{one}/status")
     whole["status"]["reason"] = "E2E updateStatus"
-    assert rest.put(f"{one}/status", whole)["status"]["reason"] == "E2E updateStatus"
+    rest.put(f"{one}/status", whole)
+    rest.patch(one, {"metadata": {"labels": {"looked": "at"}}})
+    status = rest.get(one)["status"]
+    assert (status["message"], status["reason"]) == ("StatusPatched", "E2E updateStatus")
 
 
 def test_a_volume_that_is_reserved_goes_to_its_claim(virtual_space: Space, label: str) -> None:

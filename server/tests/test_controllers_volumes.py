@@ -215,6 +215,15 @@ async def test_a_volume_is_released_and_kept(plane: Plane) -> None:
     assert volume(plane)["status"]["phase"] == "Available"
 
 
+async def test_what_others_say_of_a_volume_stays(plane: Plane) -> None:
+    await add_volume(plane)
+    said = {"message": "StatusPatched", "reason": "E2E"}
+    await plane.patch(VOLUMES, "v", {"status": said}, subresource="status")
+    await plane.patch(VOLUMES, "v", {"metadata": {"labels": {"more": "yes"}}})
+    status = volume(plane)["status"]
+    assert (status["phase"], status["message"], status["reason"]) == ("Available", "StatusPatched", "E2E")
+
+
 async def test_a_directory_is_deleted_with_its_volume(plane: Plane, tmp_path: Path) -> None:
     directory = tmp_path / "data"
     directory.mkdir()

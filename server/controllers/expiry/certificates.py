@@ -14,6 +14,8 @@ from server.controllers.context import Context, Controller
 from server.controllers.expiry.deadline import expiring
 
 SETTLED, PENDING = timedelta(hours=1), timedelta(hours=24)
+SHORTEST = timedelta(minutes=30)
+"""As long as a request stays at least: upstream looks no more often."""
 
 
 def make(context: Context) -> Controller:
@@ -33,11 +35,12 @@ def _deadline(request: Object, now: datetime) -> datetime | None:
         since = (conditions.find(request, kind) or {}).get("lastUpdateTime")
         if since:
             found.append(meta.parse_timestamp(since) + lifetime)
+    created = meta.parse_timestamp(meta.metadata(request)["creationTimestamp"])
     if not status.get("conditions"):
-        found.append(meta.parse_timestamp(meta.metadata(request)["creationTimestamp"]) + PENDING)
+        found.append(created + PENDING)
     if certificate and (expires := _expires(certificate)):
         found.append(expires)
-    return min(found, default=None)
+    return max(min(found), created + SHORTEST) if found else None
 
 
 def _expires(certificate: str) -> datetime | None:

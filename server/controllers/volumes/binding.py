@@ -41,10 +41,11 @@ class Binding:
         await self.set_volume_phase(fresh, "Available")
 
     async def set_volume_phase(self, volume: Object, phase: str, message: str = "") -> Object:
+        """The message goes with the phase: while that stays, what others say in it stays, too."""
         status = volume.get("status") or {}
-        if status.get("phase") == phase and (status.get("message") or "") == message:
+        if status.get("phase") == phase:
             return volume
-        fresh = {k: v for k, v in status.items() if k not in ("message", "reason")} | {"phase": phase}
+        fresh = {k: v for k, v in status.items() if k != "message"} | {"phase": phase}
         if message:
             fresh["message"] = message
         return await self._client.update(
