@@ -3,7 +3,6 @@
 It keeps only which records its handlers have been told of, to tell them what came after.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from kubeling.client.handlers import Handlers
@@ -20,7 +19,8 @@ Decode = Callable[[Record, bool], Object]
 
 
 class LocalInformer:
-    """Implements `Informer`. In sync from the first moment; `get` and `list` are never behind a write."""
+    """Implements `Informer`. `get` and `list` are never behind a write, from the first moment on; handlers
+    that come when there are many objects may be, for a while."""
 
     def __init__(
         self, store: Store, resource: str, *, namespace: str | None, matches: Matches | None, decode: Decode
@@ -36,10 +36,10 @@ class LocalInformer:
 
     @property
     def synced(self) -> bool:
-        return True
+        return not self._handlers.behind
 
     async def wait_synced(self) -> None:
-        await asyncio.sleep(0)  # lets run what `add_handler` has handed out
+        await self._handlers.caught_up()
 
     def get(self, namespace: str, name: str) -> Object | None:
         record = self._store.get(self._resource, namespace, name)
@@ -49,7 +49,8 @@ class LocalInformer:
         return [self._decode(record, True) for record in self._current(namespace)]
 
     def add_handler(self, handler: Handler) -> None:
-        self._handlers.add(handler, known=[self._decode(record, False) for record in self._told.values()])
+        told = list(self._told.values())
+        self._handlers.add(handler, known=(self._decode(record, False) for record in told))
 
     def remove_handler(self, handler: Handler) -> None:
         self._handlers.remove(handler)

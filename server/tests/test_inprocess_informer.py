@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kubeling.client.handlers import AT_ONCE
 from kubeling.client.selection import selection
 from kubeling.objects.clock import FakeClock
 from kubeling.objects.meta import Object
@@ -113,3 +114,31 @@ async def test_falling_behind_loses_nothing(store: Store, tasks: Tasks) -> None:
             await task
     await settle()
     assert sorted(seen) == [("ADDED", f"p{number}") for number in range(10)]
+
+
+async def test_many_objects_are_told_bit_by_bit_and_changes_wait_their_turn(
+    store: Store, tasks: Tasks
+) -> None:
+    for number in range(AT_ONCE + 1):
+        await store.create("pods", "ns", f"p{number}", pod(f"p{number}"))
+    view, seen = informer(store), Seen()
+    tasks.start(view.run(tasks), name="informer")
+    view.add_handler(seen)
+    assert not view.synced
+    await store.delete("pods", "ns", "p0", expected=None)
+    await view.wait_synced()
+    assert view.synced
+    await settle()
+    assert len(seen) == AT_ONCE + 2
+    assert seen[-1] == ("DELETED", "p0")
+
+
+async def test_a_handler_that_is_removed_hears_no_more_of_many_objects(store: Store) -> None:
+    for number in range(AT_ONCE * 2):
+        await store.create("pods", "ns", f"p{number}", pod(f"p{number}"))
+    view, seen = informer(store), Seen()
+    view.add_handler(seen)
+    view.remove_handler(seen)
+    await view.wait_synced()
+    await settle()
+    assert len(seen) == AT_ONCE
