@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from conformance import pods
 from conformance.kubectl import Kubectl
 from conformance.rest import JSON_PATCH, MERGE
@@ -253,6 +255,25 @@ def test_several_budgets_for_one_pod_are_an_error(virtual_space: Space) -> None:
     )
     assert answer.code == 500
     assert "more than one PodDisruptionBudget" in answer.object["message"]
+
+
+@pytest.mark.usefixtures("containers")
+def test_real_containers_are_asked_to_end_when_their_pod_is_evicted(space: Space) -> None:
+    script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done"
+    space.run_until_it_says("up", "one", script, terminationGracePeriodSeconds=20)
+    labels = {"metadata": {"labels": LABELS, "finalizers": ["example.com/look"]}}
+    space.rest.patch(space.path("pods", "one"), labels)
+    budget(space, minAvailable=1)
+    counted(space, 1, 1, 1, 0)
+    assert refused(space, "one") == "The disruption budget b needs 1 healthy pods and has 1 currently"
+    space.rest.patch(path(space, "b"), {"spec": {"minAvailable": 0}})
+    counted(space, 1, 1, 0, 1)
+    evict(space, "one")
+    ended = space.phase("one", "Failed")
+    assert pods.exit_code(ended) == 7
+    assert pods.condition(space.pod("one"), "DisruptionTarget")["status"] == "True"
+    space.rest.patch(space.path("pods", "one"), {"metadata": {"finalizers": None}})
+    space.rest.gone(space.path("pods", "one"))
 
 
 def test_drain_keeps_to_the_budget_and_ends_when_it_can(
