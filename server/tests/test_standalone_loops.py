@@ -11,14 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from kubeling.client import HttpClient
 from kubeling.client.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    CONFIGMAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     LEASES,
     NODES,
     PODS,
     REPLICA_SETS,
+    SECRETS,
     SERVICE_ACCOUNTS,
     Resource,
 )
@@ -140,6 +147,51 @@ def _replica_set(*, replicas: int) -> meta.Object:
         "metadata": {"name": "rs", "namespace": "default"},
         "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
     }
+
+
+@pytest.mark.timeout(120)
+async def test_keys_that_the_flags_name_sign_certificates_and_tokens(
+    server: Server, client: HttpClient, processes: Processes
+) -> None:
+    keys = server.keys
+    processes.start(
+        "server.controllers",
+        "system:kube-controller-manager",
+        "--no-leader-elect",
+        "--use-service-account-credentials",
+        f"--root-ca-file={keys.authority.certificate}",
+        f"--cluster-signing-key-file={keys.authority.key}",
+        f"--service-account-private-key-file={keys.service_account_key}",
+    )
+    maps, secrets, requests = (
+        client.informer(each) for each in (CONFIGMAPS, SECRETS, CERTIFICATE_SIGNING_REQUESTS)
+    )
+    authority = keys.authority.certificate.read_text()
+    await until(lambda: (maps.get("default", "kube-root-ca.crt") or {}).get("data") == {"ca.crt": authority})
+    annotations = {"kubernetes.io/service-account.name": "default"}
+    own = {"name": "s", "namespace": "default", "annotations": annotations}
+    made = {"apiVersion": "v1", "kind": "Secret", "metadata": own}
+    await client.create(SECRETS, {**made, "type": "kubernetes.io/service-account-token"})
+    await until(lambda: "token" in ((secrets.get("default", "s") or {}).get("data") or {}))
+    await client.create(CERTIFICATE_SIGNING_REQUESTS, _signing_request())
+    found = await client.get(CERTIFICATE_SIGNING_REQUESTS, "c")
+    found["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "Test"}]}
+    await client.update(CERTIFICATE_SIGNING_REQUESTS, found, subresource="approval")
+    await until(lambda: (requests.get("", "c") or {}).get("status", {}).get("certificate"))
+    assert "forbidden" not in processes.log.read_text()
+
+
+def _signing_request() -> meta.Object:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody")])
+    asked = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    spec = {
+        "request": base64.b64encode(asked.public_bytes(serialization.Encoding.PEM)).decode(),
+        "signerName": "kubernetes.io/kube-apiserver-client",
+        "usages": ["client auth"],
+    }
+    kind = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
+    return {**kind, "metadata": {"name": "c"}, "spec": spec}
 
 
 def test_a_kubeconfig_that_is_not_there_is_told_of(tmp_path: Path) -> None:
