@@ -25,6 +25,7 @@ from server.controllers.deployment.rollout import Rollout
 from server.controllers.deployment.scaling import scale, was_scaled
 from server.controllers.deployment.status import counted, is_complete
 from server.controllers.deployment.wake import Wake
+from server.controllers.owned.leaving import unless_namespace_goes
 from server.controllers.owned.ownership import Claim
 
 COMPONENT = "deployment-controller"
@@ -33,7 +34,8 @@ WORKERS = 5
 
 def make(context: Context) -> ControllerRunner:
     deployments = Deployments(context)
-    runner = ControllerRunner(COMPONENT, deployments.reconcile, clock=context.clock, workers=WORKERS)
+    reconcile = unless_namespace_goes(deployments.reconcile)
+    runner = ControllerRunner(COMPONENT, reconcile, clock=context.clock, workers=WORKERS)
     wake = Wake(deployments.deployments, deployments.replica_sets, runner.queue)
     runner.watches(deployments.deployments)
     deployments.replica_sets.add_handler(wake.replica_set_changed)

@@ -17,7 +17,7 @@ from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
 from server.controllers.disruption import counting, stale_condition
 from server.controllers.disruption.scales import Expected, Scales, ScaleUnknown
-from server.controllers.replicas.pace import Pace
+from server.controllers.owned.pace import Pace
 
 logger = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from server.controllers.job.tracked import (
 from server.controllers.job.verdict import completion, seconds_to_deadline, verdict
 from server.controllers.owned.expectations import Expectations
 from server.controllers.owned.ownership import Claim
+from server.controllers.owned.pace import Pace
 from server.controllers.owned.pod_control import PodControl
 from server.controllers.owned.waking import concerned
-from server.controllers.replicas.pace import Pace
 
 NAME = "job-controller"
 OURS = ("kubernetes.io/job-controller", None, "")

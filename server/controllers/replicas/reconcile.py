@@ -11,13 +11,13 @@ from kubeling.objects.meta import Object
 from server.controllers.context import Context
 from server.controllers.owned.expectations import TIMEOUT, Expectations
 from server.controllers.owned.ownership import Claim, owner_reference
+from server.controllers.owned.pace import Pace
 from server.controllers.owned.pod_control import PodControl, namespace_terminates, pod_from_template
 from server.controllers.owned.slow_start import for_each, slow_start
 from server.controllers.replicas.deletion_order import first_to_go
 from server.controllers.replicas.flavour import Flavour
-from server.controllers.replicas.pace import Pace
 from server.controllers.replicas.standing import Place, Standing, Standings, standing_of
-from server.controllers.replicas.status import count, status_of
+from server.controllers.replicas.status import Counts, count, status_of
 from server.controllers.replicas.wake import Wake
 
 WORKERS = 5
@@ -79,22 +79,16 @@ class Replicas:
         if satisfied and not meta.is_terminating(owner):
             failure = await self._approach(key, owner, pods)
         counts = count(list(pods.values()), owner, self._clock.now())
-        await self._write_status(
-            owner,
-            status_of(
-                owner,
-                counts,
-                terminating=self._terminating(owner),
-                failure=failure,
-                now=self._clock.now(),
-            ),
-        )
+        await self._write_status(owner, counts, failure)
         if failure is not None:
             raise failure
-        again = counts.next_available
-        if not self.expectations.satisfied(key):
-            again = min(again or LOST_AFTER, LOST_AFTER)
-        return Result(requeue_after=again)
+        return Result(requeue_after=self._look_again(key, counts))
+
+    def _look_again(self, key: str, counts: Counts) -> float | None:
+        """In how many seconds, if nothing happens before."""
+        if self.expectations.satisfied(key):
+            return counts.next_available
+        return min(counts.next_available or LOST_AFTER, LOST_AFTER)
 
     async def _claimed(self, owner: Object) -> dict[Place, Standing]:
         """The active pods that are the owner's, by now."""
@@ -183,7 +177,9 @@ class Replicas:
         pods = self._standings.of(meta.uid(owner)).values()
         return sum(pod.terminating and selects(pod.labels) for pod in pods)
 
-    async def _write_status(self, owner: Object, status: Object) -> None:
+    async def _write_status(self, owner: Object, counts: Counts, failure: ApiError | None) -> None:
+        terminating, now = self._terminating(owner), self._clock.now()
+        status = status_of(owner, counts, terminating=terminating, failure=failure, now=now)
         if status != owner.get("status"):
             await self._client.update(
                 self._flavour.resource, {**owner, "status": status}, subresource="status"

@@ -4,9 +4,9 @@ from kubeling.client import Informer
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.owned.expectations import Expectations
+from server.controllers.owned.pace import Pace
 from server.controllers.owned.pods import is_active
 from server.controllers.replicas.flavour import Flavour
-from server.controllers.replicas.pace import Pace
 
 
 class Wake:

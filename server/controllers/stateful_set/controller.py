@@ -14,9 +14,9 @@ from server.controllers.context import Context, Controller
 from server.controllers.owned import pods as pod_worth
 from server.controllers.owned.leaving import unless_namespace_goes
 from server.controllers.owned.ownership import Claim
+from server.controllers.owned.pace import Pace
 from server.controllers.owned.revisions import HASH_LABEL, History, restored
 from server.controllers.owned.waking import selector_of, waker
-from server.controllers.replicas.pace import Pace
 from server.controllers.stateful_set import rolling, status
 from server.controllers.stateful_set.claims import Claims
 from server.controllers.stateful_set.identity import (

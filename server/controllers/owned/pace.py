@@ -6,6 +6,9 @@ out, and decides nothing.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from kubeling.client.workqueue import WorkQueue
 
@@ -15,10 +18,23 @@ FEW = 100
 """Up to so many pods nothing is put off."""
 
 
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+Later = Callable[[float, Callable[[], None]], Timer]
+"""Calls back in so many seconds."""
+
+
+def _later(seconds: float, ring: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(seconds, ring)
+
+
 class Pace:
-    def __init__(self, queue: WorkQueue) -> None:
+    def __init__(self, queue: WorkQueue, *, later: Later = _later) -> None:
         self._queue = queue
-        self._put_off: dict[str, asyncio.TimerHandle] = {}
+        self._later = later
+        self._put_off: dict[str, Timer] = {}
 
     @property
     def idle(self) -> bool:
@@ -32,7 +48,7 @@ class Pace:
         if pods <= FEW:
             self._queue.add(key)
         elif key not in self._put_off:
-            self._put_off[key] = asyncio.get_running_loop().call_later(SOON, self._ring, key)
+            self._put_off[key] = self._later(SOON, partial(self._ring, key))
 
     def stop(self) -> None:
         for handle in self._put_off.values():
