@@ -1,4 +1,4 @@
-"""Random operations on random workloads: what a moody user does. The same seed does the same.
+"""Random operations on random workloads: what a moody user does. The same choices do the same.
 
 Not here: the verdict (`conformance.converged`), and the deaths of processes and nodes.
 """
@@ -39,8 +39,8 @@ class Operation:
 class Moody:
     """`pods` tells the names of the pods that there are, so that some can be deleted."""
 
-    def __init__(self, seed: int, *, image: str, pods: Callable[[], list[str]]) -> None:
-        self._choose = random.Random(seed)
+    def __init__(self, choose: random.Random, *, image: str, pods: Callable[[], list[str]]) -> None:
+        self._choose = choose
         self._image = image
         self._pods = pods
         self._made: dict[tuple[str, str], None] = {}
@@ -71,8 +71,8 @@ class Moody:
         return self._choose.choice(made) if made else (self._choose.choice(resources), self._name())
 
     def _kill(self) -> Operation:
-        pods = sorted(self._pods())
-        name = self._choose.choice(pods) if pods else "nobody"
+        pods, number = sorted(self._pods()), self._choose.randrange(100)
+        name = pods[number % len(pods)] if pods else "nobody"
         return Operation("delete", "pods", name, {"gracePeriodSeconds": self._choose.choice((0, 1))})
 
     def _name(self) -> str:

@@ -1,9 +1,10 @@
 """Random operations on random workloads while processes die: in the end everything is as the objects say.
 
 That nodes are lost for long, and many more orders of events, is tested on a clock that can be moved
-(`server/tests/test_controllers_chaos.py`).
+(`kubeling/tests/test_chaos.py`).
 """
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -41,7 +42,7 @@ def doomed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_what_the_objects_say_comes_about(doomed: Cluster, seed: int) -> None:
     rest = processes.answering(doomed)
     with opened(rest, "app") as space:
-        moody = Moody(seed, image="app", pods=lambda: _pods(space))
+        moody = Moody(random.Random(seed), image="app", pods=lambda: _pods(space))
         done = [_step(doomed, space, moody, step) for step in range(STEPS)]
         processes.answering(doomed)
         history = "\n".join(done)
