@@ -160,7 +160,8 @@ class PodWorker:
         self._probing.sync()
         if work.gone or is_terminating(work.pod) or self._is_over():
             terminate(work)
-            if not work.gone and not work.activities.any("tear-down", "settle"):
+            ending = work.gone or work.activities.any("tear-down", "settle")
+            if not ending and not self._is_passing():
                 report(work)
             return
         check_deadline(work)
