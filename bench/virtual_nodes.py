@@ -60,21 +60,26 @@ def _row(cluster: Cluster, what: str, seconds: float, gate: float) -> Row:
 
 
 async def _pods(kubeconfig: Path, count: int) -> list[tuple[str, float]]:
+    created, ran = await fill(kubeconfig, count)
     async with HttpClient.from_kubeconfig(kubeconfig) as client:
-        running = asyncio.Event()
-        async with Tasks("bench") as tasks:
-            tasks.start(_count_running(client, count, running), name="running")
-            began = time.monotonic()
-            await _spread(count, lambda number: client.create(PODS, _pod(number)))
-            created = time.monotonic() - began
-            await running.wait()
-            ran = time.monotonic() - began
         began = time.monotonic()
         await client.delete_collection(PODS, namespace=NAMESPACE)
         while await _some_are_left(client):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         gone = time.monotonic() - began
     return [("pods created", created), ("pods Running", ran), ("pods deleted", gone)]
+
+
+async def fill(kubeconfig: Path, count: int) -> tuple[float, float]:
+    """Seconds until so many pods were created, and until all were Running."""
+    async with HttpClient.from_kubeconfig(kubeconfig) as client, Tasks("bench") as tasks:
+        running = asyncio.Event()
+        tasks.start(_count_running(client, count, running), name="running")
+        began = time.monotonic()
+        await _spread(count, lambda number: client.create(PODS, _pod(number)))
+        created = time.monotonic() - began
+        await running.wait()
+        return created, time.monotonic() - began
 
 
 async def _some_are_left(client: HttpClient) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 
 from kubeling.objects.meta import Object
+from kubeling.objects.tasks import Tasks
 from runtime.errors import RuntimeServiceError
 from runtime.pods.http_get import HttpFailed
 from runtime.pods.work import PodWork
@@ -36,10 +37,23 @@ async def run_hook_within(
     Raises:
         HookFailed: it failed or took too long.
     """
+    async with Tasks("hook") as tasks:
+        patience = tasks.start(work.context.clock.sleep(seconds), name="patience")
+        running = tasks.start(_outcome(work, container, container_id, hook), name="run")
+        await asyncio.wait([patience, running], return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            raise HookFailed(f"the hook took longer than {seconds:g} s")
+        failure = running.result()
+    if failure is not None:
+        raise failure
+
+
+async def _outcome(work: PodWork, container: Object, container_id: str, hook: Object) -> HookFailed | None:
     try:
-        await asyncio.wait_for(run_hook(work, container, container_id, hook), seconds)
-    except TimeoutError as error:
-        raise HookFailed(f"the hook took longer than {seconds:g} s") from error
+        await run_hook(work, container, container_id, hook)
+    except HookFailed as error:
+        return error
+    return None
 
 
 async def _exec(work: PodWork, container_id: str, command: list[str]) -> None:

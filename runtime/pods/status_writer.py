@@ -114,6 +114,8 @@ class StatusWriter:
                     raise
                 logger.error("the server refuses the status of pod %s: %s", self._pod, error)
         if not self._changed.is_set():
+            if not status_patch(self._base, self._wanted or {}):
+                self._wanted = None  # the API has it: it need not be kept twice
             self._settled.set()
 
     async def _patch(self, patch: Object) -> None:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.informer import CachedInformer
-from kubeling.client.protocol import Client
-from kubeling.client.resources import NODES, PODS, Resource
+from kubeling.client.resources import NODES, PODS
 from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.errors import ApiError
 from kubeling.objects.logs import log_to_stderr
@@ -24,6 +23,8 @@ from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from runtime.errors import NodeError
 from runtime.virtual.config import Config, read_config
+from runtime.virtual.node_object import LABEL
+from runtime.virtual.wishes import LOST
 
 if TYPE_CHECKING:
     from kubeling.client.http import HttpClient
@@ -78,9 +79,11 @@ async def _serve(config: Config) -> None:
         Tasks("informers") as tasks,
     ):
         await _until_served(client, clock)
-        informers = Informers(
-            nodes=_informer(client, NODES, clock, tasks), pods=_informer(client, PODS, clock, tasks, BOUND)
-        )
+        nodes = CachedInformer(client, NODES, clock=clock, transform=essence)
+        pods = CachedInformer(client, PODS, clock=clock, field_selector=BOUND, transform=unmanaged)
+        for informer in (nodes, pods):
+            tasks.start(informer.run(tasks), name="informer")
+        informers = Informers(nodes, pods)
         wanted = Wanted(config.nodes, shape, config.latency)
         agent = VirtualAgent(client, informers, wanted, clock=clock)
         listener = Listener(
@@ -114,17 +117,20 @@ async def _until_served(client: "HttpClient", clock: Clock) -> None:
             return
 
 
-def _informer(
-    client: Client, resource: Resource, clock: Clock, tasks: Tasks, selector: str = ""
-) -> CachedInformer:
-    informer = CachedInformer(
-        client, resource, clock=clock, field_selector=selector, transform=without_managed_fields
-    )
-    tasks.start(informer.run(tasks), name=f"informer-{resource}")
-    return informer
-
-
-def without_managed_fields(obj: Object) -> Object:
-    """They are half of an object, and nobody here reads them."""
+def unmanaged(obj: Object) -> Object:
+    """Without managedFields: they are half of an object, and nobody here reads them."""
     obj["metadata"].pop("managedFields", None)
     return obj
+
+
+def essence(node: Object) -> Object:
+    """What of a Node is needed here, where there are thousands of them."""
+    metadata, status = node["metadata"], node.get("status") or {}
+    kept: Object = {key: metadata[key] for key in ("name", "uid", "resourceVersion")}
+    for key, wanted in (("labels", LABEL), ("annotations", LOST)):
+        kept[key] = {wanted: said} if (said := (metadata.get(key) or {}).get(wanted)) else {}
+    return {
+        "metadata": kept,
+        "spec": {"podCIDR": (node.get("spec") or {}).get("podCIDR") or ""},
+        "status": {key: status[key] for key in ("capacity", "allocatable", "conditions") if key in status},
+    }
