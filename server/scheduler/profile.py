@@ -33,7 +33,6 @@ class Profile:
         self.pre_binding = [plugin(name) for name in points["preBind"]]
         post_filters = [plugin(name) for name in points["postFilter"]]
         self.preemption = next((each for each in post_filters if isinstance(each, DefaultPreemption)), None)
-        self.gated = "SchedulingGates" in points["preEnqueue"]
         self.wakes = _by_resource([*filters, *self.reserving])
         self._memos: OrderedDict[object, Memo] = OrderedDict()
 

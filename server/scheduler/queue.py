@@ -42,6 +42,10 @@ EXTENDER = "Extender"
 Wakes = Mapping[str, Sequence[tuple[str, Wake]]]
 """By the resource of an event, which plug-ins it may bring to change their minds."""
 
+_EVERY_ACTION = ~Action(0)
+_ANYTHING = Wake("", _EVERY_ACTION)
+_NEW_NODE = Wake(Resources.NODE, Action.ADD)
+
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -83,6 +87,8 @@ class SchedulingQueue:
         self._active: list[tuple[int, int, int, Waiting]] = []
         self._order = itertools.count()
         self._unschedulable: dict[str, Waiting] = {}
+        self._parked: dict[tuple[str, str], dict[str, Waiting]] = {}
+        """Those that are unschedulable, by scheduler's name and each plug-in that has to change its mind."""
         self._backing_off: dict[str, Waiting] = {}
         self._in_flight: dict[str, Waiting] = {}
         self._events: deque[ClusterEvent] = deque()
@@ -117,10 +123,9 @@ class SchedulingQueue:
         waiting = self._pods.pop(key, None)
         if waiting is None:
             return
-        self._unschedulable.pop(key, None)
+        self._unpark(key)
         self._backing_off.pop(key, None)
         self._backoff.cancel(key)
-        self._patience.cancel(key)
         if self._in_flight.pop(key, None) is not None:
             self._forget_events()
 
@@ -168,11 +173,10 @@ class SchedulingQueue:
         missed = list(itertools.islice(self._events, waiting.seen - self._first_event, None))
         if not self._give_back(waiting, waiting.attempts):
             return
-        if any(self._helps(event, waiting) for event in missed):
+        if any(self._is_helped(waiting, event) for event in missed):
             self._back_off(waiting)
         else:
-            self._unschedulable[waiting.key] = waiting
-            self._patience.set(waiting.key, LONGEST_WAIT)
+            self._park(waiting)
 
     def _give_back(self, waiting: Waiting, times: int) -> bool:
         """Whether the pod is still wanted; starts its backoff."""
@@ -196,20 +200,48 @@ class SchedulingQueue:
         """Something changed in the cluster: wake whom that may help."""
         if self._in_flight:
             self._events.append(event)
-        for waiting in [each for each in self._unschedulable.values() if self._helps(event, each)]:
+        woken: dict[str, Waiting] = {}
+        for (name, plugin), parked in self._parked.items():
+            for wake in self._wakes_of(name, plugin, event):
+                woken |= {key: each for key, each in parked.items() if _helps(wake, each, event)}
+        for waiting in woken.values():
             self._wake(waiting)
 
-    def _helps(self, event: ClusterEvent, waiting: Waiting) -> bool:
-        if EXTENDER in waiting.rejectors:
-            return True
-        if NO_NODES in waiting.rejectors:
-            return event.resource == Resources.NODE and bool(event.action & Action.ADD)
+    def _is_helped(self, waiting: Waiting, event: ClusterEvent) -> bool:
         return any(
-            plugin in waiting.rejectors
-            and event.action & wake.actions
-            and (wake.hint is None or wake.hint(waiting.pod, event))
-            for plugin, wake in self._wakes(scheduler_of(waiting.pod.pod)).get(event.resource, ())
+            _helps(wake, waiting, event)
+            for name, plugin in _places(waiting)
+            for wake in self._wakes_of(name, plugin, event)
         )
+
+    def _wakes_of(self, name: str, plugin: str, event: ClusterEvent) -> Sequence[Wake]:
+        """How an event may change a plug-in's mind."""
+        if plugin in (EXTENDER, NO_NODES):
+            found: Sequence[tuple[str, Wake]] = [(plugin, _ANYTHING if plugin == EXTENDER else _NEW_NODE)]
+        else:
+            found = self._wakes(name).get(event.resource, ())
+        return [
+            wake
+            for other, wake in found
+            if other == plugin and event.action & wake.actions and wake.resource in ("", event.resource)
+        ]
+
+    def _park(self, waiting: Waiting) -> None:
+        self._unschedulable[waiting.key] = waiting
+        for place in _places(waiting):
+            self._parked.setdefault(place, {})[waiting.key] = waiting
+        self._patience.set(waiting.key, LONGEST_WAIT)
+
+    def _unpark(self, key: str) -> Waiting | None:
+        waiting = self._unschedulable.pop(key, None)
+        if waiting is None:
+            return None
+        self._patience.cancel(key)
+        for place in _places(waiting):
+            del self._parked[place][key]
+            if not self._parked[place]:
+                del self._parked[place]
+        return waiting
 
     def changed(self, key: str) -> None:
         """The pod itself changed: perhaps it fits now."""
@@ -218,8 +250,7 @@ class SchedulingQueue:
             self._wake(waiting)
 
     def _wake(self, waiting: Waiting) -> None:
-        del self._unschedulable[waiting.key]
-        self._patience.cancel(waiting.key)
+        self._unpark(waiting.key)
         self._back_off(waiting)
 
     def _back_off(self, waiting: Waiting) -> None:
@@ -241,12 +272,8 @@ class SchedulingQueue:
 
     def activate(self, key: str) -> None:
         """Try the pod at once, whatever it waits for."""
-        waiting = self._unschedulable.get(key) or self._backing_off.get(key)
+        waiting = self._unpark(key) or self._backing_off.pop(key, None)
         if waiting is not None:
-            waiting.retry_at = 0.0
-            self._unschedulable.pop(key, None)
-            self._backing_off.pop(key, None)
-            self._patience.cancel(key)
             self._backoff.cancel(key)
             self._activate(waiting)
 
@@ -256,3 +283,12 @@ class SchedulingQueue:
 
     async def close(self) -> None:
         await self._tasks.stop()
+
+
+def _places(waiting: Waiting) -> list[tuple[str, str]]:
+    name = scheduler_of(waiting.pod.pod)
+    return [(name, plugin) for plugin in waiting.rejectors]
+
+
+def _helps(wake: Wake, waiting: Waiting, event: ClusterEvent) -> bool:
+    return wake.hint is None or wake.hint(waiting.pod, event)

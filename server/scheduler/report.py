@@ -26,20 +26,23 @@ class Reports:
     async def condition(
         self, pod: PodInfo, reason: str, message: str, *, nominated: str | None = None
     ) -> None:
-        """Only on the pod as it was seen: it must not overwrite what a binding says meanwhile.
+        """Only on a pod without a node: it must not overwrite what a binding says meanwhile.
 
-        `nominated` is the node that the pod waits for; "" takes that back, None leaves it.
+        `nominated` is the node that the pod waits for; "" takes that back, None leaves it. What fails is
+        told by the next try to schedule the pod.
         """
+        with suppress(ApiError, ConnectionLost):
+            await self._say(pod, reason, message, nominated)
+
+    async def _say(self, pod: PodInfo, reason: str, message: str, nominated: str | None) -> None:
+        current = self._pods.get(pod.namespace, pod.name)
         for _ in range(_TRIES):
-            current = self._pods.get(pod.namespace, pod.name)
             if current is None or meta.uid(current) != pod.uid or node_of(current):
                 return
             status = self._changes(current, reason, message, nominated)
-            if not status:
+            if not status or await self._is_patched(current, status):
                 return
-            with suppress(Conflict):
-                await self._patch(current, status)
-                return
+            current = await self._client.get(PODS, pod.name, namespace=pod.namespace)
 
     def _changes(self, pod: Object, reason: str, message: str, nominated: str | None) -> Object:
         status: Object = {}
@@ -51,8 +54,8 @@ class Reports:
             status["conditions"] = [condition]
         return status
 
-    async def _patch(self, pod: Object, status: Object) -> None:
-        """Raises Conflict; what else fails is told by the next try to schedule the pod."""
+    async def _is_patched(self, pod: Object, status: Object) -> bool:
+        """False when the pod has changed."""
         patch = {
             "metadata": {"uid": meta.uid(pod), "resourceVersion": meta.resource_version(pod)},
             "status": status,
@@ -60,9 +63,8 @@ class Reports:
         try:
             await patch_status(self._client, pod, patch)
         except Conflict:
-            raise
-        except (ApiError, ConnectionLost):
-            return
+            return False
+        return True
 
 
 def changed_condition(
