@@ -1,5 +1,6 @@
 """The controllers of nodes, endpoints and volumes over HTTP, with no rights but those of their accounts."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -61,13 +62,13 @@ async def ready_node(client: HttpClient) -> None:
     await client.patch(NODES, "n", {"status": {"conditions": [ready]}}, subresource="status")
 
 
-async def running_pod(client: HttpClient, **spec: object) -> None:
-    metadata = {"name": "p", "namespace": "default", "labels": {"app": "a"}}
+async def running_pod(client: HttpClient, name: str = "p", ip: str = "10.0.0.1", **spec: object) -> None:
+    metadata = {"name": name, "namespace": "default", "labels": {"app": "a"}}
     full = {"nodeName": "n", "containers": [{"name": "c", "image": "i"}], **spec}
     await client.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": full})
     ready = [{"type": "Ready", "status": "True"}]
-    status = {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}], "conditions": ready}
-    await client.patch(PODS, "p", {"status": status}, namespace="default", subresource="status")
+    status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "conditions": ready}
+    await client.patch(PODS, name, {"status": status}, namespace="default", subresource="status")
 
 
 async def test_pods_are_found_behind_their_service(started: HttpClient) -> None:
@@ -88,6 +89,28 @@ async def test_pods_are_found_behind_their_service(started: HttpClient) -> None:
     await eventually(lambda: (endpoints.get("default", "s") or {}).get("subsets"))
     await started.delete(SERVICES, "s", namespace="default")
     await eventually(lambda: endpoints.get("default", "s") is None)
+
+
+async def test_no_slice_is_made_twice(started: HttpClient) -> None:
+    """What was written is known here later than there."""
+    slices = started.informer(ENDPOINT_SLICES)
+    await ready_node(started)
+    await create(started, SERVICES, "s", spec={"selector": {"app": "a"}, "ports": [{"port": 80}]})
+    names = [f"p{number}" for number in range(1, 121)]
+    for chunk in (names[start : start + 10] for start in range(0, len(names), 10)):
+        await asyncio.gather(*(running_pod(started, name, f"10.0.0.{name[1:]}") for name in chunk))
+
+    def of_service() -> list[Object]:
+        found = slices.list("default")
+        return [each for each in found if each["metadata"]["name"].startswith("s-")]
+
+    def addresses() -> list[str]:
+        found = [end for each in of_service() for end in each.get("endpoints") or ()]
+        return [ip for end in found for ip in end["addresses"] if end["conditions"]["ready"]]
+
+    await eventually(lambda: len(set(addresses())) == len(names))
+    assert len(addresses()) == len(names)
+    assert len(of_service()) == 2
 
 
 async def test_a_claim_is_bound(started: HttpClient) -> None:
