@@ -1,4 +1,4 @@
-"""Create: decode, default, admit, prepare, name, validate, reserve, store."""
+"""Create: decode, default, admit, prepare, name, validate, reserve, admit for good, store."""
 
 from collections.abc import Sequence
 
@@ -120,10 +120,11 @@ async def _stored(env: Environment, scope: Scope, namespace: str, obj: Object, *
     causes = await unhurried(lambda: _causes(kind, obj))
     if causes:
         raise errors.invalid(kind.kind, name, causes, group=kind.group)
-    asked = attributes(scope, "CREATE", version=version, namespace=namespace, name=name, obj=obj)
-    await env.admission.validate(asked)
-    scope.context.warnings.extend(kind.strategy.warnings(obj))
     async with kind.strategy.reserve(scope, obj, None):
+        # last of all, and when little can go wrong any more: quotas are charged here
+        asked = attributes(scope, "CREATE", version=version, namespace=namespace, name=name, obj=obj)
+        await env.admission.validate(asked)
+        scope.context.warnings.extend(kind.strategy.warnings(obj))
         return await _committed(env, scope, namespace, name, obj)
 
 

@@ -206,6 +206,23 @@ async def test_a_name_that_is_taken_costs_nothing(plane: Plane) -> None:
     assert used(plane) == {"pods": "1"}
 
 
+async def test_a_service_whose_node_port_is_taken_costs_nothing(plane: Plane) -> None:
+    await quota(plane, services="5")
+    spec = {"type": "NodePort", "ports": [{"port": 1, "nodePort": 30001}], "selector": {"a": "b"}}
+    await plane.create(SERVICES, {"metadata": {"name": "one"}, "spec": spec})
+    with pytest.raises(ApiError, match="provided port is already allocated"):
+        await plane.create(SERVICES, {"metadata": {"name": "two"}, "spec": spec})
+    assert used(plane) == {"services": "1"}
+
+
+async def test_a_service_that_a_quota_refuses_takes_no_node_port(plane: Plane) -> None:
+    await quota(plane, services="0")
+    spec = {"type": "NodePort", "ports": [{"port": 1, "nodePort": 30001}], "selector": {"a": "b"}}
+    assert "exceeded quota" in await refusal(plane, SERVICES, {"metadata": {"name": "s"}, "spec": spec})
+    await plane.client.delete(RESOURCE_QUOTAS, "q", namespace="ns")
+    await plane.create(SERVICES, {"metadata": {"name": "s"}, "spec": spec})
+
+
 async def test_a_dry_run_is_refused_but_not_charged(plane: Plane) -> None:
     from server.registry.context import SYSTEM, RequestContext
 
