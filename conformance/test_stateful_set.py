@@ -195,6 +195,22 @@ def test_an_evicted_pod_is_recreated(virtual_space: Space) -> None:
     eventually(again, what="web-0 runs again")
 
 
+def test_a_pod_that_its_node_rejects_is_recreated_until_it_is_taken(virtual_space: Space) -> None:
+    node = virtual_space.rest.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
+    ports = [{"containerPort": 21017, "hostPort": 21017}]
+    main = pods.container(FIRST_IMAGE, name="web", ports=ports)
+    virtual_space.create(pods.pod("holder", main, nodeName=node))
+    virtual_space.ready("holder")
+    web = Workload(virtual_space, "statefulsets")
+    with virtual_space.rest.watch(virtual_space.path("pods")) as events:
+        web.create(more={"nodeName": node, "containers": [main]}, replicas=1, serviceName="web")
+        of_web = (each for each in events if each["object"]["metadata"]["name"] == "web-0")
+        gone = next(event["object"] for event in of_web if event["type"] == "DELETED")
+    assert (gone["status"]["phase"], gone["status"]["reason"]) == ("Failed", "NodePorts")
+    virtual_space.remove_pod("holder")
+    _ready(web, 1)
+
+
 def test_a_working_scale_subresource(virtual_space: Space) -> None:
     web = _set(virtual_space, 1)
     _ready(web, 1)

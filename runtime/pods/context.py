@@ -20,6 +20,7 @@ from runtime.images.pull import PullRequest
 from runtime.pods.backoff import Backoff
 from runtime.pods.dns import ResolvConf
 from runtime.pods.downward import PodFacts
+from runtime.pods.host_ports import HostPorts
 from runtime.pods.http_get import http_get
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Reference, Sources
@@ -162,6 +163,7 @@ class NodeContext:
     resolv_conf: Callable[[], ResolvConf] = ResolvConf
     cluster_domain: str = "cluster.local"
     crashes: Backoff = field(default_factory=Backoff)
+    host_ports: HostPorts = field(default_factory=HostPorts)
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
     files: PodFiles = field(default_factory=_on_disk)
     probing: Callable[["PodWork"], Probes] = _probing

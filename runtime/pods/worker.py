@@ -20,6 +20,7 @@ from kubeling.objects.tasks import Tasks
 from runtime.errors import RuntimeServiceError
 from runtime.pods import phase as phases
 from runtime.pods.activities import Activities
+from runtime.pods.admission import admit, check_admission
 from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
@@ -63,6 +64,8 @@ class PodWorker:
         self._probing = context.probing(self.work)
         if pod is not None:
             self._take(pod)
+            if known:
+                admit(self.work)
 
     def wake(self) -> None:
         if not self._woken.is_set():
@@ -165,6 +168,7 @@ class PodWorker:
                 report(work)
             return
         check_deadline(work)
+        check_admission(work)
         if work.verdict is None:
             advance(work)
             self._refresh_volumes()

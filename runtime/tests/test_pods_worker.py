@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cri_api.v1 import api_pb2 as cri
@@ -10,6 +11,7 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.errors import Conflict
+from kubeling.objects.meta import Object
 from runtime.errors import RuntimeFailed
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
@@ -354,3 +356,39 @@ async def test_a_status_that_meets_a_conflict_is_written_again(node: PodNode) ->
     await node.until(lambda: node.runtime.running("main"))
     await node.clock.advance(5)
     await node.running()
+
+
+def _on_port(name: str, **port: Any) -> Object:
+    return a_pod(name, containers=[a_container(ports=[{"containerPort": 80, "hostPort": 8080, **port}])])
+
+
+async def test_a_pod_that_asks_for_a_port_of_another_is_rejected(node: PodNode) -> None:
+    node.create(_on_port("first"))
+    await node.running("first")
+    node.create(_on_port("second"))
+    await node.until(lambda: node.status("second")["phase"] == "Failed")
+    status = node.status("second")
+    assert status["reason"] == "NodePorts"
+    assert status["message"].startswith("Pod was rejected: Predicate NodePorts failed")
+    node.create(_on_port("third", protocol="UDP"))
+    await node.running("third")
+
+
+async def test_a_port_is_free_again_when_its_pod_is_gone(node: PodNode) -> None:
+    node.create(_on_port("first"))
+    await node.running("first")
+    await node.client.delete(PODS, "first", namespace="default", grace_period_seconds=1)
+    await node.until(lambda: node.pod("first") is None)
+    node.create(_on_port("second"))
+    await node.running("second")
+
+
+async def test_a_pod_that_runs_keeps_its_port_over_a_restart_of_the_agent(tmp_path: Path) -> None:
+    async with pod_node(tmp_path) as before:
+        before.create(_on_port("first"))
+        await before.running("first")
+    async with pod_node(tmp_path, client=before.client, runtime=before.runtime) as node:
+        await node.until(lambda: node.agent.workers)
+        node.create(_on_port("second"))
+        await node.until(lambda: node.status("second")["phase"] == "Failed")
+        assert node.status("first")["phase"] == "Running"
