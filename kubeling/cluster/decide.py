@@ -14,6 +14,7 @@ from kubeling.cluster.settings import Settings
 
 API_PORT = 6443
 KUBELET_PORT = 10250
+VIRTUAL_PORT = settings.Settings.virtual_port
 SERVICE_CIDR = "10.96.0.0/12"
 
 
@@ -36,7 +37,7 @@ class Wishes:
 def decide(home: Home, wishes: Wishes) -> Settings:
     """Raises PortBusy, UsageError, HomeError. Nothing is written."""
     kept = settings.load(home)
-    base = kept or _first(home)
+    base = kept or _first(home, any_ports=wishes.port == 0)
     port = _api_port(wishes.port, kept)
     kubelet_port = _kubelet_port(base.kubelet_port, avoid={port})
     latency = wishes.virtual_latency
@@ -56,12 +57,14 @@ def decide(home: Home, wishes: Wishes) -> Settings:
     )
 
 
-def _first(home: Home) -> Settings:
+def _first(home: Home, *, any_ports: bool) -> Settings:
+    """With `any_ports` the usual ones are left alone: clusters that start side by side race for them."""
     taken = [*machine.routes(), *podcidr.claimed(states_directory(), but=home)]
     return Settings(
         node_name=machine.node_name(),
         port=API_PORT,
-        kubelet_port=KUBELET_PORT,
+        kubelet_port=0 if any_ports else KUBELET_PORT,
+        virtual_port=0 if any_ports else VIRTUAL_PORT,
         pod_cidr=podcidr.choose(taken),
         service_cidr=SERVICE_CIDR,
         datastore=datastore.sqlite(home.database),
@@ -81,7 +84,7 @@ def _api_port(wish: int | None, kept: Settings | None) -> int:
 
 
 def _kubelet_port(preferred: int, *, avoid: set[int]) -> int:
-    if preferred not in avoid and ports.is_free(preferred):
+    if preferred and preferred not in avoid and ports.is_free(preferred):
         return preferred
     return ports.find_free(avoid=avoid)
 
