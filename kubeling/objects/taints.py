@@ -7,7 +7,15 @@ from kubeling.objects.meta import Object
 NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "NoExecute"
 
 
-def tolerates(toleration: Object, taint: Object) -> bool:
+HARD = (NO_SCHEDULE, NO_EXECUTE)
+"""The effects that keep a pod away from a node."""
+
+
+def tolerates(tolerations: Iterable[Object] | None, taint: Object) -> bool:
+    return any(covers(toleration, taint) for toleration in tolerations or ())
+
+
+def covers(toleration: Object, taint: Object) -> bool:
     """An empty effect or key covers every one; the latter needs the operator Exists."""
     if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
         return False
@@ -24,10 +32,10 @@ def tolerates(toleration: Object, taint: Object) -> bool:
 
 
 def untolerated(
-    tolerations: Iterable[Object], taints: Sequence[Object], effects: Sequence[str]
+    tolerations: Sequence[Object] | None, taints: Iterable[Object], effects: Sequence[str] = HARD
 ) -> Object | None:
     """The first of the taints with one of these effects that no toleration covers."""
     for taint in taints:
-        if taint.get("effect") in effects and not any(tolerates(each, taint) for each in tolerations):
+        if taint.get("effect") in effects and not tolerates(tolerations, taint):
             return taint
     return None

@@ -4,7 +4,7 @@ import pytest
 
 from kubeling.objects.meta import Object
 from kubeling.objects.node_selection import node_selection
-from kubeling.objects.taints import tolerates, untolerated
+from kubeling.objects.taints import covers, untolerated
 
 TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
 
@@ -23,7 +23,7 @@ TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
     ],
 )
 def test_what_a_toleration_covers(toleration: Object, expected: bool) -> None:
-    assert tolerates(toleration, TAINT) is expected
+    assert covers(toleration, TAINT) is expected
 
 
 def test_the_first_taint_of_these_effects_that_nothing_covers() -> None:

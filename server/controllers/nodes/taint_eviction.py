@@ -13,8 +13,8 @@ from kubeling.client.resources import NODES, PODS
 from kubeling.objects import conditions, meta
 from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
+from kubeling.objects.taints import tolerates
 from server.controllers.context import Context, Controller
-from server.scheduler.plugins.toleration import tolerates
 
 COMPONENT = "taint-eviction-controller"
 WORKERS = 8

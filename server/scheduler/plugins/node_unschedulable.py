@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from kubeling.objects.taints import tolerates
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import Action, ClusterEvent, Filtering, Plugin, Rejection, Resources, Wake
 from server.scheduler.node_state import NodeState
-from server.scheduler.plugins.toleration import tolerates
 from server.scheduler.pod_info import PodInfo
 
 NAME = "NodeUnschedulable"

@@ -7,11 +7,11 @@ import orjson
 
 from kubeling.objects.labels import Predicate, Selector
 from kubeling.objects.meta import Object
+from kubeling.objects.taints import untolerated
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.domains import Domains
 from server.scheduler.node_selection import required
 from server.scheduler.node_state import NodeState
-from server.scheduler.plugins.toleration import is_kept_away
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.pod_terms import REQUIRED, selector_of
 
@@ -50,7 +50,7 @@ class Constraint:
             return (
                 keys <= node.labels.keys()
                 and (wanted is None or wanted(node.labels, node.name))
-                and not (honors_taints and is_kept_away(tolerations, node.taints))
+                and not (honors_taints and untolerated(tolerations, node.taints))
             )
 
         affinity = _node_affinity(pod.spec) if wanted is not None else b""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from kubeling.objects.taints import tolerates, untolerated
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import (
     Action,
@@ -16,7 +17,6 @@ from server.scheduler.framework import (
     default_normalize,
 )
 from server.scheduler.node_state import NodeState
-from server.scheduler.plugins.toleration import is_kept_away, tolerates
 from server.scheduler.pod_info import PodInfo
 
 NAME = "TaintToleration"
@@ -32,7 +32,7 @@ class TaintToleration(Plugin):
         tolerations = pod.spec.get("tolerations")
 
         def tolerable(node: NodeState) -> Rejection | None:
-            return _TAINTED if node.taints and is_kept_away(tolerations, node.taints) else None
+            return _TAINTED if node.taints and untolerated(tolerations, node.taints) else None
 
         return tolerable
 
@@ -59,4 +59,4 @@ class TaintToleration(Plugin):
 
 def _tolerated(pod: PodInfo, event: ClusterEvent) -> bool:
     taints = (event.object.get("spec") or {}).get("taints") or []
-    return not is_kept_away(pod.spec.get("tolerations"), taints)
+    return untolerated(pod.spec.get("tolerations"), taints) is None
