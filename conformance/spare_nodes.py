@@ -38,13 +38,18 @@ class Spare:
         return {"key": TAINT, "operator": "Exists"}
 
     def offer(self, **resources: str) -> None:
-        """Say in the node's status that it has these, too."""
+        """Say in the node's status that it has these, too; and wait until it offers them."""
         named = {name.replace("__", "/").replace("_", "."): amount for name, amount in resources.items()}
         self.rest.patch(
             f"{self.path}/status",
-            {"status": {"capacity": named, "allocatable": named}},
+            {"status": {"capacity": named}},
             content_type=STRATEGIC,
         )
+        eventually(lambda: named.items() <= self._offered().items(), what=f"{self.name} offers {named}")
+
+    def _offered(self) -> dict[str, str]:
+        allocatable: dict[str, str] = self.rest.get(self.path)["status"]["allocatable"]
+        return allocatable
 
     def label(self, **labels: str | None) -> None:
         self.rest.patch(self.path, {"metadata": {"labels": labels}})

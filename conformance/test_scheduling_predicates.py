@@ -58,7 +58,7 @@ def test_the_overhead_of_a_runtime_class_counts(virtual_space: Space) -> None:
     virtual_space.rest.post(path, runtime)
     try:
         with spare(virtual_space) as (node,):
-            node.offer(example_com__beardsecond="1000")
+            node.offer(example_com__beardsecond="1k")
             filler = requests(example_com__beardsecond="600")
             virtual_space.run("filler", container=filler, runtimeClassName=name, **node.here())
             assert node_of(virtual_space, "filler") == node.name

@@ -177,7 +177,7 @@ def test_replica_sets_give_way_in_the_order_of_their_priority(
     virtual_space: Space, classes: dict[str, str]
 ) -> None:
     with spare(virtual_space) as (node,):
-        node.offer(example_com__fakecpu="1000")
+        node.offer(example_com__fakecpu="1k")
         with (
             replicas(virtual_space, node, "low", 5, classes["low"], "100"),
             replicas(virtual_space, node, "middle", 4, classes["middle"], "100"),

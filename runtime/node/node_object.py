@@ -3,7 +3,7 @@
 No eviction thresholds are set, so the pressure conditions always say that there is none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,12 +66,17 @@ def new_node(facts: NodeFacts, now: datetime) -> Object:
     }
 
 
-def node_status(facts: NodeFacts, present: Iterable[Object], now: datetime) -> Object:
-    """`present` are the conditions that the API has now."""
+def node_status(
+    facts: NodeFacts,
+    present: Iterable[Object],
+    now: datetime,
+    extended: Mapping[str, str | None] | None = None,
+) -> Object:
+    """`present` are the conditions that the API has now, `extended` are the resources that others added."""
     resources = capacity(facts.machine)
     return {
         "capacity": resources,
-        "allocatable": dict(resources),
+        "allocatable": {**resources, **(extended or {})},
         "addresses": [
             {"type": "InternalIP", "address": facts.address},
             {"type": "Hostname", "address": facts.name},
@@ -80,6 +85,19 @@ def node_status(facts: NodeFacts, present: Iterable[Object], now: datetime) -> O
         "nodeInfo": _node_info(facts),
         "conditions": _conditions(facts, present, now),
         "images": [{"names": list(names), "sizeBytes": size} for names, size in facts.images],
+    }
+
+
+def unfollowed(node: Object) -> dict[str, str | None]:
+    """Extended resources that others have put into the node's capacity, or (None) taken out of it, and that
+    it does not offer in that amount yet.
+    """
+    status = node.get("status") or {}
+    there, offered = status.get("capacity") or {}, status.get("allocatable") or {}
+    return {
+        name: there.get(name)
+        for name in {**there, **offered}
+        if "/" in name and there.get(name) != offered.get(name)
     }
 
 

@@ -17,7 +17,7 @@ from kubeling.objects import conditions
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
 from kubeling.objects.meta import Object, labels
-from runtime.node.node_object import NodeFacts, new_node, node_labels, node_status
+from runtime.node.node_object import NodeFacts, new_node, node_labels, node_status, unfollowed
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class NodeReporter:
         self._clock = clock
         self._recorder = recorder
         self._conditions: list[Object] = []
+        self._extended: dict[str, str | None] = {}
         self._due = asyncio.Event()
         self.facts = facts
 
@@ -79,10 +80,15 @@ class NodeReporter:
         return node
 
     def overruled(self, kind: str, node: Object, _: Object | None) -> None:
-        """For an informer of the node: taken for dead by the control plane, it reports at once."""
+        """For an informer of the node: taken for dead by the control plane, it reports at once. So it does
+        when others give it resources: it offers them.
+        """
         ready = conditions.find(node, "Ready") or {}
         if kind != "DELETED" and ready.get("status") == "Unknown":
             self._conditions = node["status"]["conditions"]
+            self._due.set()
+        self._extended = unfollowed(node) if kind != "DELETED" else {}
+        if self._extended:
             self._due.set()
 
     async def run(self) -> None:
@@ -115,7 +121,7 @@ class NodeReporter:
         node = await self._client.patch(
             NODES,
             self.facts.name,
-            {"status": node_status(self.facts, self._conditions, self._clock.now())},
+            {"status": node_status(self.facts, self._conditions, self._clock.now(), self._extended)},
             subresource="status",
             content_type=STRATEGIC_PATCH,
         )

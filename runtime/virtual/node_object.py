@@ -7,6 +7,7 @@ from datetime import datetime
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object, timestamp
 from kubeling.version import KUBERNETES_VERSION, VERSION
+from runtime.node.node_object import unfollowed
 
 LABEL = "kubeling.dev/virtual"
 """On every virtual node: "true". A Node that somebody makes with it becomes one."""
@@ -69,7 +70,7 @@ def node_status(node: Object, shape: NodeShape, now: datetime) -> Object:
     capacity = present.get("capacity") or shape.capacity
     return {
         "capacity": capacity,
-        "allocatable": present.get("allocatable") or dict(capacity),
+        "allocatable": {**(present.get("allocatable") or capacity), **unfollowed(node)},
         "addresses": [
             {"type": "InternalIP", "address": shape.address},
             {"type": "Hostname", "address": name},

@@ -19,6 +19,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError
 from kubeling.objects.meta import Object, annotations, name, uid
 from kubeling.objects.tasks import Tasks
+from runtime.node.node_object import unfollowed
 from runtime.pods.context import NodeContext
 from runtime.virtual.addresses import FALLBACK, Addresses
 from runtime.virtual.heartbeats import Heartbeats
@@ -138,8 +139,8 @@ class VirtualNodes:
         self._came(node_name)
 
     def _follow_life(self, known: VirtualNode, node: Object) -> None:
-        """Silence on demand; and a report at once from a node that nobody has heard of, or that is taken for
-        dead.
+        """Silence on demand; and a report at once from a node that nobody has heard of, that is taken for
+        dead, or to which others gave resources.
         """
         lost = annotations(node).get(LOST) == "true"
         if lost != known.lost:
@@ -148,7 +149,7 @@ class VirtualNodes:
                 self.heartbeats.pause(known.name)
             else:
                 self.heartbeats.resume(known.name)
-        if not lost and not conditions.is_true(node, "Ready"):
+        if not lost and (unfollowed(node) or not conditions.is_true(node, "Ready")):
             self.heartbeats.report(known.name)
 
 
