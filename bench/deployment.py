@@ -1,22 +1,24 @@
 """How long a Deployment takes from one pod to a thousand that are Ready, and what a GET costs meanwhile.
 
-    python -m bench.deployment [--nodes N] [--pods N] [--rounds N] [--json]
+    python -m bench.deployment [--nodes N] [--pods N] [--rounds N] [--apart] [--json]
 
 Starts a cluster of virtual nodes in a fresh home, and removes it. The reference for the GETs is the same
-client at the same pace before anything happens.
+client at the same pace before anything happens. With --apart controllers and scheduler are processes of their
+own, which speak to the server over HTTP.
 Not here: real containers.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from statistics import median, quantiles
 from typing import Annotated, Any
 
 import typer
 import urllib3
 
+from bench.apart import loops_apart
 from bench.measured import Server, cluster
 from bench.report import Row, show
 
@@ -32,10 +34,11 @@ def main(
     nodes: Annotated[int, typer.Option(help="Virtual nodes.")] = 100,
     pods: Annotated[int, typer.Option(help="Pods that the Deployment grows to.")] = 1000,
     rounds: Annotated[int, typer.Option(help="How often it grows; the median counts.")] = 3,
+    apart: Annotated[bool, typer.Option("--apart", help="Control loops in their own processes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Seconds until all are Ready and until all are gone; milliseconds of a GET."""
-    with cluster(virtual_nodes=nodes) as server:
+    with cluster(virtual_nodes=nodes) as server, loops_apart(server) if apart else nullcontext():
         bench = Bench(server)
         bench.create()
         with bench.gets() as quiet:

@@ -25,16 +25,30 @@ class Server:
 
     def __init__(self, cluster: Cluster) -> None:
         assert cluster.home
+        self._cluster = cluster
+        self.home = cluster.home
         self.keys = cluster.home / "pki"
         status = cluster.status()
         self.url: str = status["api_servers"][0]
         self.token = (cluster.home / "pki" / "tokens.csv").read_text().split(",")[0]
-        self._pid = status["processes"]["server"]["pid"]
         self.idle_memory = self.memory()
+
+    @property
+    def pid(self) -> int:
+        """0 while it does not run."""
+        return self._cluster.pid("server") or 0
+
+    def is_ready(self) -> bool:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        try:
+            answer = POOL.request("GET", f"{self.url}/readyz", headers=headers, retries=False)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return bool(answer.status == 200)
 
     def memory(self) -> float:
         """Resident MiB."""
-        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * 4096 / 2**20
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
