@@ -1,5 +1,6 @@
 """Endpoints and EndpointSlices follow the pods of a Service, and slices mirror what a user keeps himself."""
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -335,3 +336,19 @@ def test_no_more_than_a_thousand_addresses_are_kept_ready_ones_first() -> None:
     (subset,) = truncated([{"addresses": ready, "notReadyAddresses": not_ready}]) or []
     assert (len(subset["addresses"]), len(subset["notReadyAddresses"])) == (900, 100)
     assert truncated([{"addresses": ready}]) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_slices_hold_just_what_is_desired_and_none_too_many(seed: int) -> None:
+    chance = random.Random(seed)
+    slices: dict[str, list[Object]] = {}
+    for turn in range(30):
+        numbers = chance.sample(range(40), chance.randint(0, 40))
+        desired = [end(number, ready=chance.random() < 0.9) for number in numbers]
+        packing = pack(slices, desired, most=7)
+        untouched = slices.keys() - packing.changed.keys() - set(packing.emptied)
+        slices = {name: slices[name] for name in slices if name in untouched} | packing.changed
+        slices |= {f"{turn}-{number}": each for number, each in enumerate(packing.created)}
+        held = [endpoint for each in slices.values() for endpoint in each]
+        assert sorted(map(str, held)) == sorted(map(str, desired))
+        assert all(0 < len(each) <= 7 for each in slices.values())

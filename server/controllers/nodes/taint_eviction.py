@@ -83,14 +83,13 @@ class TaintEviction:
 
     def _stay(self, key: str, pod: Object) -> None:
         uid, _ = self._leaving.pop(key, ("", 0.0))
-        if uid == meta.uid(pod):
+        if uid == meta.uid(pod) and self._nodes.get("", _node(pod)) is not None:
             self._say(pod, f"Cancelling deletion of Pod {key}")
 
     def _say(self, pod: Object, message: str) -> None:
         self._recorder.event(pod, "Normal", "TaintManagerEviction", message)
 
     async def _evict(self, pod: Object) -> None:
-        self._say(pod, f"Marking for deletion Pod {meta.key(pod)}")
         fresh = copy.deepcopy(pod)
         marked = conditions.set_condition(
             fresh,
@@ -108,6 +107,7 @@ class TaintEviction:
                     "status": {"conditions": fresh["status"]["conditions"]},
                 }
                 await self._client.patch(PODS, name, patch, namespace=namespace, subresource="status")
+            self._say(pod, f"Marking for deletion Pod {meta.key(pod)}")
             unchanged = {"uid": meta.uid(pod)}
             await self._client.delete(PODS, name, namespace=namespace, preconditions=unchanged)
 
