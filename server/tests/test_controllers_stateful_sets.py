@@ -222,6 +222,16 @@ async def test_pods_that_ended_are_made_anew(plane: Plane) -> None:
     assert ("SuccessfulDelete", "delete Pod web-0 in StatefulSet web successful") in events(plane)
 
 
+async def test_a_pod_that_ends_again_and_again_is_made_anew_ever_more_slowly(plane: Plane) -> None:
+    await create(plane, 1)
+    await plane.set_pod("web-0", "Succeeded")
+    second = meta.uid(pod(plane, "web-0"))
+    await plane.set_pod("web-0", "Failed")
+    assert meta.uid(pod(plane, "web-0")) == second
+    await plane.advance(0.6)
+    assert meta.uid(pod(plane, "web-0")) != second
+
+
 async def test_a_pod_counts_when_it_was_ready_for_long_enough(plane: Plane) -> None:
     await create(plane, 2, minReadySeconds=10)
     await plane.set_pod("web-0")

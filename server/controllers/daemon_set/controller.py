@@ -200,7 +200,7 @@ class DaemonSetController:
         waits: list[float] = []
         for node, pod in islice(fleet.ended(), BURST):
             failed = phase(pod) == "Failed"
-            if failed and (wait := fleet.backoff(node, self._clock.monotonic())):
+            if failed and (wait := fleet.patience.wait(node, self._clock.monotonic())):
                 waits.append(wait)
                 continue
             self._note_end(set_, pod, node, failed=failed)

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
 
-from kubeling.client.backoff import Backoff
 from kubeling.objects.meta import Object
 from server.controllers.daemon_set.assessment import Assessment, Counts, Plan, Turn
+from server.controllers.owned.patience import Patience
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 900.0
 """Seconds between deletions of failed pods on one node."""
@@ -32,7 +32,7 @@ class Fleet:
         self._acting: dict[str, None] = {}
         self._nodes: dict[str, Assessment] = {}
         self._maturing: list[tuple[float, str]] = []
-        self._backoffs: dict[str, tuple[Backoff, float]] = {}
+        self.patience = Patience(first=FIRST_BACKOFF, longest=LONGEST_BACKOFF)
 
     def __contains__(self, node: str) -> bool:
         return node in self._nodes
@@ -69,16 +69,6 @@ class Fleet:
     def ended(self) -> list[tuple[str, Object]]:
         """Pods that have ended, each with its node."""
         return [(node, pod) for node in self._acting for pod in self._nodes[node].ended]
-
-    def backoff(self, node: str, now: float) -> float:
-        """Seconds until a failed pod may be deleted there; when it may be now, the next one has to wait."""
-        backoff, until = self._backoffs.get(node) or (None, 0.0)
-        if now < until:
-            return until - now
-        if backoff is None or now > until + 2 * LONGEST_BACKOFF:
-            backoff = Backoff(initial=FIRST_BACKOFF, factor=2, limit=LONGEST_BACKOFF, jitter=0)
-        self._backoffs[node] = backoff, now + backoff.next()
-        return 0.0
 
     def _drop(self, node: str) -> None:
         found = self._nodes.pop(node, None)

@@ -97,7 +97,7 @@ class StatefulSets:
         self.claims = context.client.informer(PERSISTENT_VOLUME_CLAIMS)
         recorder = context.recorder("statefulset-controller")
         self._claims = Claims(context.client, self.claims, recorder)
-        self._pods = Pods(context.client, self._claims, recorder)
+        self._pods = Pods(context.client, self._claims, recorder, clock=context.clock)
         self._index = Index(self.pods, _files)
         self._history = History(context.client, self.revisions, STATEFUL_SETS, label=HASH_LABEL)
 
@@ -111,9 +111,9 @@ class StatefulSets:
         named = (set_.get("status") or {}).get("currentRevision")
         before = next((each for each in history if meta.name(each) == named), current.revision)
         revisions = Revisions(before, current.revision, current.collisions)
-        await self._update(set_, pods, revisions)
+        wait = await self._update(set_, pods, revisions)
         await self._truncate(set_, history, pods, revisions)
-        return self._next_look(set_, pods)
+        return Result(requeue_after=min(filter(None, (wait, self._matures_in(set_, pods))), default=None))
 
     async def _claim_pods(self, set_: Object) -> list[Object]:
         """Its own and those that it adopts. The index may lag: those that it lacks are looked up by name."""
@@ -132,22 +132,26 @@ class StatefulSets:
         )
         return await claim.claim(found.values(), also=lambda pod: is_member(set_, pod))
 
-    async def _update(self, set_: Object, pods: list[Object], revisions: Revisions) -> None:
+    async def _update(self, set_: Object, pods: list[Object], revisions: Revisions) -> float | None:
+        """Seconds after which something that has to wait may be done, if anything has."""
         replicas = arrange(set_, pods, revisions)
         said = status.status_of(set_, pods, revisions, self._clock.now())
         try:
-            await self._advance(set_, replicas, revisions, said)
+            return await self._advance(set_, replicas, revisions, said)
         finally:
             await self._write_status(set_, said)
 
-    async def _advance(self, set_: Object, replicas: Replicas, revisions: Revisions, said: Object) -> None:
+    async def _advance(
+        self, set_: Object, replicas: Replicas, revisions: Revisions, said: Object
+    ) -> float | None:
         now, updated = self._clock.now(), restored(set_, revisions.update)
         scaling = Scaling(set_, updated, pods=self._pods, claims=self._claims, now=now)
         if not await scaling.run(replicas) or set_["spec"]["updateStrategy"]["type"] == "OnDelete":
-            return
+            return scaling.wait
         for pod in rolling.doomed(set_, replicas.wanted, update=revisions.update_name, now=now):
             await self._pods.delete(set_, pod)
             said["currentReplicas"] = max(said["currentReplicas"] - 1, 0)
+        return scaling.wait
 
     async def _write_status(self, set_: Object, said: Object) -> None:
         status.complete(set_, said)
@@ -164,16 +168,16 @@ class StatefulSets:
         if 0 <= limit < len(past):
             await self._history.delete(past[: len(past) - limit])
 
-    def _next_look(self, set_: Object, pods: list[Object]) -> Result:
-        """When the next pod that is ready will have been so for long enough."""
+    def _matures_in(self, set_: Object, pods: list[Object]) -> float | None:
+        """Seconds until the next pod that is ready will have been so for long enough."""
         needed = min_ready_seconds(set_)
         if not needed:
-            return DONE
+            return None
         waits = [
             pod_worth.seconds_to_available(pod, min_ready_seconds=needed, now=self._clock.now())
             for pod in pods
         ]
-        return Result(requeue_after=min((wait for wait in waits if wait), default=None))
+        return min((wait for wait in waits if wait), default=None)
 
 
 def _files(pod: Object) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from contextlib import suppress
 from kubeling.client import Client, EventRecorder
 from kubeling.client.resources import PODS
 from kubeling.objects import meta
+from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kubeling.objects.meta import Object
+from server.controllers.owned.patience import Patience
 from server.controllers.owned.pod_control import namespace_terminates
 from server.controllers.stateful_set.claims import Claims
 from server.controllers.stateful_set.identity import (
@@ -17,9 +19,14 @@ from server.controllers.stateful_set.identity import (
     storage_matches,
 )
 
+FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
+"""Seconds between replacements of a pod that ends again and again."""
+
 
 class Pods:
-    def __init__(self, client: Client, claims: Claims, recorder: EventRecorder) -> None:
+    def __init__(self, client: Client, claims: Claims, recorder: EventRecorder, *, clock: Clock) -> None:
+        self._clock = clock
+        self._patience = Patience(first=FIRST_DELAY, longest=LONGEST_DELAY)
         self._client = client
         self._claims = claims
         self._recorder = recorder
@@ -58,6 +65,14 @@ class Pods:
             self._failed("update", set_, pod, error)
             raise
         self._succeeded("update", set_, pod)
+
+    async def delete_ended(self, set_: Object, pod: Object) -> float:
+        """Delete a pod that has ended, so that it is made anew; or how many seconds that has to wait."""
+        place = f"{meta.uid(set_)}/{meta.name(pod)}"
+        if wait := self._patience.wait(place, self._clock.monotonic()):
+            return wait
+        await self.delete(set_, pod)
+        return 0.0
 
     async def delete(self, set_: Object, pod: Object) -> None:
         with suppress(NotFound):

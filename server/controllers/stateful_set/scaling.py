@@ -30,6 +30,8 @@ class Scaling:
         self._claims = claims
         self._now = now
         self._in_order = in_order(set_)
+        self.wait: float | None = None
+        """Seconds until a pod that has ended may be made anew, if one has to wait."""
 
     async def run(self, replicas: Replicas) -> bool:
         """Whether the number is reached, as far as this round is concerned, and an update may go on."""
@@ -75,8 +77,8 @@ class Scaling:
 
     async def _keep(self, pod: Object) -> bool:
         if is_finished(pod):
-            if not meta.is_terminating(pod):
-                await self._pods.delete(self._set, pod)
+            if not meta.is_terminating(pod) and (wait := await self._pods.delete_ended(self._set, pod)):
+                self.wait = min(wait, self.wait or wait)
             return True
         if not is_created(pod):
             if not self._claims.stale(self._set, pod):
