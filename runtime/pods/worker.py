@@ -176,7 +176,8 @@ class PodWorker:
         if self._is_passing():
             return
         status = report(work)
-        if phases.is_terminal(status["phase"]):
+        check_deadline(work)  # the first report says since when the pod is active
+        if phases.is_terminal(status["phase"]) or work.verdict is not None:
             self.wake()
 
     def _is_passing(self) -> bool:

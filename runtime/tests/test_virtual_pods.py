@@ -228,3 +228,11 @@ async def test_pods_run_on_when_the_process_is_started_again(cluster: VirtualClu
         assert fresh["podIP"] != before["podIP"]
         await next_one.clock.advance(601)
         assert next_one.status("a")["phase"] == "Succeeded"
+
+
+async def test_a_pod_ends_at_its_deadline(cluster: VirtualCluster) -> None:
+    await cluster.run(activeDeadlineSeconds=5)
+    await cluster.clock.advance(4)
+    assert cluster.status()["phase"] == "Running"
+    await cluster.clock.advance(2)
+    assert (cluster.status()["phase"], cluster.status()["reason"]) == ("Failed", "DeadlineExceeded")
