@@ -1,7 +1,7 @@
 """The life signs of virtual nodes: Leases that are renewed, spread evenly over time, and statuses.
 
     few nodes     every 10 s, as the kubelet
-    many          every 20 s, thousands every 25 s: the control plane misses a node after 50 s
+    many          every 20 s, thousands every 35 s: the control plane misses a node after 50 s
 
 A node's status is written when the control plane does not know it to be ready, and every five minutes.
 """
@@ -38,7 +38,7 @@ def interval(nodes: int) -> float:
     """Seconds between two renewals of one Lease."""
     if nodes <= FEW:
         return 10.0
-    return 20.0 if nodes <= 1000 else 25.0
+    return 20.0 if nodes <= 1000 else 35.0
 
 
 @dataclass(slots=True)
