@@ -51,6 +51,21 @@ def test_they_follow_the_pods_of_two_services(virtual_space: Space) -> None:
     eventually(lambda: addresses(virtual_space, "both") == {ips["pod2"]}, what="only pod2 is left")
 
 
+def test_a_containers_readiness_is_seen_in_the_slice(space: Space, containers: None) -> None:
+    probe = {"exec": {"command": ["test", "-f", "/tmp/ready"]}, "periodSeconds": 1}
+    ports = [{"name": "example-name", "containerPort": 3000}]
+    script = f"sleep 3; touch /tmp/ready; {pods.IDLE}"
+    body = pods.pod("p", pods.container(space.image, script, readinessProbe=probe, ports=ports))
+    body["metadata"]["labels"] = {"app": "x"}
+    service(space, "s", app="x")
+    space.create(body)
+    eventually(lambda: readiness(space, "s") == [False], what="an endpoint that is not ready")
+    assert addresses(space, "s") == {space.pod("p")["status"]["podIP"]}
+    eventually(lambda: readiness(space, "s") == [True], what="an endpoint that is ready")
+    space.rest.patch(space.path("pods", "p"), {"metadata": {"labels": {"app": "y"}}})
+    eventually(lambda: readiness(space, "s") == [], what="the pod is not selected any more")
+
+
 def test_custom_endpoints_are_mirrored(virtual_space: Space) -> None:
     service(virtual_space, "custom")
     body = endpoints_object("custom", "10.1.2.3")
@@ -146,6 +161,12 @@ def slices(space: Space, service: str) -> list[Object]:
 def addresses(space: Space, service: str) -> set[str]:
     found = [end for each in slices(space, service) for end in each.get("endpoints") or ()]
     return {ip for end in found for ip in end["addresses"]}
+
+
+def readiness(space: Space, service: str) -> list[bool]:
+    return [
+        end["conditions"]["ready"] for each in slices(space, service) for end in each.get("endpoints") or ()
+    ]
 
 
 def exists(space: Space, name: str) -> bool:
