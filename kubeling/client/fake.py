@@ -239,7 +239,12 @@ class FakeClient:
         raise errors.NotFound("the server could not find the requested resource")
 
     def informer(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Informer:
         return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
 
@@ -252,7 +257,7 @@ class FakeClient:
     # How it works.
 
     def _make_informer(
-        self, resource: Resource, namespace: str | None, field_selector: str
+        self, resource: Resource, namespace: str | None, field_selector: str, _: bool
     ) -> CachedInformer:
         return CachedInformer(
             self, resource, clock=self.clock, namespace=namespace, field_selector=field_selector

@@ -6,13 +6,14 @@ server's own controllers use neither: their informers look into the server's mem
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
+from typing import Protocol
 
 from kubeling.client.backoff import Backoff
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.handlers import Handlers
-from kubeling.client.protocol import Client, Handler
+from kubeling.client.protocol import Handler, Listing, WatchEvent
 from kubeling.client.resources import Resource
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock
@@ -26,12 +27,24 @@ SHORTEST_WATCH = 1.0
 """A watch that ends within so many seconds without an event counts as a failure: no hot loop on it."""
 
 
+class Source(Protocol):
+    """What an informer asks: a client, or a part of one."""
+
+    def list(
+        self, resource: Resource, *, namespace: str | None, field_selector: str
+    ) -> Awaitable[Listing]: ...
+
+    def watch(
+        self, resource: Resource, *, namespace: str | None, field_selector: str, resource_version: str
+    ) -> AsyncGenerator[WatchEvent, None]: ...
+
+
 class CachedInformer:
     """Implements `Informer`. It resumes from the last revision seen, and relists when history is lost."""
 
     def __init__(
         self,
-        client: Client,
+        client: Source,
         resource: Resource,
         *,
         clock: Clock,

@@ -15,7 +15,9 @@ class RunnableInformer(Informer, Protocol):
         ...
 
 
-Make = Callable[[Resource, str | None, str], RunnableInformer]
+Make = Callable[[Resource, str | None, str, bool], RunnableInformer]
+"""From a resource, a namespace, a field selector, and whether the metadata are enough."""
+_Key = tuple[Resource, str | None, str, bool]
 
 
 class Informers:
@@ -23,12 +25,22 @@ class Informers:
 
     def __init__(self, owner: str, make: Make) -> None:
         self._make = make
-        self._made: dict[tuple[Resource, str | None, str], RunnableInformer] = {}
-        self._running: dict[tuple[Resource, str | None, str], asyncio.Task[None]] = {}
+        self._made: dict[_Key, RunnableInformer] = {}
+        self._running: dict[_Key, asyncio.Task[None]] = {}
         self._tasks = Tasks(owner)
 
-    def get(self, resource: Resource, *, namespace: str | None = None, field_selector: str = "") -> Informer:
-        key = (resource, namespace, field_selector)
+    def get(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        field_selector: str = "",
+        metadata_only: bool = False,
+    ) -> Informer:
+        """Where whole objects are held already, nobody who wants only the metadata gets an informer more."""
+        key = (resource, namespace, field_selector, False)
+        if metadata_only and key not in self._made:
+            key = (resource, namespace, field_selector, True)
         if key not in self._made:
             informer = self._made[key] = self._make(*key)
             name = f"informers-{resource}"

@@ -169,9 +169,17 @@ class Client(Protocol):
         ...
 
     def informer(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Informer:
-        """The shared informer; made, and started in the background, on first request."""
+        """The shared informer; made, and started in the background, on first request.
+
+        `metadata_only`: whoever asks looks at the metadata alone, and perhaps gets no more.
+        """
         ...
 
     def drop_informers(self, resource: Resource) -> None:

@@ -6,6 +6,7 @@ What the server refuses becomes an API error; other failures are translated by w
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,11 @@ from kubeling.objects.meta import Object
 
 WATCH_SECONDS = 540
 """How long a watch is asked to last; the connection is given up when it is silent for longer than that."""
+
+
+_METADATA = "application/json;as={kind};g=meta.k8s.io;v=v1"
+METADATA = _METADATA.format(kind="PartialObjectMetadata")
+METADATA_LIST = _METADATA.format(kind="PartialObjectMetadataList")
 
 
 class RestClient(ABC):
@@ -65,9 +71,12 @@ class RestClient(ABC):
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
+        accept: str = "",
     ) -> Listing:
         parameters = selection(label_selector=label_selector, field_selector=field_selector)
-        answer = await self.request("GET", path(resource, namespace=namespace), parameters=parameters)
+        answer = await self.request(
+            "GET", path(resource, namespace=namespace), parameters=parameters, accept=accept
+        )
         items: list[Object] = answer.get("items") or []
         for item in items:  # a server may leave these out of a list's items
             item.setdefault("apiVersion", resource.api_version)
@@ -140,14 +149,16 @@ class RestClient(ABC):
         label_selector: str = "",
         field_selector: str = "",
         resource_version: str = "",
+        accept: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
         parameters = selection(label_selector=label_selector, field_selector=field_selector)
         parameters |= {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
         if resource_version:
             parameters["resourceVersion"] = resource_version
         target = path(resource, namespace=namespace)
+        headers = {"Accept": accept} if accept else {}
         async with self.opened(
-            "GET", target, data=None, headers={}, parameters=parameters, watching=True
+            "GET", target, data=None, headers=headers, parameters=parameters, watching=True
         ) as response:
             if response.status != 200:
                 raise failure(response.status, await response.read())
@@ -165,9 +176,16 @@ class RestClient(ABC):
         return await self.request("GET", path, parameters=parameters)
 
     def informer(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Informer:
-        return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
+        return self._informers.get(
+            resource, namespace=namespace, field_selector=field_selector, metadata_only=metadata_only
+        )
 
     def drop_informers(self, resource: Resource) -> None:
         self._informers.drop(resource)
@@ -204,11 +222,30 @@ class RestClient(ABC):
         await self._informers.close()
 
     def _make_informer(
-        self, resource: Resource, namespace: str | None, field_selector: str
+        self, resource: Resource, namespace: str | None, field_selector: str, metadata_only: bool
     ) -> CachedInformer:
         return CachedInformer(
-            self, resource, clock=self._clock, namespace=namespace, field_selector=field_selector
+            _MetadataOnly(self) if metadata_only else self,
+            resource,
+            clock=self._clock,
+            namespace=namespace,
+            field_selector=field_selector,
+            transform=_without_owners if metadata_only else lambda obj: obj,
         )
+
+
+class _MetadataOnly:
+    """A client's collections, of which only the metadata come."""
+
+    def __init__(self, client: RestClient) -> None:
+        self.list = partial(client.list, accept=METADATA_LIST)
+        self.watch = partial(client.watch, accept=METADATA)
+
+
+def _without_owners(obj: Object) -> Object:
+    """Who manages which field would be most of what is kept."""
+    obj["metadata"].pop("managedFields", None)
+    return obj
 
 
 def failure(code: int, body: bytes) -> ApiError:

@@ -204,7 +204,12 @@ class LocalClient:
         raise NotFound(_NOBODY)
 
     def informer(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Informer:
         return self._informers.get(resource, namespace=namespace, field_selector=field_selector)
 
@@ -229,7 +234,9 @@ class LocalClient:
             return record.copy()
         return deepcopy(self._registry.decoded(record, kind, resource.version))
 
-    def _make_informer(self, resource: Resource, namespace: str | None, field_selector: str) -> LocalInformer:
+    def _make_informer(
+        self, resource: Resource, namespace: str | None, field_selector: str, _: bool
+    ) -> LocalInformer:
         kind = self._kind(resource)
 
         def decode(record: Record, keep: bool) -> Object:

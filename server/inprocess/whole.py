@@ -137,9 +137,16 @@ class WholeClient:
         return await self._elsewhere.fetch(path, parameters)
 
     def informer(
-        self, resource: Resource, *, namespace: str | None = None, field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        field_selector: str = "",
+        metadata_only: bool = False,
     ) -> Informer:
-        return self._of(resource).informer(resource, namespace=namespace, field_selector=field_selector)
+        return self._of(resource).informer(
+            resource, namespace=namespace, field_selector=field_selector, metadata_only=metadata_only
+        )
 
     def drop_informers(self, resource: Resource) -> None:
         self._here.drop_informers(resource)

@@ -114,4 +114,4 @@ async def test_what_nobody_serves_any_more_is_not_watched(plane: Plane) -> None:
 
 def _followed(plane: Plane) -> set[str]:
     """What the controllers have informers of."""
-    return {str(resource) for resource, _, _ in plane._manager._here._informers._made}
+    return {str(resource) for resource, *_ in plane._manager._here._informers._made}

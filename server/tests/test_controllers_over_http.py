@@ -519,3 +519,18 @@ async def test_a_job_makes_no_pod_too_many_though_caches_lag(
     await eventually(lambda: "completionTime" in (jobs.get("default", "j") or {}).get("status", {}))
     assert len((await client.list(PODS, namespace="default")).items) == 30
     assert (await client.get(JOBS, "j", namespace="default"))["status"]["succeeded"] == 30
+
+
+async def test_informers_of_metadata_hold_no_more_and_share_those_that_do(client: HttpClient) -> None:
+    await client.create(CONFIGMAPS, config_map(x="1"))
+    slim = client.informer(CONFIGMAPS, metadata_only=True)
+    await slim.wait_synced()
+    held = slim.get("default", "a")
+    assert held is not None
+    assert "data" not in held
+    assert "managedFields" not in held["metadata"]
+    await client.patch(CONFIGMAPS, "a", {"metadata": {"labels": {"x": "y"}}}, namespace="default")
+    await eventually(lambda: meta.labels(slim.get("default", "a") or {}) == {"x": "y"})
+    whole = client.informer(CONFIGMAPS)
+    assert whole is not slim
+    assert client.informer(CONFIGMAPS, metadata_only=True) is whole

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from kubeling.client import DONE, Client, Informer, Result
+from kubeling.client import DONE, Client, Informer, Result, TemporaryError
 from kubeling.client.protocol import Discovery, Handler
 from kubeling.client.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
 from kubeling.objects import conditions, meta
@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 API_SERVICES = Resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False)
 NEEDED_VERBS = frozenset({"delete", "list", "watch"})
 IGNORED = {("", "events"), ("events.k8s.io", "events")}
-RETRY_SECONDS = 1.0
 
 
 class Monitors:
@@ -48,7 +47,11 @@ class Monitors:
         return watched[0] if watched else None
 
     async def reconcile(self, _: str) -> Result:
-        """Watch what is served now, and nothing else."""
+        """Watch what is served now, and nothing else.
+
+        Raises:
+            TemporaryError: discovery lags behind the definitions.
+        """
         found = await self._client.discovery()
         wanted = [each for each in found.preferred if self._is_watched(each)]
         for resource in wanted:
@@ -60,14 +63,16 @@ class Monitors:
         if self._kinds.learn(found):
             self._learned()
         self.discovered.set()
-        return DONE if self._is_complete(found) else Result(requeue_after=RETRY_SECONDS)
+        if not self._is_complete(found):
+            raise TemporaryError("discovery does not show yet what the definitions say")
+        return DONE
 
     async def wait_synced(self) -> None:
         for informer, _ in list(self._watched.values()):
             await informer.wait_synced()
 
     async def _begin(self, resource: Resource) -> None:
-        informer = self._client.informer(resource)
+        informer = self._client.informer(resource, metadata_only=True)
         handler = partial(self._graph.observe, resource)
         informer.add_handler(handler)
         self._watched[resource] = informer, handler

@@ -30,7 +30,7 @@ class Leftovers:
         self._waiting.pop(namespace, None)
 
     def _follow(self, resource: Resource) -> Informer:
-        informer = self._client.informer(resource)
+        informer = self._client.informer(resource, metadata_only=True)
         if self._followed.get(resource) is not informer:
             self._followed[resource] = informer
             informer.add_handler(self._changed)
