@@ -129,6 +129,29 @@ def test_a_scheduling_gate_holds_a_pod(space: Space, containers: None) -> None:
     space.ready("gated")
 
 
+def test_a_more_important_pod_takes_the_place_of_a_lesser_one(space: Space, containers: None) -> None:
+    """By a resource that the node has because somebody said so in its status."""
+    path, resource = "/api/v1/nodes/" + _node(space.rest), "example.com/conformance"
+    space.rest.patch(path + "/status", {"status": {"capacity": {resource: "1"}}})
+    resources = {"resources": {"requests": {resource: "1"}, "limits": {resource: "1"}}}
+    name = f"important-{space.name}"
+    important = {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": name},
+        "value": 1000,
+    }
+    space.rest.post("/apis/scheduling.k8s.io/v1/priorityclasses", important)
+    try:
+        space.run_ready("lesser", container=resources)
+        space.run_ready("important", container=resources, priorityClassName=name)
+        assert "Preempted by pod " in space.event("lesser", "Preempted")["message"]
+        assert space.rest.request("GET", space.path("pods", "lesser")).code == 404
+    finally:
+        space.rest.delete(f"/apis/scheduling.k8s.io/v1/priorityclasses/{name}")
+        space.rest.patch(path + "/status", {"status": {"capacity": {resource: None}}})
+
+
 def _unscheduled(space: Space, name: str) -> Object:
     refused = lambda pod: pods.condition(pod, "PodScheduled").get("status") == "False"  # noqa: E731
     return space.until(name, refused, what="is known to be unschedulable")

@@ -14,6 +14,7 @@ from server.scheduler.changes import Changes
 from server.scheduler.domains import DomainIndex, TermIndex
 from server.scheduler.node_order import interleaved
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import PlacedPod, SomePod
 from server.scheduler.pod_info import PodInfo, is_finished, node_of
 
 
@@ -70,7 +71,7 @@ class ClusterState:
         state = self._states.get(name)
         return state if state is not None and state.node is not None else None
 
-    def pods(self) -> Iterator[tuple[PodInfo, NodeState]]:
+    def pods(self) -> Iterator[tuple[SomePod, NodeState]]:
         """Those that are on nodes."""
         for state in self._states.values():
             for pod in state.pods.values():
@@ -127,13 +128,13 @@ class ClusterState:
         gone = not node or is_finished(pod)
         if not gone and self._placed.get(key) == node:
             known = self._states[node].pods[key]
-            if known.is_same(pod) or (key in self._assumed and _is_as_assumed(known, pod)):
-                known.pod, known.spec = pod, pod["spec"]
+            if isinstance(known, PlacedPod) and known.is_same(pod):
+                known.follow(pod)
                 self._assumed.pop(key, None)
                 return
         self.remove_pod(key)
         if not gone:
-            self._place(PodInfo(pod), node)
+            self._place(PlacedPod.of(PodInfo(pod)), node)
 
     def remove_pod(self, key: str) -> None:
         self._assumed.pop(key, None)
@@ -149,20 +150,20 @@ class ClusterState:
     def assume(self, pod: PodInfo, node: str) -> None:
         self.remove_pod(pod.key)
         self._assumed[pod.key] = pod.uid
-        self._place(pod, node)
+        self._place(PlacedPod.of(pod), node)
 
     def forget(self, pod: PodInfo) -> None:
         """Binding failed: unless the pod is known to be somewhere by now."""
         if self._assumed.get(pod.key) == pod.uid:
             self.remove_pod(pod.key)
 
-    def _place(self, pod: PodInfo, node: str) -> None:
+    def _place(self, pod: PlacedPod, node: str) -> None:
         self._placed[pod.key] = node
         state = self._state(node)
         state.add_pod(pod)
         self._moved(pod, state, 1)
 
-    def _moved(self, pod: PodInfo, state: NodeState, sign: int) -> None:
+    def _moved(self, pod: SomePod, state: NodeState, sign: int) -> None:
         self.changes.add(state)
         for index in self._indexes:
             index.count_pod(pod, state, sign)
@@ -190,8 +191,3 @@ def _differs(old: Object, new: Object) -> bool:
         or before.get("images") != after.get("images")
         or meta.uid(old) != meta.uid(new)
     )
-
-
-def _is_as_assumed(known: PodInfo, pod: Object) -> bool:
-    """The binding has arrived, and nothing else has happened to the pod."""
-    return known.is_same({**pod, "spec": {k: v for k, v in pod["spec"].items() if k != "nodeName"}})

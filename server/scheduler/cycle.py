@@ -10,6 +10,7 @@ from server.scheduler.framework import CountingFilter, NodeFilter, Rejection
 from server.scheduler.memo import UNKNOWN
 from server.scheduler.node_state import NodeState
 from server.scheduler.nominations import Nominations
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.profile import Profile
 
@@ -167,12 +168,12 @@ class Trial:
         self._wide = [each.copy() if isinstance(each, CountingFilter) else each for each in cycle.wide]
         self._counting = [each for each in self._wide if isinstance(each, CountingFilter)]
 
-    def add(self, pod: PodInfo) -> None:
+    def add(self, pod: SomePod) -> None:
         self.node.add_pod(pod)
         for each in self._counting:
             each.added(pod, self.node)
 
-    def remove(self, pod: PodInfo) -> None:
+    def remove(self, pod: SomePod) -> None:
         self.node.remove_pod(pod.key)
         for each in self._counting:
             each.removed(pod, self.node)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from server.scheduler.node_state import NodeState
-from server.scheduler.pod_info import PodInfo
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_terms import Term
 
 KEPT = 256
@@ -30,7 +30,7 @@ class Domains:
     """The matching pods on the included nodes by domain."""
 
     def __init__(
-        self, key: str, counted: Callable[[PodInfo], bool], included: Callable[[NodeState], bool]
+        self, key: str, counted: Callable[[SomePod], bool], included: Callable[[NodeState], bool]
     ) -> None:
         self.key = key
         self.counted = counted
@@ -50,7 +50,7 @@ class Domains:
             add(self.nodes, value, sign)
             add(self.pods, value, sign * sum(map(self.counted, node.pods.values())))
 
-    def count_pod(self, pod: PodInfo, node: NodeState, sign: int) -> None:
+    def count_pod(self, pod: SomePod, node: NodeState, sign: int) -> None:
         if self.counted(pod):
             value = self.domain(node)
             if value is not None:
@@ -83,7 +83,7 @@ class DomainIndex:
         for each in self._kept.values():
             each.count_node(node, sign)
 
-    def count_pod(self, pod: PodInfo, node: NodeState, sign: int) -> None:
+    def count_pod(self, pod: SomePod, node: NodeState, sign: int) -> None:
         for each in self._kept.values():
             each.count_pod(pod, node, sign)
 
@@ -91,7 +91,7 @@ class DomainIndex:
 class TermIndex:
     """The terms of the pods that run, by domain: for each term, how many pods that have it are in each."""
 
-    def __init__(self, terms_of: Callable[[PodInfo], Iterable[Term]]) -> None:
+    def __init__(self, terms_of: Callable[[SomePod], Iterable[Term]]) -> None:
         self._terms_of = terms_of
         self._found: dict[Term, Counts] = {}
 
@@ -101,7 +101,7 @@ class TermIndex:
     def items(self) -> Iterable[tuple[Term, Counts]]:
         return self._found.items()
 
-    def count_pod(self, pod: PodInfo, node: NodeState, sign: int) -> None:
+    def count_pod(self, pod: SomePod, node: NodeState, sign: int) -> None:
         for term in self._terms_of(pod):
             value = node.labels.get(term.topology_key)
             if value is None or node.node is None:

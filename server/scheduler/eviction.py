@@ -5,12 +5,14 @@ import asyncio
 import logging
 
 from kubeling.client import Client, ConnectionLost, EventRecorder
+from kubeling.client.protocol import Informer
 from kubeling.client.resources import PODS
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError, NotFound
 from server.scheduler.nominations import Nominations
-from server.scheduler.plugins.default_preemption import BY_SCHEDULER, Candidate
+from server.scheduler.placed_pod import BY_SCHEDULER, PlacedPod
+from server.scheduler.plugins.default_preemption import Candidate
 from server.scheduler.pod_info import PodInfo, scheduler_of
 from server.scheduler.report import changed_condition, patch_status
 
@@ -18,8 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 class Evictions:
-    def __init__(self, client: Client, clock: Clock, nominations: Nominations) -> None:
+    def __init__(self, client: Client, pods: Informer, clock: Clock, nominations: Nominations) -> None:
         self._client = client
+        self._pods = pods
         self._clock = clock
         self._nominations = nominations
 
@@ -39,27 +42,23 @@ class Evictions:
 
     async def evict(self, pod: PodInfo, candidate: Candidate, recorder: EventRecorder) -> None:
         """Raises ApiError, ConnectionLost: not all of the victims could be told to go."""
-        staying = [victim for victim in candidate.victims if not meta.is_terminating(victim.pod)]
+        staying = [victim for victim in candidate.victims if not victim.terminating]
         await asyncio.gather(*(self._evict(pod, victim, candidate.node, recorder) for victim in staying))
 
-    async def _evict(self, pod: PodInfo, victim: PodInfo, node: str, recorder: EventRecorder) -> None:
+    async def _evict(self, pod: PodInfo, victim: PlacedPod, node: str, recorder: EventRecorder) -> None:
         message = f"{scheduler_of(pod.pod)}: preempting to accommodate a higher priority pod"
-        condition = changed_condition(
-            victim.pod, "DisruptionTarget", "True", BY_SCHEDULER, message, self._clock
-        )
+        current = self._pods.get(victim.namespace, victim.name)
+        if current is None or meta.uid(current) != victim.uid:
+            return
+        condition = changed_condition(current, "DisruptionTarget", "True", BY_SCHEDULER, message, self._clock)
         try:
             if condition is not None:
                 patch = {"metadata": {"uid": victim.uid}, "status": {"conditions": [condition]}}
-                await patch_status(self._client, victim.pod, patch)
+                await patch_status(self._client, current, patch)
             await self._client.delete(
                 PODS, victim.name, namespace=victim.namespace, preconditions={"uid": victim.uid}
             )
         except NotFound:
             return
-        recorder.event(
-            victim.pod,
-            "Normal",
-            "Preempted",
-            f"Preempted by pod {pod.uid} on node {node}",
-            action="Preempting",
-        )
+        told = f"Preempted by pod {pod.uid} on node {node}"
+        recorder.event(current, "Normal", "Preempted", told, action="Preempting")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeling.objects.meta import Object
 from server.scheduler.configuration import ExtenderConfiguration
-from server.scheduler.framework import Rejection
+from server.scheduler.framework import Lister, Rejection
 from server.scheduler.node_state import NodeState
 from server.scheduler.plugins.default_preemption import Candidate
 from server.scheduler.pod_info import PodInfo
@@ -24,8 +24,9 @@ class ExtenderError(Exception):
 
 
 class Extender:
-    def __init__(self, configuration: ExtenderConfiguration) -> None:
+    def __init__(self, configuration: ExtenderConfiguration, pods: Lister) -> None:
         self._configuration = configuration
+        self._pods = pods
         self._session: aiohttp.ClientSession | None = None
         self.ignorable = configuration.ignorable
         self.preempts = bool(configuration.preempt)
@@ -84,10 +85,14 @@ class Extender:
         if self._configuration.node_cache_capable:
             asked["NodeNameToMetaVictims"] = {each.node: _meta_victims(each) for each in candidates}
         else:
-            asked["NodeNameToVictims"] = {each.node: _victims(each) for each in candidates}
+            asked["NodeNameToVictims"] = {each.node: self._victims(each) for each in candidates}
         answer = await self._ask(self._configuration.preempt, asked)
         chosen = _field(answer, "nodeNameToMetaVictims") or {}
         return [_narrowed(each, chosen[each.node]) for each in candidates if each.node in chosen]
+
+    def _victims(self, candidate: Candidate) -> Object:
+        pods = [self._pods.get(victim.namespace, victim.name) for victim in candidate.victims]
+        return {"Pods": [pod for pod in pods if pod is not None], "NumPDBViolations": candidate.violations}
 
     async def bind(self, pod: PodInfo, node: str) -> None:
         """Raises ExtenderError."""
@@ -128,10 +133,6 @@ def _field(answer: Mapping[str, Any], name: str) -> Any:
 
 def _rejections(failed: Mapping[str, str] | None, *, resolvable: bool) -> dict[str, Rejection]:
     return {node: Rejection(EXTENDER, (reason,), resolvable) for node, reason in (failed or {}).items()}
-
-
-def _victims(candidate: Candidate) -> Object:
-    return {"Pods": [pod.pod for pod in candidate.victims], "NumPDBViolations": candidate.violations}
 
 
 def _meta_victims(candidate: Candidate) -> Object:

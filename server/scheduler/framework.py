@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from kubeling.objects.meta import Object
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_info import PodInfo
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class CountingFilter(ABC):
     def __call__(self, node: NodeState) -> Rejection | None: ...
 
     @abstractmethod
-    def added(self, pod: PodInfo, node: NodeState) -> None:
+    def added(self, pod: SomePod, node: NodeState) -> None:
         """Suppose that the pod runs on the node."""
 
     @abstractmethod
-    def removed(self, pod: PodInfo, node: NodeState) -> None:
+    def removed(self, pod: SomePod, node: NodeState) -> None:
         """Suppose that it does not."""
 
     @abstractmethod

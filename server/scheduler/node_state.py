@@ -6,7 +6,7 @@ from typing import Self
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.scheduler.demand import Amounts, Demand, HostPort, amounts
-from server.scheduler.pod_info import PodInfo
+from server.scheduler.placed_pod import SomePod
 
 
 class NodeState:
@@ -25,7 +25,7 @@ class NodeState:
         self.allocatable: Amounts = {}
         self.requested: Amounts = {}
         self.scored: Amounts = {}
-        self.pods: dict[str, PodInfo] = {}
+        self.pods: dict[str, SomePod] = {}
         self.ports: dict[HostPort, int] = {}
 
     def set_node(self, node: Object | None) -> None:
@@ -41,12 +41,12 @@ class NodeState:
             for name in image.get("names") or ()
         }
 
-    def add_pod(self, pod: PodInfo) -> None:
+    def add_pod(self, pod: SomePod) -> None:
         self.remove_pod(pod.key)
         self.pods[pod.key] = pod
         self._count(pod.demand, 1)
 
-    def remove_pod(self, key: str) -> PodInfo | None:
+    def remove_pod(self, key: str) -> SomePod | None:
         pod = self.pods.pop(key, None)
         if pod is not None:
             self._count(pod.demand, -1)

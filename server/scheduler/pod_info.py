@@ -1,21 +1,19 @@
 """A pod as the scheduler sees it: read once, then asked many times."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import orjson
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from server.scheduler.demand import Demand, allocated, demand
+from server.scheduler.demand import Demand, demand
 from server.scheduler.pod_terms import Affinity, affinity_of
 
 DEFAULT_SCHEDULER = "default-scheduler"
 
 
 class PodInfo:
-    """`pod` may be replaced by a newer one that differs in nothing but what is not read here."""
-
     def __init__(self, pod: Object) -> None:
         self.pod = pod
         self.key = meta.key(pod)
@@ -47,6 +45,11 @@ class PodInfo:
         return tuple(found)
 
     @cached_property
+    def disks(self) -> tuple[tuple[str, str, bool], ...]:
+        """The disks that cannot be shared: what kind, which one, and whether it is only read."""
+        return tuple(_disks(self.spec))
+
+    @cached_property
     def signature(self) -> bytes:
         """Equal for pods which no local plug-in can tell apart."""
         spec = self.spec
@@ -66,16 +69,6 @@ class PodInfo:
     def nominated_node(self) -> str:
         return str((self.pod.get("status") or {}).get("nominatedNodeName") or "")
 
-    def is_same(self, pod: Object) -> bool:
-        """Whether the other one differs in nothing that counts here."""
-        return (
-            self.spec == (pod.get("spec") or {})
-            and self.labels == meta.labels(pod)
-            and self.terminating == meta.is_terminating(pod)
-            and self.uid == meta.uid(pod)
-            and allocated(self.pod) == allocated(pod)
-        )
-
 
 def _container(container: Object) -> tuple[object, ...]:
     return (
@@ -84,6 +77,20 @@ def _container(container: Object) -> tuple[object, ...]:
         container.get("ports"),
         container.get("restartPolicy"),
     )
+
+
+def _disks(spec: Object) -> Iterator[tuple[str, str, bool]]:
+    for volume in spec.get("volumes") or ():
+        if disk := volume.get("gcePersistentDisk"):
+            yield "gce", disk["pdName"], bool(disk.get("readOnly"))
+        elif disk := volume.get("awsElasticBlockStore"):
+            yield "aws", disk["volumeID"], False
+        elif disk := volume.get("rbd"):
+            image = f"{disk.get('pool') or 'rbd'}/{disk['image']}"
+            for monitor in disk.get("monitors") or ():
+                yield "rbd", f"{monitor}/{image}", bool(disk.get("readOnly"))
+        elif disk := volume.get("iscsi"):
+            yield "iscsi", disk["iqn"], bool(disk.get("readOnly"))
 
 
 def node_of(pod: Object) -> str:

@@ -43,7 +43,7 @@ class Scheduler:
         self._namespaces = client.informer(NAMESPACES)
         self._handles = Handles.of(client, clock)
         self._profiles = made_profiles(configuration, self._handles)
-        self._extenders = [Extender(each) for each in configuration.extenders]
+        self._extenders = [Extender(each, self._pods) for each in configuration.extenders]
         self._recorders = {
             name: EventRecorder(client, name, clock=clock, instance=f"{name}-{platform.node()}")
             for name in self._profiles
@@ -58,7 +58,7 @@ class Scheduler:
         )
         self._news = News(self._cluster, self._queue, self._nominations, self._profiles)
         self._reports = Reports(client, self._pods, clock)
-        self._evictions = Evictions(client, clock, self._nominations)
+        self._evictions = Evictions(client, self._pods, clock, self._nominations)
         self._tasks = Tasks("scheduler")
         self._bindings = Bindings(
             client, self._cluster, self._queue, self._reports, self._tasks, self._extenders

@@ -16,10 +16,12 @@ from server.scheduler import start_scheduler
 from server.scheduler.configuration import ExtenderConfiguration, parse
 from server.scheduler.extender import Extender, ExtenderError
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import PlacedPod
 from server.scheduler.plugins.default_preemption import Candidate
 from server.scheduler.pod_info import PodInfo
-from server.tests.decisions import node, pod
+from server.tests.decisions import FixedInformer, node, pod
 
+NO_PODS = FixedInformer("Pod", ())
 Answer = Callable[[str, Object], Any]
 
 
@@ -64,7 +66,9 @@ async def test_filtering_by_names_and_by_nodes() -> None:
 
     async with serving(answer) as url:
         for capable in (True, False):
-            extender = Extender(ExtenderConfiguration(url, filter="filter", node_cache_capable=capable))
+            extender = Extender(
+                ExtenderConfiguration(url, filter="filter", node_cache_capable=capable), NO_PODS
+            )
             left, failed = await extender.filter(PodInfo(pod()), states("a", "b", "c"))
             await extender.close()
             assert [each.name for each in left] == ["a"]
@@ -76,7 +80,7 @@ async def test_filtering_by_names_and_by_nodes() -> None:
 
 async def test_scores_are_weighed() -> None:
     async with serving(lambda verb, body: [{"Host": "a", "Score": 3}, {"Host": "b", "Score": 1}]) as url:
-        extender = Extender(ExtenderConfiguration(url, prioritize="prioritize", weight=2))
+        extender = Extender(ExtenderConfiguration(url, prioritize="prioritize", weight=2), NO_PODS)
         assert await extender.prioritize(PodInfo(pod()), states("a", "b")) == {"a": 60, "b": 20}
         await extender.close()
 
@@ -84,8 +88,8 @@ async def test_scores_are_weighed() -> None:
 async def test_preemption_is_narrowed() -> None:
     kept = {"NodeNameToMetaVictims": {"a": {"Pods": [{"UID": "uid-x"}], "NumPDBViolations": 1}}}
     async with serving(lambda verb, body: kept) as url:
-        extender = Extender(ExtenderConfiguration(url, preempt="preempt", node_cache_capable=True))
-        victims = PodInfo(pod(name="x")), PodInfo(pod(name="y"))
+        extender = Extender(ExtenderConfiguration(url, preempt="preempt", node_cache_capable=True), NO_PODS)
+        victims = tuple(PlacedPod.of(PodInfo(pod(name=name))) for name in ("x", "y"))
         candidates = [Candidate("a", victims, 0), Candidate("b", victims, 0)]
         assert await extender.preempt(PodInfo(pod()), candidates) == [Candidate("a", victims[:1], 1)]
         await extender.close()
@@ -93,18 +97,18 @@ async def test_preemption_is_narrowed() -> None:
 
 async def test_what_is_not_understood_or_fails_is_an_error() -> None:
     async with serving(lambda verb, body: {"Error": "out of order"}) as url:
-        extender = Extender(ExtenderConfiguration(url, filter="filter"))
+        extender = Extender(ExtenderConfiguration(url, filter="filter"), NO_PODS)
         with pytest.raises(ExtenderError, match="out of order"):
             await extender.filter(PodInfo(pod()), states("a"))
         await extender.close()
-    absent = Extender(ExtenderConfiguration("http://127.0.0.1:1", filter="filter"))
+    absent = Extender(ExtenderConfiguration("http://127.0.0.1:1", filter="filter"), NO_PODS)
     with pytest.raises(ExtenderError, match="failed filter with extender at URL"):
         await absent.filter(PodInfo(pod()), states("a"))
     await absent.close()
 
 
 def test_an_extender_is_interested_in_pods_that_want_its_resources() -> None:
-    extender = Extender(ExtenderConfiguration("u", resources={"example.com/foo": True}))
+    extender = Extender(ExtenderConfiguration("u", resources={"example.com/foo": True}), NO_PODS)
     asking = pod({"name": "c", "resources": {"limits": {"example.com/foo": "1"}}})
     assert extender.is_interested(PodInfo(asking))
     assert not extender.is_interested(PodInfo(pod()))

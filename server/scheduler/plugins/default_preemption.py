@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from kubeling.objects import conditions, meta
+from kubeling.objects import meta
 from kubeling.objects.labels import Selector
 from kubeling.objects.meta import Object
 from server.scheduler.diagnosis import available
 from server.scheduler.framework import Plugin, Rejection
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
-from server.scheduler.pod_info import PodInfo
+from server.scheduler.placed_pod import PlacedPod
 from server.scheduler.pod_terms import selector_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = Rejection(NAME, ("No preemption victims found for incoming pod",))
 NEVER = "not eligible due to preemptionPolicy=Never."
 UNDER_WAY = "not eligible due to a terminating pod on the nominated node."
-BY_SCHEDULER = "PreemptionByScheduler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Candidate:
     violate."""
 
     node: str
-    victims: tuple[PodInfo, ...]
+    victims: tuple[PlacedPod, ...]
     violations: int
 
 
@@ -62,7 +61,10 @@ class DefaultPreemption(Plugin):
         rejection = cycle.diagnosis.at(node.name)
         if rejection is not None and not rejection.resolvable:
             return ""
-        leaving = any(is_leaving(other) and other.priority < pod.priority for other in node.pods.values())
+        leaving = any(
+            isinstance(other, PlacedPod) and other.leaving and other.priority < pod.priority
+            for other in node.pods.values()
+        )
         return UNDER_WAY if leaving else ""
 
     def candidates(self, cycle: "Cycle") -> tuple[list[Candidate], str]:
@@ -100,7 +102,11 @@ class DefaultPreemption(Plugin):
     def _on(self, cycle: "Cycle", node: NodeState, budgets: Sequence["_Budget"]) -> Candidate | Rejection:
         from server.scheduler.cycle import Trial
 
-        lesser = [pod for pod in node.pods.values() if pod.priority < cycle.pod.priority]
+        lesser = [
+            pod
+            for pod in node.pods.values()
+            if isinstance(pod, PlacedPod) and pod.priority < cycle.pod.priority
+        ]
         if not lesser:
             return NO_VICTIMS
         trial = Trial(cycle, node)
@@ -116,13 +122,12 @@ class DefaultPreemption(Plugin):
         victims += [pod for pod in others if not _spared(trial, pod)]
         return Candidate(node.name, tuple(sorted(victims, key=self._importance)), violations)
 
-    def _importance(self, pod: PodInfo) -> tuple[int, datetime]:
+    def _importance(self, pod: PlacedPod) -> tuple[int, datetime]:
         """Of more important pods less: the higher priority first, then who runs longest."""
-        return -pod.priority, self.started(pod)
+        return -pod.priority, self._started(pod)
 
-    def started(self, pod: PodInfo) -> datetime:
-        text = (pod.pod.get("status") or {}).get("startTime")
-        return meta.parse_timestamp(text) if text else self._clock.now()
+    def _started(self, pod: PlacedPod) -> datetime:
+        return meta.parse_timestamp(pod.started) if pod.started else self._clock.now()
 
     def best(self, candidates: Sequence[Candidate]) -> Candidate:
         """The least harm: see the criteria, each of which decides among those that are equal by those
@@ -141,21 +146,11 @@ class DefaultPreemption(Plugin):
             highest,
             sum(pod.priority + 2**31 for pod in victims),
             len(victims),
-            -min(self.started(pod) for pod in victims if pod.priority == highest).timestamp(),
+            -min(self._started(pod) for pod in victims if pod.priority == highest).timestamp(),
         )
 
 
-def is_leaving(pod: PodInfo) -> bool:
-    """Whether the pod is on its way out because the scheduler said so."""
-    condition = conditions.find(pod.pod, "DisruptionTarget") or {}
-    return (
-        meta.is_terminating(pod.pod)
-        and condition.get("status") == "True"
-        and condition.get("reason") == BY_SCHEDULER
-    )
-
-
-def _spared(trial: "Trial", pod: PodInfo) -> bool:
+def _spared(trial: "Trial", pod: PlacedPod) -> bool:
     """Whether there is room with this pod back in its place."""
     trial.add(pod)
     if trial.refusal_with_nominated() is None:
@@ -172,7 +167,7 @@ class _Budget:
         self._disrupted = status.get("disruptedPods") or {}
         self._selector: Selector = selector_of((budget.get("spec") or {}).get("selector"))
 
-    def covers(self, pod: PodInfo) -> bool:
+    def covers(self, pod: PlacedPod) -> bool:
         return (
             pod.namespace == self.namespace
             and not self._selector.empty
@@ -181,11 +176,11 @@ class _Budget:
         )
 
 
-def _split(pods: Iterable[PodInfo], budgets: Sequence[_Budget]) -> tuple[list[PodInfo], list[PodInfo]]:
+def _split(pods: Iterable[PlacedPod], budgets: Sequence[_Budget]) -> tuple[list[PlacedPod], list[PlacedPod]]:
     """Those whose going would violate a budget, were all before them gone, and the others."""
     left = [budget.allowed for budget in budgets]
-    violating: list[PodInfo] = []
-    others: list[PodInfo] = []
+    violating: list[PlacedPod] = []
+    others: list[PlacedPod] = []
     for pod in pods:
         violated = False
         for position, budget in enumerate(budgets):

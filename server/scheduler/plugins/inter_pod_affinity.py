@@ -18,6 +18,7 @@ from server.scheduler.framework import (
 )
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.pod_terms import NamespaceLabels, Term
 
@@ -130,13 +131,13 @@ class _Filter(CountingFilter):
             return True
         return self._near_itself and not any(counts for _, counts in self._near)
 
-    def added(self, pod: PodInfo, node: NodeState) -> None:
+    def added(self, pod: SomePod, node: NodeState) -> None:
         self._suppose(pod, node, 1)
 
-    def removed(self, pod: PodInfo, node: NodeState) -> None:
+    def removed(self, pod: SomePod, node: NodeState) -> None:
         self._suppose(pod, node, -1)
 
-    def _suppose(self, pod: PodInfo, node: NodeState, sign: int) -> None:
+    def _suppose(self, pod: SomePod, node: NodeState, sign: int) -> None:
         if self._near and all(term.matches(pod, self._namespaces) for term, _ in self._near):
             for term, counts in self._near:
                 _count(term, counts, node, sign)

@@ -9,6 +9,7 @@ from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import Action, Filtering, Plugin, Rejection, Resources, Wake
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_claims import class_name, uses_claim
 from server.scheduler.pod_info import PodInfo
 
@@ -51,7 +52,7 @@ class NodeVolumeLimits(Plugin):
             if (driver.get("allocatable") or {}).get("count") is not None
         }
 
-    def _volumes_of(self, pod: PodInfo) -> Iterator[Volume]:
+    def _volumes_of(self, pod: SomePod) -> Iterator[Volume]:
         for name, _ in pod.claims:
             claim = self._handles.claims.get(pod.namespace, name)
             if claim is None:

@@ -19,6 +19,7 @@ from server.scheduler.framework import (
 )
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.plugins.spread_constraint import HOSTNAME, ZONE, Constraint, constraints, defaults
 from server.scheduler.pod_info import PodInfo
 
@@ -118,7 +119,7 @@ class _Spread:
     def allows(self, value: str) -> bool:
         return self._counts.get(value, 0) <= self._most
 
-    def suppose(self, pod: PodInfo, node: NodeState, sign: int) -> None:
+    def suppose(self, pod: SomePod, node: NodeState, sign: int) -> None:
         value = self._domains.domain(node)
         if value is not None and self.constraint.counts(pod):
             add(self._counts, value, sign)
@@ -145,11 +146,11 @@ class _Filter(CountingFilter):
                 return _SKEWED
         return None
 
-    def added(self, pod: PodInfo, node: NodeState) -> None:
+    def added(self, pod: SomePod, node: NodeState) -> None:
         for each in self._spreads:
             each.suppose(pod, node, 1)
 
-    def removed(self, pod: PodInfo, node: NodeState) -> None:
+    def removed(self, pod: SomePod, node: NodeState) -> None:
         for each in self._spreads:
             each.suppose(pod, node, -1)
 

@@ -12,6 +12,7 @@ from server.scheduler.cluster_state import ClusterState
 from server.scheduler.domains import Domains
 from server.scheduler.node_selection import required
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.pod_terms import REQUIRED, selector_of
 
@@ -30,7 +31,7 @@ class Constraint:
     honors_affinity: bool = True
     honors_taints: bool = False
 
-    def counts(self, pod: PodInfo) -> bool:
+    def counts(self, pod: SomePod) -> bool:
         return pod.namespace == self.namespace and not pod.terminating and self.selects(pod.labels)
 
     def domains(self, pod: PodInfo, cluster: ClusterState, keys: frozenset[str]) -> Domains:

@@ -1,6 +1,6 @@
 """Volumes that cannot be shared: claims for one pod only, and disks that one node, or one pod, may have."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from kubeling.objects.meta import Object
@@ -17,6 +17,7 @@ from server.scheduler.framework import (
 )
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
+from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_claims import uses_claim
 from server.scheduler.pod_info import PodInfo
 
@@ -40,7 +41,7 @@ class VolumeRestrictions(Plugin):
         self._claims = handles.claims
 
     def pre_filter(self, pod: PodInfo, cluster: ClusterState) -> Filtering:
-        wanted, alone = list(disks(pod)), self._exclusive(pod)
+        wanted, alone = pod.disks, self._exclusive(pod)
         if not wanted and not alone:
             return None
         users = sum(_uses(other, pod, alone) for other, _ in cluster.pods()) if alone else 0
@@ -65,13 +66,13 @@ class VolumeRestrictions(Plugin):
 
     def _frees(self, pod: PodInfo, event: ClusterEvent) -> bool:
         other = PodInfo(event.object)
-        return _uses(other, pod, self._exclusive(pod)) or _conflict(list(disks(pod)), other)
+        return _uses(other, pod, self._exclusive(pod)) or _conflict(pod.disks, other)
 
 
 class _Filter(CountingFilter):
     """A claim for one pod only is in use, wherever its other pod runs."""
 
-    def __init__(self, pod: PodInfo, wanted: list[Disk], alone: frozenset[str], users: int) -> None:
+    def __init__(self, pod: PodInfo, wanted: Sequence[Disk], alone: frozenset[str], users: int) -> None:
         self._pod, self._wanted, self._alone, self._users = pod, wanted, alone, users
 
     def __call__(self, node: NodeState) -> Rejection | None:
@@ -79,17 +80,17 @@ class _Filter(CountingFilter):
             return _NO_DISK
         return _IN_USE if self._users > 0 else None
 
-    def added(self, pod: PodInfo, node: NodeState) -> None:
+    def added(self, pod: SomePod, node: NodeState) -> None:
         self._users += _uses(pod, self._pod, self._alone)
 
-    def removed(self, pod: PodInfo, node: NodeState) -> None:
+    def removed(self, pod: SomePod, node: NodeState) -> None:
         self._users -= _uses(pod, self._pod, self._alone)
 
     def copy(self) -> Self:
         return type(self)(self._pod, self._wanted, self._alone, self._users)
 
 
-def _uses(other: PodInfo, pod: PodInfo, names: frozenset[str]) -> bool:
+def _uses(other: SomePod, pod: PodInfo, names: frozenset[str]) -> bool:
     return (
         other.namespace == pod.namespace
         and other.uid != pod.uid
@@ -101,21 +102,7 @@ def _modes(claim: Object | None) -> Sequence[str]:
     return ((claim or {}).get("spec") or {}).get("accessModes") or ()
 
 
-def disks(pod: PodInfo) -> Iterator[Disk]:
-    for volume in pod.spec.get("volumes") or ():
-        if disk := volume.get("gcePersistentDisk"):
-            yield "gce", disk["pdName"], bool(disk.get("readOnly"))
-        elif disk := volume.get("awsElasticBlockStore"):
-            yield "aws", disk["volumeID"], False
-        elif disk := volume.get("rbd"):
-            image = f"{disk.get('pool') or 'rbd'}/{disk['image']}"
-            for monitor in disk.get("monitors") or ():
-                yield "rbd", f"{monitor}/{image}", bool(disk.get("readOnly"))
-        elif disk := volume.get("iscsi"):
-            yield "iscsi", disk["iqn"], bool(disk.get("readOnly"))
-
-
-def _conflict(wanted: list[Disk], other: PodInfo) -> bool:
+def _conflict(wanted: Sequence[Disk], other: SomePod) -> bool:
     """Reading the same disk together is no conflict."""
-    taken = list(disks(other))
+    taken = other.disks
     return any(mine[:2] == theirs[:2] and not (mine[2] and theirs[2]) for mine in wanted for theirs in taken)
