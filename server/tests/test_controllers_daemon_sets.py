@@ -241,6 +241,18 @@ async def test_orphans_are_adopted_and_pods_of_other_labels_released(plane: Plan
     assert on_nodes(plane) == ["a", "a", "b", "c"]
 
 
+async def test_the_next_of_its_template_takes_over_what_it_leaves(plane: Plane) -> None:
+    await create(plane)
+    await run_all(plane)
+    before = {meta.uid(pod) for pod in standing(plane)}
+    await plane.client.delete(DAEMON_SETS, "ds", namespace="ns", propagation_policy="Orphan")
+    await plane.settle()
+    assert all(meta.controller_of(pod) is None for pod in standing(plane))
+    await create(plane)
+    assert {meta.uid(pod) for pod in standing(plane)} == before
+    assert status(plane)["updatedNumberScheduled"] == 3
+
+
 async def test_past_revisions_are_kept_up_to_the_limit(plane: Plane) -> None:
     await create(plane, revisionHistoryLimit=1)
     for image in "bcd":

@@ -39,6 +39,8 @@ from server.controllers.stateful_set.replicas import (
 from server.controllers.stateful_set.scaling import Scaling
 
 WORKERS = 5
+DEFAULT_HISTORY = 10
+"""Past revisions that are kept if the set does not say."""
 
 
 def make(context: Context) -> Controller:
@@ -106,11 +108,11 @@ class StatefulSets:
         if set_ is None or meta.is_terminating(set_):
             return DONE
         history = await self._history.claim(set_, selector_of(set_))
-        pods = await self._claim_pods(set_)
         current = await self._history.current(set_, history)
         named = (set_.get("status") or {}).get("currentRevision")
         before = next((each for each in history if meta.name(each) == named), current.revision)
         revisions = Revisions(before, current.revision, current.collisions)
+        pods = await self._claim_pods(set_)
         wait = await self._update(set_, pods, revisions)
         await self._truncate(set_, history, pods, revisions)
         return Result(requeue_after=min(filter(None, (wait, self._matures_in(set_, pods))), default=None))
@@ -164,7 +166,8 @@ class StatefulSets:
         """Revisions that no pod has and nobody waits for are kept up to a number, the newest."""
         live = {revision_of(pod) for pod in pods} | {revisions.current_name, revisions.update_name}
         past = [each for each in history if meta.name(each) not in live]
-        limit = set_["spec"].get("revisionHistoryLimit", 10)
+        limit = set_["spec"].get("revisionHistoryLimit")
+        limit = DEFAULT_HISTORY if limit is None else int(limit)
         if 0 <= limit < len(past):
             await self._history.delete(past[: len(past) - limit])
 
