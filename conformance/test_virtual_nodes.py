@@ -2,11 +2,13 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from kubernetes import client
 from kubernetes.stream import stream
 
+from conformance import kubectl as kubectls
 from conformance import pods
 from conformance.cluster import Cluster
 from conformance.kubectl import Kubectl
@@ -138,14 +140,19 @@ def test_init_containers_come_first(virtual_space: Space) -> None:
     assert ready["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
 
 
-def test_logs_and_exec_with_kubectl(virtual_space: Space, virtual_kubectl: Kubectl) -> None:
+def test_logs_and_exec_with_kubectl(
+    virtual_space: Space, virtual_kubectl: Kubectl, kubectl_program: str
+) -> None:
+    """The oldest and the newest: they speak different protocols."""
+    label = "-".join(map(str, kubectls.version(kubectl_program)))
+    kubectl = replace(virtual_kubectl, program=kubectl_program, cache=virtual_kubectl.cache / label)
     annotated(virtual_space, "web", logs="one\ntwo\nthree", exec_output="answer\n")
     virtual_space.ready("web")
-    assert virtual_kubectl("logs", "web", "--tail=2").lines == ["two", "three"]
-    assert virtual_kubectl("exec", "web", "--", "ls", "-l").text == "answer\n"
+    assert kubectl("logs", "web", "--tail=2").lines == ["two", "three"]
+    assert kubectl("exec", "web", "--", "ls", "-l").text == "answer\n"
     say(virtual_space, "web", exec_output=None)
-    assert virtual_kubectl("exec", "web", "--", "sh", "-c", "echo hi").text == "hi\n"
-    failed = virtual_kubectl.attempt("exec", "web", "--", "sh", "-c", "exit 4")
+    assert kubectl("exec", "web", "--", "sh", "-c", "echo hi").text == "hi\n"
+    failed = kubectl.attempt("exec", "web", "--", "sh", "-c", "exit 4")
     assert failed.code == 4, str(failed)
 
 

@@ -23,6 +23,8 @@ Command = Callable[[], Awaitable[tuple[bytes, bytes, int]]]
 """What is to be served: stdout, stderr and the exit code."""
 
 _WEBSOCKET = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+LEAVE_TAKING = 1.0
+"""Seconds: a client that is cut off while it still writes says so to its user."""
 _SPDY = "v4.channel.k8s.io"
 _TRUE = ("1", "true", "True", "t")
 
@@ -86,11 +88,12 @@ async def _told(run: Command, first: bytes, send: Callable[[int, bytes], Awaitab
     await send(ERROR, outcome(code))
 
 
-async def _while_heard(telling: Awaitable[None], hearing: Awaitable[None]) -> None:
-    """Tell, but no longer than the client is there."""
+async def _while_heard(telling: Awaitable[None], hearing: Awaitable[None], *, last: float = 0.0) -> None:
+    """Tell, but no longer than the client is there; then give it `last` seconds to go by itself."""
     async with Tasks("virtual-stream") as tasks:
         both = [tasks.start(_of(telling), name="tell"), tasks.start(_of(hearing), name="hear")]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both[1:], timeout=last)
 
 
 async def _of(work: Awaitable[None]) -> None:
@@ -108,7 +111,9 @@ async def _spdy(request: web.BaseRequest, run: Command, first: bytes) -> Takeove
         session = SpdySession(Ends(client.reader, client.writer), server=True)
         streams = await _streams(session, _expected(request.query))
         if streams is not None:
-            await _while_heard(_told_by_spdy(session, streams, run, first), _heard(session))
+            await _while_heard(
+                _told_by_spdy(session, streams, run, first), _heard(session), last=LEAVE_TAKING
+            )
     finally:
         await client.close()
     return client
