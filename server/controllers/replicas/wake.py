@@ -43,8 +43,7 @@ class Wake:
 
     def _wake(self, owner: Object, kind: str, pod: Object, before: Object | None) -> None:
         key = meta.key(owner)
-        same = before is not None and kind != "DELETED" and _is_as_before(pod, before)
-        if same or not self._expectations.satisfied(key):
+        if _changes_counts_only(kind, pod, before) or not self._expectations.satisfied(key):
             self._pace.wake_soon(key, _number_of_pods(owner))
         else:
             self._pace.wake(key)
@@ -76,6 +75,9 @@ def _number_of_pods(owner: Object) -> int:
     return max(each or 0 for each in counts)
 
 
-def _is_as_before(pod: Object, before: Object) -> bool:
-    """Whether the owner has no more to do than to count anew."""
-    return is_active(pod) == is_active(before) and meta.labels(pod) == meta.labels(before)
+def _changes_counts_only(kind: str, pod: Object, before: Object | None) -> bool:
+    """Whether the owner has no more to do than to count anew: it has as many active pods as before."""
+    if before is None:
+        return False
+    active = kind != "DELETED" and is_active(pod)
+    return active == is_active(before) and meta.labels(pod) == meta.labels(before)
