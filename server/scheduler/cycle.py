@@ -122,7 +122,13 @@ class Cycle:
             return first_refusal(self.wide, node)
         return rejection
 
+    def present(self, nodes: Sequence[NodeState]) -> list[NodeState]:
+        """Those that are still there, after others have run."""
+        self.memo.refresh(self.cluster)
+        return [node for node in nodes if node.node is not None and self.memo.verdict(node) is None]
+
     def scores(self, nodes: Sequence[NodeState]) -> list[int]:
+        """Of nodes that will do."""
         numbers = [node.number for node in nodes]
         known = self.memo.scores
         totals = [known[number] for number in numbers]

@@ -109,6 +109,10 @@ class SchedulingQueue:
     def __contains__(self, key: str) -> bool:
         return key in self._pods
 
+    def is_in_flight(self, waiting: Waiting) -> bool:
+        """Whether the pod is still wanted by whom it was given to."""
+        return self._in_flight.get(waiting.key) is waiting
+
     def add(self, pod: PodInfo) -> None:
         """A pod that has no node; known ones keep their place and attempts."""
         known = self._pods.get(pod.key)

@@ -123,7 +123,7 @@ class Scheduler:
         except ExtenderError as error:
             self._fail(waiting, str(error))
             return
-        if waiting.key not in self._queue:
+        if not self._queue.is_in_flight(waiting):
             return  # it has gone while an extender was asked
         if node is None:
             await self._refuse(waiting, cycle)
@@ -150,12 +150,15 @@ class Scheduler:
         scores = cycle.scores(feasible)
         for extender in interested:
             scores = await _raised(extender, cycle, feasible, scores)
-        return best(feasible, scores)
+        chosen = best(feasible, scores)
+        return chosen if chosen.node is not None else None
 
     # No node.
 
     async def _refuse(self, waiting: Waiting, cycle: Cycle) -> None:
         candidate = await self._preemption(cycle)
+        if not self._queue.is_in_flight(waiting):
+            return
         if candidate is None:
             self._park(waiting, cycle.diagnosis)
             return
@@ -174,7 +177,7 @@ class Scheduler:
         diagnosis.preemption = preemption.ineligible(cycle)
         if diagnosis.preemption:
             return None
-        candidates, diagnosis.preemption = preemption.candidates(cycle)
+        candidates, diagnosis.preemption = await preemption.candidates(cycle)
         if not candidates:
             diagnosis.hopeless = True
             self._nominations.drop(cycle.pod.key)
@@ -231,7 +234,7 @@ async def _filtered(extender: Extender, cycle: Cycle, nodes: list[NodeState]) ->
             return nodes
         raise
     cycle.diagnosis.rejections |= rejections
-    return left
+    return cycle.present(left)
 
 
 async def _raised(extender: Extender, cycle: Cycle, nodes: list[NodeState], scores: list[int]) -> list[int]:

@@ -1,7 +1,7 @@
 """Decisions of the scheduler's plug-ins about nodes and pods that a test names, without a server."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from kubeling.client.fake import FakeClient
 from kubeling.client.protocol import Handler
@@ -18,6 +18,8 @@ from server.scheduler.plugins.default_preemption import Candidate, DefaultPreemp
 from server.scheduler.pod_info import PodInfo
 from server.scheduler.pod_selectors import PodSelectors
 from server.scheduler.profiles import made_profiles
+
+Found = TypeVar("Found")
 
 
 def node(
@@ -139,14 +141,14 @@ class Decisions:
         cycle = self.cycle(pod)
         assert cycle.feasible(0) == []
         preemption, diagnosis = self._preemption(cycle), cycle.diagnosis
-        diagnosis.preemption = preemption.ineligible(cycle) or preemption.candidates(cycle)[1]
+        diagnosis.preemption = preemption.ineligible(cycle) or _done(preemption.candidates(cycle))[1]
         return diagnosis.message()
 
     def preempted(self, pod: Object) -> Candidate | None:
         cycle = self.cycle(pod)
         assert cycle.feasible(0) == []
         preemption = self._preemption(cycle)
-        candidates, _ = preemption.candidates(cycle)
+        candidates, _ = _done(preemption.candidates(cycle))
         return preemption.best(candidates) if candidates else None
 
     def wakes(self, pod: Object, plugin: str, event: ClusterEvent) -> bool:
@@ -161,6 +163,16 @@ class Decisions:
     def _preemption(self, cycle: Cycle) -> DefaultPreemption:
         assert cycle.profile.preemption is not None
         return cycle.profile.preemption
+
+
+def _done(work: Coroutine[Any, Any, Found]) -> Found:
+    """The result of work that pauses, but waits for nothing."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as end:
+            result: Found = end.value
+            return result
 
 
 def _handles(objects: Sequence[Object], clock: Clock) -> Handles:
