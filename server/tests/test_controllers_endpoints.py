@@ -220,6 +220,18 @@ async def test_what_others_did_to_a_slice_is_undone(plane: Plane) -> None:
     assert plane.get(ENDPOINTS, "s")
 
 
+async def test_a_slice_that_is_taken_away_is_replaced(plane: Plane) -> None:
+    await add_service(plane)
+    await add_pod(plane, "p", "10.0.0.1")
+    await plane.advance(1)
+    name = meta.name(one_slice(plane))
+    mine = {"metadata": {"labels": {"endpointslice.kubernetes.io/managed-by": "me"}}}
+    await plane.patch(ENDPOINT_SLICES, name, mine)
+    await plane.advance(6)
+    (other,) = [each for each in slices(plane) if meta.name(each) != name]
+    assert other["endpoints"][0]["addresses"] == ["10.0.0.1"]
+
+
 async def test_endpoints_go_with_their_service(plane: Plane) -> None:
     await add_service(plane)
     await plane.client.delete(SERVICES, "s", namespace="ns")

@@ -37,7 +37,7 @@ class Mirroring:
         self._services = context.client.informer(SERVICES)
         self._endpoints = context.client.informer(ENDPOINTS)
         slices = context.client.informer(ENDPOINT_SLICES)
-        self._slices = SliceSet(context.client, slices, MANAGER)
+        self._slices = SliceSet(context.client, slices, MANAGER, clock=context.clock)
         self.runner = ControllerRunner(
             "endpointslicemirroring-controller", self._reconcile, clock=context.clock, workers=WORKERS
         )

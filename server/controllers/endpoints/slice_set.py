@@ -1,7 +1,8 @@
 """The EndpointSlices of one controller: found by their Service, written, and waited for until they are seen.
 
 A cache lags behind the controller's own writes: slices that were just made would be made again. What was
-written is remembered with its generation, and a Service whose slices are not all seen yet is `stale`.
+written is remembered with its generation, and a Service whose slices are not all seen yet is `stale` - for
+PATIENCE at most, since what somebody else has changed meanwhile may never be seen as it was written.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from kubeling.client import Client, Informer
 from kubeling.client.index import Index
 from kubeling.client.resources import ENDPOINT_SLICES
 from kubeling.objects import meta
+from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object
 from server.controllers.owned.pod_control import namespace_terminates
@@ -18,15 +20,20 @@ from server.controllers.owned.pod_control import namespace_terminates
 SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MAX_PREFIX = 253 - 10
+PATIENCE = 5.0
+"""Seconds."""
 
 
 class SliceSet:
-    def __init__(self, client: Client, slices: Informer, managed_by: str) -> None:
+    def __init__(self, client: Client, slices: Informer, managed_by: str, *, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
         self._managed_by = managed_by
         self._index = Index(slices, self._keys)
         self._expected: dict[str, dict[str, int | None]] = {}
         """By the Service's key the generation of each slice that was written; None: deleted."""
+        self._written: dict[str, float] = {}
+        """When something was written last for each of these."""
 
     def of(self, key: str) -> list[Object]:
         """The Service's slices, those that are being deleted left out."""
@@ -38,7 +45,9 @@ class SliceSet:
 
     def stale(self, key: str) -> bool:
         """Whether something was written that is not seen yet."""
-        seen = {meta.name(each): _generation(each) for each in self.of(key)}
+        if self._clock.monotonic() - self._written.get(key, 0.0) > PATIENCE:
+            self.forget(key)
+        seen = {meta.name(each): _generation(each) for each in self._index.get(key)}
         waiting = {
             name: generation
             for name, generation in self._expected.pop(key, {}).items()
@@ -46,6 +55,8 @@ class SliceSet:
         }
         if waiting:
             self._expected[key] = waiting
+        else:
+            self._written.pop(key, None)
         return bool(waiting)
 
     def is_news(self, kind: str, found: Object) -> bool:
@@ -59,6 +70,7 @@ class SliceSet:
 
     def forget(self, key: str) -> None:
         self._expected.pop(key, None)
+        self._written.pop(key, None)
 
     async def write(
         self, key: str, *, created: Iterable[Object], changed: Iterable[Object], dropped: Iterable[Object]
@@ -71,9 +83,10 @@ class SliceSet:
                 if namespace_terminates(error):
                     return
                 raise
-            self._expect(key, made)
+            self._expect(key, meta.name(made), _generation(made))
         for each in changed:
-            self._expect(key, await self._client.update(ENDPOINT_SLICES, each))
+            written = await self._client.update(ENDPOINT_SLICES, each)
+            self._expect(key, meta.name(written), _generation(written))
         for each in dropped:
             await self._delete(key, each)
 
@@ -86,10 +99,11 @@ class SliceSet:
                 namespace=meta.namespace(found),
                 preconditions={"uid": meta.uid(found)},
             )
-            self._expected.setdefault(key, {})[name] = None
+            self._expect(key, name, None)
 
-    def _expect(self, key: str, written: Object) -> None:
-        self._expected.setdefault(key, {})[meta.name(written)] = _generation(written)
+    def _expect(self, key: str, name: str, generation: int | None) -> None:
+        self._expected.setdefault(key, {})[name] = generation
+        self._written[key] = self._clock.monotonic()
 
     def _keys(self, found: Object) -> tuple[str, ...]:
         labels = meta.labels(found)

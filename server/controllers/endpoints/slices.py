@@ -53,7 +53,7 @@ class EndpointSlices:
         self._nodes = context.client.informer(NODES)
         pods, slices = context.client.informer(PODS), context.client.informer(ENDPOINT_SLICES)
         self._membership = membership(context)
-        self._slices = SliceSet(context.client, slices, MANAGER)
+        self._slices = SliceSet(context.client, slices, MANAGER, clock=context.clock)
         self._pace = Pace(context.clock, per_pod=PER_POD)
         self._triggers = trigger_time.TriggerTimes()
         self._lacking: dict[str, set[str]] = {}
