@@ -236,3 +236,17 @@ async def test_a_pod_ends_at_its_deadline(cluster: VirtualCluster) -> None:
     assert cluster.status()["phase"] == "Running"
     await cluster.clock.advance(2)
     assert (cluster.status()["phase"], cluster.status()["reason"]) == ("Failed", "DeadlineExceeded")
+
+
+async def test_a_crash_loop_goes_on_counting_when_the_process_is_started_again(
+    cluster: VirtualCluster,
+) -> None:
+    await cluster.run(containers=script("exit 1"))
+    await cluster.clock.advance(11)
+    before = cluster.container()
+    assert (before["restartCount"], before["state"]["waiting"]["reason"]) == (2, "CrashLoopBackOff")
+    await cluster.agent.stop()
+    async with virtual_cluster(client=cluster.client, clock=cluster.clock) as next_one:
+        after = next_one.container()
+        assert after["restartCount"] in (3, 4)
+        assert after["lastState"]["terminated"]["exitCode"] == 1

@@ -23,11 +23,13 @@ from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from runtime.errors import NodeError
 from runtime.virtual.config import Config, read_config
-from runtime.virtual.node_object import LABEL
+from runtime.virtual.node_object import LABEL, NodeShape
 from runtime.virtual.wishes import LOST
 
 if TYPE_CHECKING:
     from kubeling.client.http import HttpClient
+    from runtime.node.api.listener import Listener
+    from runtime.virtual.agent import VirtualAgent
 
 logger = logging.getLogger(__name__)
 
@@ -62,46 +64,50 @@ def _run(config: Config) -> None:
 
 async def _serve(config: Config) -> None:
     from kubeling.client.http import HttpClient
-    from runtime.node.api.listener import Listener, ListenSettings
-    from runtime.virtual.agent import Informers, VirtualAgent, Wanted
-    from runtime.virtual.api import VirtualApi
-    from runtime.virtual.node_object import NodeShape
 
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     clock = SystemClock()
-    shape = NodeShape(config.address, config.port, config.cpu, config.memory)
-    async with (
-        HttpClient.from_kubeconfig(
-            config.kubeconfig, clock=clock, user_agent="kubelet", connections=CONNECTIONS
-        ) as client,
-        Tasks("informers") as tasks,
-    ):
+    client = HttpClient.from_kubeconfig(
+        config.kubeconfig, clock=clock, user_agent="kubelet", connections=CONNECTIONS
+    )
+    async with client, Tasks("virtual-nodes") as tasks:
         await _until_served(client, clock)
-        nodes = CachedInformer(client, NODES, clock=clock, transform=essence)
-        pods = CachedInformer(client, PODS, clock=clock, field_selector=BOUND, transform=unmanaged)
-        for informer in (nodes, pods):
-            tasks.start(informer.run(tasks), name="informer")
-        informers = Informers(nodes, pods)
-        wanted = Wanted(config.nodes, shape, config.latency)
-        agent = VirtualAgent(client, informers, wanted, clock=clock)
-        listener = Listener(
-            ListenSettings(
-                host=config.listen,
-                port=config.port,
-                certificate=config.serving.certificate,
-                key=config.serving.key,
-                client_ca=config.client_ca,
-            ),
-            VirtualApi(agent.pods, clock).handler(),
-        )
+        agent = _agent(config, client, clock, tasks)
+        listener = _listener(config, agent, clock)
         await listener.start()
         starting = tasks.start(agent.start(), name="start")
         await stopping.wait()
         starting.cancel()
         await listener.stop()
         await agent.stop()
+
+
+def _agent(config: Config, client: "HttpClient", clock: Clock, tasks: Tasks) -> "VirtualAgent":
+    from runtime.virtual.agent import Informers, VirtualAgent, Wanted
+
+    nodes = CachedInformer(client, NODES, clock=clock, transform=essence)
+    pods = CachedInformer(client, PODS, clock=clock, field_selector=BOUND, transform=unmanaged)
+    for informer in (nodes, pods):
+        tasks.start(informer.run(tasks), name="informer")
+    shape = NodeShape(config.address, config.port, config.cpu, config.memory)
+    wanted = Wanted(config.nodes, shape, config.latency)
+    return VirtualAgent(client, Informers(nodes, pods), wanted, clock=clock)
+
+
+def _listener(config: Config, agent: "VirtualAgent", clock: Clock) -> "Listener":
+    from runtime.node.api.listener import Listener, ListenSettings
+    from runtime.virtual.api import VirtualApi
+
+    settings = ListenSettings(
+        host=config.listen,
+        port=config.port,
+        certificate=config.serving.certificate,
+        key=config.serving.key,
+        client_ca=config.client_ca,
+    )
+    return Listener(settings, VirtualApi(agent.pods, clock).handler())
 
 
 async def _until_served(client: "HttpClient", clock: Clock) -> None:

@@ -112,7 +112,8 @@ def image_id(image: str) -> str:
 def of_status(status: Object, spec: Object, *, pod_uid: str, sandbox_id: str, policy: str) -> list[Container]:
     """The containers that a container's status in the API speaks of: the one before, and the latest."""
     found = []
-    for state, attempt in (("lastState", -1), ("state", 0)):
+    waits = "waiting" in (status.get("state") or {})  # then the last one that ran is the latest
+    for state, attempt in (("lastState", 0 if waits else -1), ("state", 0)):
         told: Object = status.get(state) or {}
         running, ended = told.get("running"), told.get("terminated")
         container_id = (ended or {}).get("containerID") or (status.get("containerID") if running else "")
