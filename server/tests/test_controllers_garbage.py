@@ -104,6 +104,18 @@ async def test_an_owner_of_an_unknown_kind_holds_the_object(plane: Plane) -> Non
     assert owners(plane, "child") == ["owner", "owner"]
 
 
+async def test_an_absent_owner_that_is_stated_in_two_ways_is_not_asked_for_all_the_time(plane: Plane) -> None:
+    owner = await put(plane, "owner")
+    hold = ["example.com/hold"]
+    await put(plane, "one", owner_of(owner, uid=NOBODY), finalizers=hold)
+    await put(plane, "two", owner_of(owner, uid=NOBODY, kind="Secret"), finalizers=hold)
+    await plane.advance(30)
+    assert all(meta.is_terminating(plane.get(CONFIGMAPS, name) or {}) for name in ("one", "two"))
+    for name in ("one", "two"):
+        await set_finalizers(plane, name)
+    assert names(plane) == {"owner"}
+
+
 # Namespaces.
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from kubeling.client.resources import CONFIGMAPS
+from kubeling.client.resources import CLUSTER_ROLES, CONFIGMAPS, SECRETS, Resource
 from kubeling.objects import meta
 from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object
 from server.tests.owner_references import NOBODY, names, owner_of, owners
 from server.tests.plane import Plane, started_plane
 
+KINDS = (CONFIGMAPS, SECRETS, CLUSTER_ROLES)
 POLICIES = ("Background", "Foreground", "Orphan")
 
 
@@ -27,41 +28,42 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
 
 
 class Family:
-    """Config maps with random owners among them; what has been asked to go, and how."""
+    """Objects of several kinds with random owners among them; cluster-scoped ones own, and have no owners."""
 
     def __init__(self, plane: Plane, chance: random.Random) -> None:
         self._plane = plane
         self._chance = chance
         self.made: list[Object] = []
-        self.asked: dict[str, str] = {}
 
     async def step(self) -> None:
         act = self._chance.choices((self.create, self.delete, self.refer, self.rest), (6, 3, 2, 2))[0]
         await act()
 
     async def create(self) -> None:
-        name = f"c{len(self.made)}"
-        own = {"name": name, "namespace": "ns", "ownerReferences": self._references()}
-        self.made.append(
-            await self._plane.client.create(
-                CONFIGMAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": own}
-            )
-        )
+        resource = self._chance.choices(KINDS, (6, 3, 1))[0]
+        own: Object = {"name": f"c{len(self.made)}"}
+        if resource.namespaced:
+            own |= {"namespace": "ns", "ownerReferences": self._references()}
+        obj = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": own}
+        self.made.append(await self._plane.client.create(resource, obj))
 
     async def delete(self) -> None:
-        policy = self._chance.choice(POLICIES)
-        name = meta.name(self._chance.choice(self.made)) if self.made else ""
+        if not self.made:
+            return
+        policy, obj = self._chance.choice(POLICIES), self._chance.choice(self.made)
         with suppress(NotFound):
-            await self._plane.client.delete(CONFIGMAPS, name, namespace="ns", propagation_policy=policy)
+            await self._plane.client.delete(
+                _resource(obj), meta.name(obj), namespace=meta.namespace(obj), propagation_policy=policy
+            )
 
     async def refer(self) -> None:
         """Give one other owners, which may close circles."""
-        if not self.made:
+        within = [each for each in self.made if meta.namespace(each)]
+        if not within:
             return
-        name = meta.name(self._chance.choice(self.made))
-        patch = {"metadata": {"ownerReferences": self._references()}}
+        obj, patch = self._chance.choice(within), {"metadata": {"ownerReferences": self._references()}}
         with suppress(ApiError):
-            await self._plane.client.patch(CONFIGMAPS, name, patch, namespace="ns")
+            await self._plane.client.patch(_resource(obj), meta.name(obj), patch, namespace="ns")
 
     async def rest(self) -> None:
         await self._plane.settle()
@@ -75,7 +77,11 @@ class Family:
         return found
 
 
-@pytest.mark.parametrize("seed", range(12))
+def _resource(obj: Object) -> Resource:
+    return next(each for each in KINDS if each.kind == obj["kind"])
+
+
+@pytest.mark.parametrize("seed", range(8))
 async def test_at_rest_everything_has_an_owner_or_never_had_one_and_nothing_waits(
     plane: Plane, seed: int
 ) -> None:
@@ -84,7 +90,7 @@ async def test_at_rest_everything_has_an_owner_or_never_had_one_and_nothing_wait
         await family.step()
     await plane.settle()
     await plane.advance(60)
-    left = {meta.uid(each): each for each in plane.list(CONFIGMAPS)}
+    left = {meta.uid(each): each for resource in KINDS for each in plane.list(resource)}
     for each in left.values():
         references = each["metadata"].get("ownerReferences") or []
         assert not meta.is_terminating(each), f"{meta.name(each)} waits for ever"
@@ -110,7 +116,7 @@ class Model:
                 del self.owners[each]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 async def test_what_is_left_is_what_the_rules_leave(plane: Plane, seed: int) -> None:
     chance, model = random.Random(seed), Model()
     made: list[Object] = []

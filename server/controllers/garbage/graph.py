@@ -99,11 +99,10 @@ class Graph:
                 self._attempt(owner.uid)
 
     def _try_another(self, node: Node, differing: Iterable[Node]) -> None:
-        """A supposed owner does not exist as first stated: see whether it does as others state it."""
+        """A supposed owner does not exist as first stated: whoever asked asks again, as others state it."""
         other = _alternative(differing, node.identity)
         if other is not None:
             node.identity = other
-            self._attempt(node.uid)
 
     # References.
 
