@@ -24,6 +24,7 @@ def write(home: Home, settings: Settings, *, address: str) -> None:
 
 def server_document(home: Home, settings: Settings, *, address: str) -> dict[str, Any]:
     pki = Pki(home.pki)
+    scheduler = home.scheduler_config
     return {
         "home": str(home.root),
         "listen": "0.0.0.0",
@@ -40,6 +41,7 @@ def server_document(home: Home, settings: Settings, *, address: str) -> dict[str
         "proxyClient": _pair(pki.front_proxy),
         "podCIDR": settings.pod_cidr,
         "serviceCIDR": settings.service_cidr,
+        "schedulerConfig": str(scheduler) if scheduler.is_file() else None,
     }
 
 

@@ -36,6 +36,11 @@ class Home:
         return self.root / "config" / "server.json"
 
     @property
+    def scheduler_config(self) -> Path:
+        """A KubeSchedulerConfiguration, if somebody has put one there."""
+        return self.root / "scheduler.yaml"
+
+    @property
     def node_config(self) -> Path:
         return self.root / "config" / "node.json"
 

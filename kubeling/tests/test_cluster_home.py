@@ -216,3 +216,11 @@ def test_the_configuration_holds_what_the_contract_says(place: Home) -> None:
 
 def test_the_kubernetes_service_has_the_first_address() -> None:
     assert configuration.first_service_address("10.96.0.0/12") == "10.96.0.1"
+
+
+def test_a_configuration_of_the_scheduler_in_the_home_is_the_servers(place: Home) -> None:
+    chosen = decide.decide(place, Wishes(port=0))
+    assert configuration.server_document(place, chosen, address="192.0.2.2")["schedulerConfig"] is None
+    place.scheduler_config.write_text("kind: KubeSchedulerConfiguration\n")
+    server = configuration.server_document(place, chosen, address="192.0.2.2")
+    assert server["schedulerConfig"] == str(place.root / "scheduler.yaml")

@@ -58,7 +58,7 @@ class DefaultPreemption(Plugin):
         pod = cycle.pod
         if pod.spec.get("preemptionPolicy") == "Never":
             return NEVER
-        node = cycle.cluster.node(pod.nominated_node)
+        node = cycle.cluster.node(pod.nominated_node or cycle.nominations.node_of(pod.key))
         if node is None:
             return ""
         rejection = cycle.diagnosis.at(node.name)
