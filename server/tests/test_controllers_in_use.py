@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kubeling.client.fake import FakeClient
-from kubeling.client.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
+from kubeling.client.resources import PERSISTENT_VOLUME_CLAIMS, PODS
 from kubeling.objects import conditions
 from kubeling.objects.clock import FakeClock
 from kubeling.objects.meta import Object
@@ -79,19 +79,6 @@ async def test_a_claim_waits_for_the_pod_that_uses_it(client: FakeClient, clock:
     assert client.stored(PERSISTENT_VOLUME_CLAIMS, "c", namespace="ns") is None
 
 
-async def test_a_bound_volume_waits(client: FakeClient, clock: FakeClock) -> None:
-    metadata = {"name": "v", "finalizers": ["kubernetes.io/pv-protection"]}
-    volume: Object = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata}
-    client.put({**volume, "status": {"phase": "Bound"}})
-    await client.delete(PERSISTENT_VOLUMES, "v")
-    await clock.advance(1)
-    stored = client.stored(PERSISTENT_VOLUMES, "v")
-    assert stored is not None
-    client.put({**stored, "status": {"phase": "Released"}})
-    await clock.advance(1)
-    assert client.stored(PERSISTENT_VOLUMES, "v") is None
-
-
 async def test_a_range_is_made_ready(client: FakeClient, clock: FakeClock) -> None:
     client.put(service_range("more", "10.1.0.0/24"))
     await clock.advance(1)
@@ -124,7 +111,11 @@ def definition() -> Object:
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": "things.example.com"},
-        "spec": {"group": "example.com", "versions": [{"name": "v1", "served": True}]},
+        "spec": {
+            "group": "example.com",
+            "names": {"plural": "things", "kind": "Thing"},
+            "versions": [{"name": "v1", "served": True}],
+        },
         "status": {"conditions": [{"type": "Established", "status": "True"}]},
     }
 
