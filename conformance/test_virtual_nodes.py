@@ -54,6 +54,18 @@ def test_nodes_are_ready_and_say_what_they_are(virtual_kubectl: Kubectl) -> None
         assert node["metadata"]["labels"]["kubernetes.io/hostname"] == node["metadata"]["name"]
 
 
+def test_the_command_shows_the_process_and_the_nodes(virtual: Cluster) -> None:
+    if virtual.home is None:
+        pytest.skip("only a cluster of our own")
+    status = virtual.status()
+    assert status["processes"]["virtual"]["pid"]
+    assert "runtime" not in status["processes"]
+    ours = [node for node in status["nodes"] if node["name"].startswith("virtual-")]
+    assert len(ours) == 6
+    assert all(node["virtual"] and not node["obstacle"] for node in ours)
+    virtual.kubeling("logs", "virtual", "--lines", "5")
+
+
 def test_a_pod_becomes_ready_with_an_address_of_its_node(virtual_space: Space) -> None:
     pod = virtual_space.run_ready("web")
     node = virtual_space.rest.get(f"/api/v1/nodes/{pod['spec']['nodeName']}")

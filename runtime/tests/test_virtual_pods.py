@@ -37,6 +37,12 @@ async def test_addresses_are_of_the_nodes_network_and_come_back(cluster: Virtual
     assert first["podIP"] != second["podIP"]
 
 
+async def test_addresses_are_unique_also_before_nodes_have_networks(cluster: VirtualCluster) -> None:
+    first = await cluster.run("a")
+    second = await cluster.run("b", nodeName="virtual-1")
+    assert first["podIP"] != second["podIP"]
+
+
 async def test_a_pod_that_takes_its_time_is_seen_creating() -> None:
     async with virtual_cluster(latency=3) as cluster:
         status = await cluster.run()

@@ -26,7 +26,7 @@ class VirtualCluster:
 
     async def run(self, name: str = "web", *, said: dict[str, str] | None = None, **spec: Any) -> Object:
         """Create a pod on the first node and let happen what happens; its status."""
-        pod = a_pod(name, nodeName="virtual-0", **spec)
+        pod = a_pod(name, **{"nodeName": "virtual-0", **spec})
         pod["metadata"]["annotations"] = {PREFIX + key: value for key, value in (said or {}).items()}
         self.client.put(pod)
         await self.settle()

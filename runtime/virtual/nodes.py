@@ -39,15 +39,17 @@ class VirtualNode:
 
     name: str
     uid: str
+    spare: Addresses = field(repr=False)
+    """For pods that come before the node has a range of its own."""
     cidr: str = ""
     lost: bool = False
     context: NodeContext | None = field(default=None, repr=False)
     addresses: Addresses | None = field(default=None, repr=False)
 
     def pool(self) -> Addresses:
-        if self.addresses is None:
-            self.addresses = Addresses(self.cidr or FALLBACK)
-        return self.addresses
+        if self.addresses is None and self.cidr:
+            self.addresses = Addresses(self.cidr)
+        return self.addresses or self.spare
 
 
 class VirtualNodes:
@@ -62,6 +64,7 @@ class VirtualNodes:
         self._known: dict[str, VirtualNode] = {}
         self._came: Callable[[str], None] = lambda name: None
         self._busy = 0
+        self._spare = Addresses(FALLBACK)
         self.heartbeats = Heartbeats(client, clock, tasks, shape, nodes, silent=silent)
 
     @property
@@ -129,7 +132,7 @@ class VirtualNodes:
                 self.heartbeats.forget(known.name)
             return
         if known is None or known.uid != uid(node):
-            known = self._known[name(node)] = VirtualNode(name(node), uid(node))
+            known = self._known[name(node)] = VirtualNode(name(node), uid(node), self._spare)
             self.heartbeats.begin(known.name, known.uid)
             self._tell_later(known.name)
         known.cidr = str((node.get("spec") or {}).get("podCIDR") or "")

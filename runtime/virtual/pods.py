@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from kubeling.client.index import Index
+from kubeling.client.index import Index, by_node
 from kubeling.client.protocol import Informer
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock
@@ -46,7 +46,7 @@ class VirtualPods:
         self._tasks.start(self._take_turns(), name="turns")
         for number in range(WRITERS):
             self._tasks.start(self._write(), name=f"writer-{number}")
-        self._by_node = Index(self._pods, lambda pod: (node_of(pod),))
+        self._by_node = Index.shared(self._pods, by_node)
         self._pods.add_handler(self._changed)
 
     @property
