@@ -9,6 +9,7 @@ import pytest
 from kubeling.client.resources import ENDPOINT_SLICES, ENDPOINTS, EVENTS, NODES, PODS, SERVICES
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
+from server.controllers.endpoints import pod_endpoint
 from server.controllers.endpoints.packing import pack
 from server.controllers.endpoints.subsets import Entry, repacked, truncated
 from server.tests.plane import Plane, started_plane
@@ -303,6 +304,15 @@ async def test_no_more_than_a_thousand_addresses_are_mirrored(plane: Plane) -> N
     assert len(addresses(plane)) == 1000
     (event,) = [each for each in plane.list(EVENTS) if each["reason"] == "TooManyAddressesToMirror"]
     assert event["message"].endswith("per Endpoints subset. 1 addresses were skipped")
+
+
+def test_each_family_has_the_address_of_its_kind() -> None:
+    both = [{"ip": "10.0.0.1"}, {"ip": "2001:db8::1"}]
+    pod: Object = {"metadata": {"name": "p"}, "spec": {}, "status": {"podIPs": both}}
+    assert [pod_endpoint.address(pod, family) for family in ("IPv4", "IPv6")] == ["10.0.0.1", "2001:db8::1"]
+    assert pod_endpoint.families({"spec": {"ipFamilies": ["IPv6", "IPv4"]}}) == ["IPv6", "IPv4"]
+    alone: Object = {"metadata": {"name": "p"}, "spec": {}, "status": {"podIP": "10.0.0.1"}}
+    assert pod_endpoint.endpoint(alone, {"spec": {}}, "IPv6", None) is None
 
 
 def end(number: int, *, ready: bool = True) -> Object:
