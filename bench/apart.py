@@ -24,8 +24,9 @@ def loops_apart(server: Server) -> Iterator[None]:
     config = server.home / "config" / "server.json"
     said = json.loads(config.read_bytes())
     config.write_text(json.dumps({**said, "controlLoops": False}))
-    os.kill(server.pid, signal.SIGKILL)  # its supervisor starts another one
-    _wait_for_another(server, server.pid)
+    before = server.pid
+    os.kill(before, signal.SIGKILL)  # its supervisor starts another one
+    _wait_for_another(server, before)
     kubeconfig = ["--kubeconfig", str(server.home / "admin.kubeconfig"), "--no-leader-elect"]
     commands = (
         ["server.controllers", "--use-service-account-credentials", *kubeconfig],
