@@ -106,6 +106,7 @@ class Resources:
     CSI_DRIVER = "CSIDriver"
     CAPACITY = "CSIStorageCapacity"
     ATTACHMENT = "VolumeAttachment"
+    NAMESPACE = "Namespace"
 
 
 class ClusterEvent(NamedTuple):

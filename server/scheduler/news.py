@@ -53,9 +53,12 @@ class News:
 
         return tell
 
-    def _namespace_changed(self, kind: str, namespace: Object, _: Object | None) -> None:
-        if kind != "DELETED":
-            self._cluster.put_namespace(namespace)
+    def _namespace_changed(self, kind: str, namespace: Object, old: Object | None) -> None:
+        if kind == "DELETED":
+            return
+        self._cluster.put_namespace(namespace)
+        if old is not None and meta.labels(old) != meta.labels(namespace):
+            self._queue.happened(ClusterEvent(Resources.NAMESPACE, Action.UPDATE, old, namespace))
 
     def _node_changed(self, kind: str, node: Object, old: Object | None) -> None:
         if kind == "DELETED":

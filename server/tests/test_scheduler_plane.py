@@ -8,6 +8,7 @@ import pytest
 
 from kubeling.client.resources import (
     EVENTS,
+    NAMESPACES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
@@ -245,6 +246,24 @@ async def test_claims_that_wait_tell_the_provisioner_the_node(plane: Plane) -> N
     await plane.advance(601)
     messages = [event["message"] for event in events(plane, "FailedScheduling")]
     assert 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded' in messages
+
+
+async def test_a_namespace_that_gets_the_label_wakes_who_waits_for_its_pods(plane: Plane) -> None:
+    await add_node(plane)
+    await plane.create(NAMESPACES, {"metadata": {"name": "other"}})
+    container = {"name": "c", "image": "busybox"}
+    meta = {"name": "web", "namespace": "other", "labels": {"app": "web"}}
+    await plane.create(PODS, {"metadata": meta, "spec": {"containers": [container]}})
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+        "namespaceSelector": {"matchLabels": {"team": "a"}},
+    }
+    near = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    await add_pod(plane, "fan", affinity=near)
+    assert placed(plane, "fan") == ""
+    await plane.patch(NAMESPACES, "other", {"metadata": {"labels": {"team": "a"}}})
+    assert placed(plane, "fan") == "n"
 
 
 async def test_several_schedulers_with_plug_ins_of_their_own(plane: Plane) -> None:

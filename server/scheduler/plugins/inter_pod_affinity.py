@@ -86,6 +86,7 @@ class InterPodAffinity(Plugin):
         return (
             Wake(Resources.ASSIGNED_POD, Action.ADD | Action.DELETE | Action.LABELS, self._pod_helps),
             Wake(Resources.NODE, Action.ADD | Action.LABELS, _node_helps),
+            Wake(Resources.NAMESPACE, Action.UPDATE, _selects_namespaces),
         )
 
     def _pod_helps(self, pod: PodInfo, event: ClusterEvent) -> bool:
@@ -210,6 +211,11 @@ def _spanned(scores: list[int]) -> list[int]:
     if least == most:
         return [0] * len(scores)
     return [int(TOP_SCORE * (score - least) / (most - least)) for score in scores]
+
+
+def _selects_namespaces(pod: PodInfo, event: ClusterEvent) -> bool:
+    terms = (*pod.affinity.required, *pod.affinity.required_anti)
+    return any(not term.namespace_selector.nothing for term in terms)
 
 
 def _node_helps(pod: PodInfo, event: ClusterEvent) -> bool:
