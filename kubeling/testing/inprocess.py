@@ -37,8 +37,9 @@ QUIET_ROUNDS = 3
 """So many looks in a row must find nothing to do."""
 SETTLE_TIMEOUT = 60.0
 """Real seconds."""
-WATCHERS_PATIENCE = 0.02
-"""Real seconds that somebody who watches over HTTPS gets to answer what was told."""
+WATCHERS_TURNS, TURN = 40, 0.0005
+"""Turns of the event loop that somebody who watches over HTTPS gets to answer what was told, and the real
+seconds of each at least: on a busy machine turns take longer, and so does he."""
 
 
 class NotSettled(AssertionError):
@@ -120,7 +121,7 @@ class Cluster:
             if not store.idle:
                 await asyncio.sleep(0.0005)  # the writer's thread is at work
             elif quiet == QUIET_ROUNDS - 1 and self._parts.server.watchers():
-                await asyncio.sleep(WATCHERS_PATIENCE)
+                await _let_watchers_answer()
             quiet = quiet + 1 if not self._busy() and store.revision == revision else 0
 
     def _busy(self) -> list[str]:
@@ -131,6 +132,11 @@ class Cluster:
             "virtual nodes": self._parts.nodes.idle,
         }
         return [name for name, is_idle in idle.items() if not is_idle]
+
+
+async def _let_watchers_answer() -> None:
+    for _ in range(WATCHERS_TURNS):
+        await asyncio.sleep(TURN)
 
 
 @asynccontextmanager
