@@ -23,7 +23,8 @@ class Profile:
         self.percentage = percentage
         """Of nodes to score; None is adaptive."""
         points = configuration.points
-        filters = [plugin(name) for name in dict.fromkeys((*points["preFilter"], *points["filter"]))]
+        # A node is judged by the first filter that rejects it: their order shows in what is reported.
+        filters = [plugin(name) for name in dict.fromkeys((*points["filter"], *points["preFilter"]))]
         self.scores = [(weight, plugin(name)) for name, weight in points["score"].items()]
         self._local_filters = [each for each in filters if each.local]
         self._wide_filters = [each for each in filters if not each.local]

@@ -114,6 +114,7 @@ async def test_a_silent_node_becomes_unknown_and_is_tainted(client: FakeClient, 
     pressure = conditions.find(stored_node(client, "a"), "MemoryPressure")
     assert pressure is not None
     assert pressure["reason"] == "NodeStatusNeverUpdated"
+    assert pressure["lastHeartbeatTime"] == stored_node(client, "a")["metadata"]["creationTimestamp"]
     assert taints(client, "a") == [("unreachable", "NoExecute"), ("unreachable", "NoSchedule")]
 
 

@@ -96,6 +96,12 @@ def test_reasons_are_counted_over_the_nodes() -> None:
     )
 
 
+def test_a_taint_is_reported_before_what_the_node_lacks() -> None:
+    tainted = {"taints": [{"key": "a", "effect": "NoSchedule"}]}
+    refusal = Decisions(node(cpu="1", pods="0", spec=tainted)).refusal(pod(container("3")))
+    assert refusal == f"0/1 nodes are available: 1 node(s) had untolerated taint(s). {NOT_HELPFUL}"
+
+
 @pytest.mark.parametrize(
     "toleration",
     [

@@ -136,8 +136,10 @@ class NodeLifecycle:
             reason, message = "NodeStatusNeverUpdated", "Kubelet never posted node status."
         else:
             reason, message = "NodeStatusUnknown", "Kubelet stopped posting node status."
-        now = self._clock.now()
-        return conditions.set_condition(node, kind, "Unknown", reason=reason, message=message, now=now)
+        conditions.set_condition(node, kind, "Unknown", reason=reason, message=message, now=self._clock.now())
+        if condition is None:
+            node["status"]["conditions"][-1]["lastHeartbeatTime"] = meta.metadata(node)["creationTimestamp"]
+        return True
 
     async def _adjust(self, node: Object) -> None:
         """Taints as the conditions ask for, a network, and the old names of two labels."""
