@@ -174,7 +174,7 @@ class SchedulingQueue:
         minds."""
         waiting.attempts, waiting.errors = waiting.attempts + 1, 0
         waiting.rejectors = frozenset(rejectors)
-        missed = list(itertools.islice(self._events, waiting.seen - self._first_event, None))
+        missed = list(itertools.islice(self._events, max(waiting.seen - self._first_event, 0), None))
         if not self._give_back(waiting, waiting.attempts):
             return
         if any(self._is_helped(waiting, event) for event in missed):

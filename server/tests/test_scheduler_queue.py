@@ -138,6 +138,18 @@ async def test_what_happens_while_a_pod_is_in_flight_is_not_lost() -> None:
     assert await next_within(queue, clock, 100) is None
 
 
+async def test_a_pod_that_goes_while_it_is_in_flight_is_not_given_back() -> None:
+    clock = FakeClock()
+    queue = a_queue(clock)
+    queue.add(pod("a"))
+    waiting = await queue.pop()
+    queue.happened(GONE)
+    queue.remove("a")
+    assert not queue.is_in_flight(waiting)
+    queue.unschedulable(waiting, {"Room"})
+    assert await next_within(queue, clock, 1000) is None
+
+
 async def test_a_change_of_the_pod_itself_wakes_it() -> None:
     clock = FakeClock()
     queue = a_queue(clock)
