@@ -29,7 +29,17 @@ class Moody:
         self._choose = random.Random(seed)
 
     async def act(self) -> None:
-        acts = (self._node, self._label, self._taint, self._set, self._run, self._run, self._kill, self._fail)
+        acts = (
+            self._node,
+            self._label,
+            self._taint,
+            self._set,
+            self._run,
+            self._run,
+            self._kill,
+            self._fail,
+            self._orphan,
+        )
         await self._choose.choice(acts)()
 
     async def _node(self) -> None:
@@ -66,6 +76,10 @@ class Moody:
     async def _fail(self) -> None:
         if pod := self._pod():
             await self._plane.set_pod(pod, "Failed")
+
+    async def _orphan(self) -> None:
+        if pod := self._pod():
+            await self._plane.patch(PODS, pod, {"metadata": {"ownerReferences": None}})
 
     async def _kill(self) -> None:
         if pod := self._pod():

@@ -82,6 +82,7 @@ class DaemonSetController:
                 fleet.touch(target_node(old or {}))
                 if meta.controller_of(pod) is None:
                     fleet.orphans.add(meta.key(pod))
+                fleet.forget_adoption(target_node(pod), pod)
             self.wake(set_)
 
     def revision_changed(self, change: str, revision: Object, old: Object | None) -> None:
@@ -164,10 +165,7 @@ class DaemonSetController:
             resource=PODS,
             selects=selector_of(set_),
         )
-        for key in list(fleet.orphans):
-            orphan = self.pods.get(*meta.split_key(key))
-            await claim.claim([orphan] if orphan is not None else [])
-            fleet.orphans.discard(key)
+        await self._adopt(fleet, claim)
         fleet.touch_matured(self._clock.monotonic())
         done = 0
         while fleet.touched:
@@ -176,12 +174,20 @@ class DaemonSetController:
             if done % _BREATH == 0:
                 await asyncio.sleep(0)
 
+    async def _adopt(self, fleet: Fleet, claim: Claim) -> None:
+        for key in list(fleet.orphans):
+            orphan = self.pods.get(*meta.split_key(key))
+            for pod in await claim.claim([orphan] if orphan is not None else []):
+                fleet.adopt(target_node(pod), pod)
+            fleet.orphans.discard(key)
+
     async def _assess(self, set_: Object, fleet: Fleet, node: str, claim: Claim) -> None:
         try:
             pods = await claim.claim(self._index.get(f"{meta.uid(set_)}/{node}"))
         except ApiError:
             fleet.touch(node)
             raise
+        pods += fleet.adopted_on(node, known=pods)
         found = assess(fleet.plan, self.nodes.get("", node), pods, self._clock.now())
         fleet.put(node, found, self._clock.monotonic())
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
 
+from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from server.controllers.daemon_set.assessment import Assessment, Counts, Plan, Turn
 from server.controllers.owned.patience import Patience
@@ -24,6 +25,8 @@ class Fleet:
         self.touched = set(nodes)
         self.orphans: set[str] = set()
         """The keys of pods that nobody owns and the selector may select."""
+        self._adopted: dict[str, dict[str, Object]] = {}
+        """By node and uid: pods that are its own by now, though no handler has been told so yet."""
         self.totals: Counter[str] = Counter()
         self.revisions: Counter[str] = Counter()
         self.available = 0
@@ -40,6 +43,19 @@ class Fleet:
     def touch(self, node: str) -> None:
         if node:
             self.touched.add(node)
+
+    def adopt(self, node: str, pod: Object) -> None:
+        self._adopted.setdefault(node, {})[meta.uid(pod)] = pod
+        self.touch(node)
+
+    def forget_adoption(self, node: str, pod: Object) -> None:
+        """A handler has been told of the pod, whatever it is now."""
+        self._adopted.get(node, {}).pop(meta.uid(pod), None)
+
+    def adopted_on(self, node: str, *, known: Iterable[Object]) -> list[Object]:
+        """Those that are not among the known ones."""
+        uids = set(map(meta.uid, known))
+        return [pod for uid, pod in self._adopted.get(node, {}).items() if uid not in uids]
 
     def put(self, node: str, found: Assessment, now: float) -> None:
         """`now` and all times here are monotonic seconds."""
