@@ -90,14 +90,19 @@ async def test_a_node_that_is_taken_for_dead_reports_at_once() -> None:
 
 async def test_a_labelled_node_that_somebody_makes_is_served() -> None:
     async with virtual_cluster(0) as cluster:
-        capacity = {"cpu": "1", "pods": "2"}
+        capacity = {"cpu": "1", "example.com/gpu": "2"}
         labels = {"kubeling.dev/virtual": "true"}
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "mine", "labels": labels}}
         await cluster.client.create(NODES, {**node, "status": {"capacity": capacity}})
         await cluster.settle()
         made = cluster.node("mine")
         assert ready_of(made) == "True"
-        assert made["status"]["allocatable"] == capacity
+        assert made["status"]["allocatable"] == {
+            **capacity,
+            "memory": "8Gi",
+            "ephemeral-storage": "1Ti",
+            "pods": "110",
+        }
         assert cluster.lease("mine")
 
 

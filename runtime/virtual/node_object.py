@@ -65,12 +65,12 @@ def node_labels(name: str) -> dict[str, str]:
 
 
 def node_status(node: Object, shape: NodeShape, now: datetime) -> Object:
-    """What a node reports; capacity that it has already, be it from whoever made it, stays."""
+    """What a node reports; what it offers already, be it by whoever made it, stays."""
     name, present = node["metadata"]["name"], node.get("status") or {}
-    capacity = present.get("capacity") or shape.capacity
+    capacity = {**shape.capacity, **(present.get("capacity") or {})}
     return {
         "capacity": capacity,
-        "allocatable": {**(present.get("allocatable") or capacity), **unfollowed(node)},
+        "allocatable": {**capacity, **(present.get("allocatable") or {}), **unfollowed(node)},
         "addresses": [
             {"type": "InternalIP", "address": shape.address},
             {"type": "Hostname", "address": name},
