@@ -38,6 +38,8 @@ class Cycle:
                 self._names = names if self._names is None else names & self._names
         self.diagnosis = Diagnosis(len(cluster.nodes), everywhere=self.rejection)
         self.looked_at = 0
+        self._window: tuple[list[NodeState], list[int]] = ([], [])
+        """Nodes that are known to do, and their scores."""
 
     def feasible(self, start: int) -> list[NodeState]:
         """Nodes that will do, as many as are to be compared; looked for from the start-th on.
@@ -64,7 +66,8 @@ class Cycle:
         if not window or min(window) < 0:
             return None
         self.looked_at = wanted
-        return nodes[start:end] + nodes[: max(end - len(nodes), 0)]
+        self._window = (nodes[start:end] + nodes[: max(end - len(nodes), 0)], window)
+        return self._window[0]
 
     def _searched(self, candidates: Iterable[NodeState], wanted: int) -> list[NodeState]:
         found: list[NodeState] = []
@@ -129,12 +132,11 @@ class Cycle:
 
     def scores(self, nodes: Sequence[NodeState]) -> list[int]:
         """Of nodes that will do."""
-        numbers = [node.number for node in nodes]
         known = self.memo.scores
-        totals = [known[number] for number in numbers]
+        totals = self._window[1] if nodes is self._window[0] else [known[node.number] for node in nodes]
         for position, (weight, scoring) in enumerate(self.memo.relative):
             assert scoring.normalize is not None
-            points = scoring.normalize([self.memo.relatives[number][position] for number in numbers])
+            points = scoring.normalize([self.memo.relatives[node.number][position] for node in nodes])
             totals = [total + weight * point for total, point in zip(totals, points, strict=True)]
         for weight, points in self.profile.comparisons(self.pod, self.cluster, nodes):
             totals = [total + weight * point for total, point in zip(totals, points, strict=True)]
