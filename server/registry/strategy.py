@@ -50,6 +50,8 @@ class Strategy:
     columns: Sequence[Column] = NAME_AND_CREATED
     has_generation: ClassVar[bool] = False
     """metadata.generation counts the changes of everything but metadata and status."""
+    changes_last: ClassVar[bool] = False
+    """An update's error names forbidden changes after what is wrong with the new object, not before."""
     create_on_update: ClassVar[bool] = False
     """PUT of a name that does not exist creates it."""
     unconditional_update: ClassVar[bool] = True

@@ -204,7 +204,8 @@ def _causes(kind: Kind, obj: Object, old: Object, subresource: str) -> list[Caus
         causes += metadata.validate(kind, obj)
     if subresource:
         return causes + strategy.validate_subresource_update(subresource, obj, old)
-    return [*causes, *strategy.validate_update(obj, old), *strategy.validate_again(obj, old)]
+    changed, wrong = strategy.validate_update(obj, old), strategy.validate_again(obj, old)
+    return causes + (wrong + changed if strategy.changes_last else changed + wrong)
 
 
 def _judge(scope: Scope, obj: Object, causes: list[Cause]) -> None:

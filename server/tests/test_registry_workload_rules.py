@@ -229,6 +229,18 @@ async def test_daemon_sets_count_the_changes_of_their_template(registry: Registr
     assert same["metadata"]["annotations"] == {count: "2"}
 
 
+@pytest.mark.parametrize("plural", ["deployments", "replicasets", "daemonsets"])
+async def test_a_new_selector_is_refused_after_what_it_does_not_match(
+    registry: Registry, plural: str
+) -> None:
+    await make(registry, plural, workload(), RequestContext(SYSTEM))
+    with pytest.raises(errors.Invalid) as caught:
+        await change(registry, plural, spec={"selector": {"matchLabels": {"c": "d"}}})
+    labels, selector = told(caught)
+    assert labels.startswith('spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not')
+    assert selector == 'spec.selector: Invalid value: {"matchLabels":{"a":"b","c":"d"}}: field is immutable'
+
+
 async def test_a_suspended_job_may_be_sent_elsewhere(registry: Registry) -> None:
     await make(registry, "jobs", job(suspend=True), RequestContext(SYSTEM))
     steered = {"template": {"spec": {"nodeSelector": {"a": "b"}}}}

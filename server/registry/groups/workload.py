@@ -97,7 +97,7 @@ def matching_causes(selector: Object | None, template: Object) -> list[Cause]:
     if matches:
         return []
     why = "`selector` does not match template `labels`"
-    return [invalid("spec.template.metadata.labels", labels, why)]
+    return [invalid("spec.template.metadata.labels", dict(sorted(labels.items())), why)]
 
 
 def immutable_selector_causes(obj: Object, old: Object) -> list[Cause]:

@@ -38,6 +38,7 @@ _ALL_COUNTS = (
 
 class DaemonSets(Strategy):
     has_generation = True
+    changes_last = True
     reset_by_status = ("spec", "metadata.labels")
     columns = columns(
         Column("Desired", "integer"),

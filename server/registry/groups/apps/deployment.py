@@ -29,6 +29,7 @@ _ROLLING = "spec.strategy.rollingUpdate"
 
 class Deployments(Strategy):
     has_generation = True
+    changes_last = True
     reset_by_status = ("spec", "metadata.labels")
     columns = columns(
         Column("Ready", description="Number of the pod with ready state"),

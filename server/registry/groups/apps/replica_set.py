@@ -25,6 +25,7 @@ from server.registry.strategy import Scope, Strategy
 
 class ReplicaSets(Strategy):
     has_generation = True
+    changes_last = True
     reset_by_status = ("spec", "metadata.labels")
     selectable = ("status.replicas",)
     columns = columns(

@@ -44,6 +44,7 @@ _FIXED = (
 
 class StatefulSets(Strategy):
     has_generation = True
+    changes_last = True
     reset_by_status = ("spec", "metadata.labels")
     columns = columns("Ready", AGE, *WIDE_COLUMNS[:2])
 

@@ -48,6 +48,7 @@ _LATER_STATES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 
 class Jobs(Strategy):
     has_generation = True
+    changes_last = True
     orphans_by_default = True
     selectable = ("status.successful",)
     columns = columns("Status", "Completions", "Duration", AGE, *WIDE_COLUMNS)

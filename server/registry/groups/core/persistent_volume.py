@@ -23,6 +23,7 @@ _RECYCLE = (
 
 class PersistentVolumes(Strategy):
     returns_deleted = True
+    changes_last = True
     columns = columns(
         "Capacity",
         "Access Modes",

@@ -40,6 +40,7 @@ def class_of(obj: Object, spec: Object) -> str:
 
 class PersistentVolumeClaims(Strategy):
     returns_deleted = True
+    changes_last = True
     columns = columns(
         "Status",
         "Volume",
