@@ -102,7 +102,7 @@ class LocalInformer:
     def _tell(self, record: Record, *, gone: bool) -> None:
         key = (record.namespace, record.name)
         old = self._told.get(key)
-        before = self._decode(old, False) if old is not None else None
+        before = self._decode(old, True) if old is not None else None  # kept for whoever else asks
         if gone:
             if self._told.pop(key, None) is not None:
                 self._handlers.notify("DELETED", self._decode(record, False), before)
