@@ -24,7 +24,7 @@ from kubeling.objects.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 QUEUE_SIZE = 1000
-SENDERS = 64
+SENDERS = 16
 """How many events, of different objects, are sent at the same time."""
 TRIES = 12
 NORMAL, WARNING = "Normal", "Warning"

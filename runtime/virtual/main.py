@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_LOOKS = 0.03
 """Seconds between attempts to reach the server."""
-CONNECTIONS = 20
-"""When a thousand pods change at once, each new connection costs more than its request."""
+CONNECTIONS = 8
+"""When a thousand pods change at once, more would only make the server's other clients wait for them all."""
 BOUND = "spec.nodeName!="
 """Pods that are bound to a node."""
 

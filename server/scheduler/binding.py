@@ -20,7 +20,7 @@ from server.scheduler.report import Reports, patch_status
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 256
+AT_ONCE = 32
 """How many bindings may be under way; more wait, their pods being assumed on their nodes already."""
 
 
