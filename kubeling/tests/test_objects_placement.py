@@ -3,7 +3,7 @@
 import pytest
 
 from kubeling.objects.meta import Object
-from kubeling.objects.node_selection import node_selection
+from kubeling.objects.node_selection import required
 from kubeling.objects.taints import covers, untolerated
 
 TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
@@ -45,7 +45,6 @@ UNREADABLE = {"matchExpressions": [{"key": "colour", "operator": "Like", "values
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ({}, True),
         ({"nodeSelector": {"colour": "blue"}}, True),
         ({"nodeSelector": {"colour": "red"}}, False),
         (_affinity(BLUE), True),
@@ -59,4 +58,10 @@ UNREADABLE = {"matchExpressions": [{"key": "colour", "operator": "Like", "values
     ],
 )
 def test_which_node_a_pod_asks_for(spec: Object, expected: bool) -> None:
-    assert node_selection(spec)({"colour": "blue"}, "other") is expected
+    wanted = required(spec)
+    assert wanted is not None
+    assert wanted({"colour": "blue"}, "other") is expected
+
+
+def test_a_pod_that_asks_for_nothing_is_compiled_to_nothing() -> None:
+    assert required({"nodeSelector": {}, "affinity": None}) is None

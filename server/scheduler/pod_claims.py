@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
+from kubeling.objects.node_selection import any_of
 from server.scheduler.framework import Lister
-from server.scheduler.node_selection import any_of
 from server.scheduler.node_state import NodeState
 from server.scheduler.pod_info import PodInfo
 

@@ -12,9 +12,7 @@ import orjson
 
 from kubeling.objects.labels import NOTHING, Predicate, Selector, SelectorError, from_label_selector
 from kubeling.objects.meta import Object
-
-REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+from kubeling.objects.node_selection import PREFERRED, REQUIRED
 
 NamespaceLabels = Mapping[str, Mapping[str, str]]
 

@@ -100,7 +100,7 @@ async def session(keys: Pki) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def ready(session: aiohttp.ClientSession, server: Server) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while True:
             with suppress(*AWAY):
                 async with session.get(f"{server.url}/readyz") as answer:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from kubeling.objects.node_selection import node_selection
+from kubeling.objects.node_selection import required
 from kubeling.objects.taints import NO_EXECUTE, NO_SCHEDULE, untolerated
 from server.controllers.daemon_set.template import tolerations
 
@@ -25,12 +25,14 @@ class Placement:
     def __init__(self, template: Object) -> None:
         spec = template.get("spec") or {}
         self._node_name = spec.get("nodeName") or ""
-        self._selects = node_selection(spec)
+        self._selects = required(spec)
         self._tolerations = tolerations(spec)
 
     def fit(self, node: Object) -> Fit:
         name = meta.name(node)
-        if self._node_name not in ("", name) or not self._selects(meta.labels(node), name):
+        if self._node_name not in ("", name):
+            return NOWHERE
+        if self._selects is not None and not self._selects(meta.labels(node), name):
             return NOWHERE
         taints = taints_of(node)
         if untolerated(self._tolerations, taints, (NO_SCHEDULE, NO_EXECUTE)) is None:

@@ -24,9 +24,10 @@ from server.controllers.deployment.rolling import roll
 from server.controllers.deployment.rollout import Rollout
 from server.controllers.deployment.scaling import scale, was_scaled
 from server.controllers.deployment.status import counted, is_complete
-from server.controllers.deployment.wake import Wake
+from server.controllers.deployment.wake import pod_waker
 from server.controllers.owned.leaving import unless_namespace_goes
 from server.controllers.owned.ownership import Claim
+from server.controllers.owned.waking import waker
 
 COMPONENT = "deployment-controller"
 WORKERS = 5
@@ -36,10 +37,14 @@ def make(context: Context) -> ControllerRunner:
     deployments = Deployments(context)
     reconcile = unless_namespace_goes(deployments.reconcile)
     runner = ControllerRunner(COMPONENT, reconcile, clock=context.clock, workers=WORKERS)
-    wake = Wake(deployments.deployments, deployments.replica_sets, runner.queue)
-    runner.watches(deployments.deployments)
-    deployments.replica_sets.add_handler(wake.replica_set_changed)
-    deployments.pods.add_handler(wake.pod_changed)
+    known, sets = deployments.deployments, deployments.replica_sets
+
+    def wake(deployment: Object) -> None:
+        runner.queue.add(meta.key(deployment))
+
+    runner.watches(known)
+    sets.add_handler(waker(known, DEPLOYMENTS.kind, wake))
+    deployments.pods.add_handler(pod_waker(known, sets, wake))
     runner.reads(deployments.replica_sets)
     runner.reads(deployments.pods)
     return runner

@@ -9,20 +9,6 @@ from kubeling.objects.meta import Object
 from server.controllers.owned.ownership import Selects
 
 
-def concerned(owners: Informer, kind: str, change: str, obj: Object, old: Object | None) -> Iterable[Object]:
-    """The owners of `kind` that have to look again after this change, as an informer's handler is told it."""
-    controller = meta.controller_of(obj)
-    before = meta.controller_of(old) if old is not None else None
-    if before is not None and before != controller:
-        yield from _resolved(owners, kind, obj, before)
-    if controller is not None:
-        yield from _resolved(owners, kind, obj, controller)
-    elif change != "DELETED" and not meta.is_terminating(obj) and _may_be_adopted_since(obj, old):
-        for owner in owners.list(meta.namespace(obj)):
-            if selector_of(owner)(meta.labels(obj)):
-                yield owner
-
-
 def selector_of(owner: Object) -> Selects:
     """What the owner's selector selects: nothing where it is empty, missing or cannot be read."""
     try:
@@ -30,6 +16,28 @@ def selector_of(owner: Object) -> Selects:
     except SelectorError:
         return lambda labels: False
     return (lambda labels: False) if selector.empty else selector.predicate()
+
+
+def concerned(
+    owners: Informer,
+    kind: str,
+    change: str,
+    obj: Object,
+    old: Object | None,
+    *,
+    selects: Callable[[Object], Selects] = selector_of,
+) -> Iterable[Object]:
+    """The owners of `kind` that have to look again after this change, as an informer's handler is told it."""
+    controller = meta.controller_of(obj)
+    before = meta.controller_of(old) if old is not None else None
+    if before is not None and before != controller:
+        yield from resolved(owners, kind, obj, before)
+    if controller is not None:
+        yield from resolved(owners, kind, obj, controller)
+    elif change != "DELETED" and not meta.is_terminating(obj) and _may_be_adopted_since(obj, old):
+        for owner in owners.list(meta.namespace(obj)):
+            if selects(owner)(meta.labels(obj)):
+                yield owner
 
 
 def waker(owners: Informer, kind: str, wake: Callable[[Object], None]) -> Callable[..., None]:
@@ -48,7 +56,8 @@ def _may_be_adopted_since(obj: Object, old: Object | None) -> bool:
     return meta.labels(old) != meta.labels(obj) or meta.controller_of(old) is not None
 
 
-def _resolved(owners: Informer, kind: str, obj: Object, reference: Object) -> Iterable[Object]:
+def resolved(owners: Informer, kind: str, obj: Object, reference: Object) -> Iterable[Object]:
+    """The owner of `kind` that the object's reference is to, if it is there."""
     if reference.get("kind") != kind:
         return
     owner = owners.get(meta.namespace(obj), str(reference.get("name")))

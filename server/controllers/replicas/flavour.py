@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubeling.client.resources import REPLICA_SETS, REPLICATION_CONTROLLERS, Resource
-from kubeling.objects import meta
 from kubeling.objects.labels import NOTHING, Predicate, from_label_selector, from_map
 from kubeling.objects.meta import Object
 
@@ -33,9 +32,6 @@ class Flavour:
         """Whether an owner reference is to one of this kind, of whatever version."""
         group = str(reference.get("apiVersion", "")).rpartition("/")[0]
         return reference.get("kind") == self.resource.kind and group == self.resource.group
-
-    def key_of(self, reference: Object, namespace: str) -> str:
-        return meta.key({"metadata": {"namespace": namespace, "name": reference.get("name")}})
 
 
 REPLICA_SET = Flavour(REPLICA_SETS, "replicaset-controller", _by_selector, counts_terminating=True)

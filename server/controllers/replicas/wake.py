@@ -1,4 +1,4 @@
-"""Which owner a change of a pod wakes, and what it tells the account of own writes."""
+"""How soon a change of a pod wakes the owners it concerns, and what it tells the account of own writes."""
 
 from kubeling.client import Informer
 from kubeling.objects import meta
@@ -6,6 +6,7 @@ from kubeling.objects.meta import Object
 from server.controllers.owned.expectations import Expectations
 from server.controllers.owned.pace import Pace
 from server.controllers.owned.pods import is_active
+from server.controllers.owned.waking import concerned
 from server.controllers.replicas.flavour import Flavour
 
 
@@ -25,15 +26,14 @@ class Wake:
         self._pace.wake(key)
 
     def pod_changed(self, kind: str, pod: Object, before: Object | None) -> None:
-        space, reference = meta.namespace(pod), meta.controller_of(pod)
-        if before is not None and (earlier := meta.controller_of(before)) != reference:
-            self._lost(earlier, space)
-        if reference is None:
-            if kind != "DELETED":
-                self._orphan_changed(pod, before)
-        elif (owner := self._owner(reference, space)) is not None:
-            self._account(meta.key(owner), kind, pod, before)
-            self._wake(owner, kind, pod, before)
+        controller = meta.controller_of(pod)
+        selects, named = self._flavour.selects, self._flavour.resource.kind
+        for owner in concerned(self._owners, named, kind, pod, before, selects=selects):
+            if controller is not None and controller.get("uid") == meta.uid(owner):
+                self._account(meta.key(owner), kind, pod, before)
+                self._wake(owner, kind, pod, before)
+            else:
+                self._pace.wake(meta.key(owner))
 
     def _account(self, key: str, kind: str, pod: Object, before: Object | None) -> None:
         if kind == "DELETED" or meta.is_terminating(pod):
@@ -47,26 +47,6 @@ class Wake:
             self._pace.wake_soon(key, _number_of_pods(owner))
         else:
             self._pace.wake(key)
-
-    def _owner(self, reference: Object, namespace: str) -> Object | None:
-        if not self._flavour.refers(reference):
-            return None
-        owner = self._owners.get(namespace, str(reference.get("name")))
-        return owner if owner is not None and meta.uid(owner) == reference.get("uid") else None
-
-    def _lost(self, reference: Object | None, namespace: str) -> None:
-        """The pod has another owner now, or none."""
-        if reference is not None and (owner := self._owner(reference, namespace)) is not None:
-            self._pace.wake(meta.key(owner))
-
-    def _orphan_changed(self, pod: Object, before: Object | None) -> None:
-        """Somebody may want to adopt it now."""
-        labels = meta.labels(pod)
-        if before is not None and meta.labels(before) == labels and meta.controller_of(before) is None:
-            return
-        for owner in self._owners.list(meta.namespace(pod)):
-            if self._flavour.selects(owner)(labels):
-                self._pace.wake(meta.key(owner))
 
 
 def _number_of_pods(owner: Object) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kubeling.objects.node_selection import Matches, preferences, required, term_names
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import (
     Action,
@@ -18,7 +19,6 @@ from server.scheduler.framework import (
     default_normalize,
 )
 from server.scheduler.handles import Handles
-from server.scheduler.node_selection import Matches, preferences, required, term_names
 from server.scheduler.node_state import NodeState
 from server.scheduler.pod_info import PodInfo
 

@@ -7,14 +7,14 @@ import orjson
 
 from kubeling.objects.labels import Predicate, Selector
 from kubeling.objects.meta import Object
+from kubeling.objects.node_selection import REQUIRED, required
 from kubeling.objects.taints import untolerated
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.domains import Domains
-from server.scheduler.node_selection import required
 from server.scheduler.node_state import NodeState
 from server.scheduler.placed_pod import SomePod
 from server.scheduler.pod_info import PodInfo
-from server.scheduler.pod_terms import REQUIRED, selector_of
+from server.scheduler.pod_terms import selector_of
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
