@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -20,30 +19,17 @@ from kubeling.client.resources import (
 )
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object
-from server.tests.test_controllers_over_http import Components, Server, eventually
+from server.tests.over_http import Components, client, components, eventually, server
 
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[HttpClient]:
-    async with HttpClient(server.connection()) as client:
-        yield client
+__all__ = ["client", "components", "server"]
 
 
 @pytest.fixture
 async def started(
-    server: Server, client: HttpClient, caplog: pytest.LogCaptureFixture
+    client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
 ) -> AsyncIterator[HttpClient]:
     """The administrator's client, beside controllers that must never have been refused anything."""
     caplog.set_level(logging.DEBUG)
-    components = Components(server, client)
     await components.start()
     yield client
     await components.stop()

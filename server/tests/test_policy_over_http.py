@@ -1,8 +1,5 @@
 """Quotas and budgets are counted over HTTP with nothing but default roles, custom kinds included."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from kubeling.client import HttpClient
@@ -15,32 +12,12 @@ from kubeling.client.resources import (
 )
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from server.tests.test_controllers_over_http import Components, Server, eventually
+from server.tests.over_http import Components, client, components, eventually, server
 from server.tests.test_custom_api import definition, version
 
+__all__ = ["client", "components", "server"]
+
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[HttpClient]:
-    async with HttpClient(server.connection()) as client:
-        yield client
-
-
-@pytest.fixture
-async def components(server: Server, client: HttpClient) -> AsyncIterator[Components]:
-    components = Components(server, client)
-    await components.start()
-    yield components
-    await components.stop()
 
 
 async def create(client: HttpClient, resource: Resource, obj: Object) -> Object:
@@ -67,6 +44,7 @@ async def establish(client: HttpClient) -> None:
 async def test_quotas_and_budgets_work_with_their_accounts_rights(
     client: HttpClient, components: Components, caplog: pytest.LogCaptureFixture
 ) -> None:
+    await components.start()
     await establish(client)
     quotas, budgets = client.informer(RESOURCE_QUOTAS), client.informer(POD_DISRUPTION_BUDGETS)
     hard = {"count/widgets.example.com": "2", "pods": "3"}

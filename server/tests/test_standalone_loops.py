@@ -1,13 +1,13 @@
 """The control loops as processes of their own: over HTTP, one leads, each controller as its account."""
 
-import asyncio
 import base64
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,25 +33,13 @@ from kubeling.objects import meta
 from kubeling.objects.clock import SystemClock
 from server.controllers.api_services import API_SERVICES
 from server.main import start
-from server.tests.test_controllers_over_http import Server
+from server.tests.over_http import Server, client, eventually, server
 from server.tests.test_custom_api import definition
+
+__all__ = ["client", "server"]
 
 COMPONENT_STATUSES = Resource("", "v1", "componentstatuses", "ComponentStatus", namespaced=False)
 LEASE = ("kube-system", "kube-controller-manager")
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[HttpClient]:
-    async with HttpClient(server.connection()) as client:
-        yield client
 
 
 class Processes:
@@ -91,10 +79,7 @@ def processes(server: Server, tmp_path: Path) -> Iterator[Processes]:
         each.wait()
 
 
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+until = partial(eventually, seconds=60)
 
 
 @pytest.mark.timeout(180)
