@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from conformance import pods
 from conformance.rest import STRATEGIC, Object, Rest
 from conformance.space import Space
 from conformance.waiting import eventually
@@ -124,6 +125,8 @@ def test_a_node_that_falls_silent_is_emptied_and_comes_back(virtual_space: Space
         assert (ready["status"], ready["reason"]) == ("Unknown", "NodeStatusUnknown")
         assert ready["message"] == "Kubelet stopped posting node status."
         virtual_space.event("goes", "TaintManagerEviction")
+        virtual_space.until("goes", lambda pod: pod["metadata"].get("deletionTimestamp"), what="is to go")
+        virtual_space.until("stays", lambda pod: not pods.ready(pod), what="is not ready")
     finally:
         rest.patch(path, {"metadata": {"annotations": {"virtual.kubeling.dev/lost": None}}})
     eventually(lambda: not rest.get(path)["spec"].get("taints"), what="the node is back")

@@ -119,9 +119,35 @@ async def test_a_lost_node_loses_its_pods_and_comes_back(manual: Cluster) -> Non
     assert "virtual-1" not in {
         pod["spec"]["nodeName"] for pod in await pods(manual, "Running") if _stays(pod)
     }
+    evicted = [pod for pod in await pods(manual, "Running") if not _stays(pod)]
+    assert {pod["spec"]["nodeName"] for pod in evicted} == {"virtual-1"}
+    assert not any(conditions.is_true(pod, "Ready") for pod in evicted)
     await manual.find_node("virtual-1")
     await manual.advance(seconds=1)
     assert conditions.is_true(await manual.client.get(NODES, "virtual-1"), "Ready")
+    assert len((await manual.client.list(PODS, namespace="test")).items) == 6
+
+
+async def test_pods_of_a_lost_node_go_with_its_node_object(manual: Cluster) -> None:
+    await manual.do(manual.client.create(PODS, of(PODS, "lone", _on("virtual-1"))))
+    await manual.lose_node("virtual-1")
+    await manual.do(manual.client.delete(PODS, "lone", namespace="test"))
+    await manual.advance(minutes=10)
+    assert (await manual.client.get(PODS, "lone", namespace="test"))["metadata"]["deletionTimestamp"]
+    await manual.do(manual.client.delete(NODES, "virtual-1"))
+    await manual.advance(minutes=5)
+    assert not (await manual.client.list(PODS, namespace="test")).items
+
+
+async def test_a_pod_of_a_lost_node_can_be_deleted_with_force(manual: Cluster) -> None:
+    await manual.do(manual.client.create(PODS, of(PODS, "lone", _on("virtual-1"))))
+    await manual.lose_node("virtual-1")
+    await manual.do(manual.client.delete(PODS, "lone", namespace="test", grace_period_seconds=0))
+    assert not (await manual.client.list(PODS, namespace="test")).items
+
+
+def _on(node: str) -> Object:
+    return {"nodeName": node, "containers": [{"name": "main", "image": "anything"}]}
 
 
 def _stays(pod: Object) -> bool:

@@ -130,6 +130,10 @@ class PodWorker:
         if not self.work.finished and await self._look():
             self._step()
 
+    def pass_turn(self) -> None:
+        """Let the turn go by: the worker must be woken again."""
+        self._woken.clear()
+
     async def stop(self, *, within: float = 0.0) -> None:
         """End what the worker has under way, not the pod; half-done steps get so many seconds."""
         await self._probing.stop()

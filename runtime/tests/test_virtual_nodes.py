@@ -5,7 +5,6 @@ from kubeling.client.resources import LEASES, NODES
 from kubeling.objects.meta import Object
 from runtime.tests.virtual_cluster import VirtualCluster, virtual_cluster
 from runtime.virtual.heartbeats import interval
-from runtime.virtual.wishes import LOST
 
 
 def renewed(cluster: VirtualCluster, name: str = "virtual-0") -> str:
@@ -69,14 +68,12 @@ async def test_many_nodes_give_their_signs_spread_over_time() -> None:
 
 async def test_a_lost_node_falls_silent_until_it_is_found() -> None:
     async with virtual_cluster(1) as cluster:
-        await cluster.client.patch(NODES, "virtual-0", {"metadata": {"annotations": {LOST: "true"}}})
-        await cluster.settle()
+        await cluster.lose()
         before = renewed(cluster)
         await cluster.clock.advance(60)
         assert renewed(cluster) == before
         await taken_for_dead(cluster)
-        await cluster.client.patch(NODES, "virtual-0", {"metadata": {"annotations": {LOST: None}}})
-        await cluster.settle()
+        await cluster.find()
         assert renewed(cluster) != before
         assert ready_of(cluster.node()) == "True"
 

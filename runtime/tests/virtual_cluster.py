@@ -13,7 +13,7 @@ from kubeling.objects.meta import Object
 from runtime.tests.pod_node import a_pod
 from runtime.virtual.agent import Informers, VirtualAgent, Wanted
 from runtime.virtual.node_object import NodeShape
-from runtime.virtual.wishes import PREFIX
+from runtime.virtual.wishes import LOST, PREFIX
 
 SHAPE = NodeShape("192.0.2.7", 10260, "4", "8Gi")
 
@@ -38,6 +38,14 @@ class VirtualCluster:
         await self.client.patch(PODS, name, {"metadata": {"annotations": annotations}}, namespace="default")
         await self.settle()
         return self.status(name)
+
+    async def lose(self, name: str = "virtual-0", *, lost: bool = True) -> None:
+        said = {LOST: "true" if lost else None}
+        await self.client.patch(NODES, name, {"metadata": {"annotations": said}})
+        await self.settle()
+
+    async def find(self, name: str = "virtual-0") -> None:
+        await self.lose(name, lost=False)
 
     def status(self, name: str = "web") -> Object:
         """{} when the pod is gone."""

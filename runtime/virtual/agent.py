@@ -90,7 +90,7 @@ class VirtualAgent:
     async def start(self) -> None:
         """Returns when every node is registered."""
         await self._informers.nodes.wait_synced()
-        self.nodes.start(self.pods.node_came)
+        self.nodes.start(came=self.pods.node_came, lost=self.pods.node_lost)
         await asyncio.sleep(0)  # the handlers have been told of the nodes that were there
         self.pods.start()
         await self.nodes.register(self._wanted.count)
@@ -114,7 +114,7 @@ class VirtualAgent:
             runtime=VirtualRuntime(self._shared, node.pool),
             client=parts.client,
             clock=parts.clock,
-            recorder=NodeEvents(self._recorder, self._allowance, node.name),
+            recorder=NodeEvents(self._recorder, self._allowance, node.name, silent=self.pods.is_lost),
             puller=parts.puller,
             sources=parts.sources,
             services=parts.services,

@@ -6,7 +6,7 @@ there is none; Warnings are never dropped. Where there are many nodes, Normal ev
 all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kubeling.client.event_recorder import WARNING, EventRecorder
@@ -38,10 +38,14 @@ class Allowance:
 class NodeEvents:
     """The recorder of one node: implements `Recorder`."""
 
-    def __init__(self, recorder: EventRecorder, allowance: Allowance, host: str) -> None:
+    def __init__(
+        self, recorder: EventRecorder, allowance: Allowance, host: str, *, silent: Callable[[str], bool]
+    ) -> None:
+        """`silent` is asked with the node's name; what happens while it is true is not recorded."""
         self._recorder = recorder
         self._allowance = allowance
         self._host = host
+        self._silent = silent
 
     def event(
         self,
@@ -53,6 +57,8 @@ class NodeEvents:
         field_path: str = "",
         action: str = "",
     ) -> None:
+        if self._silent(self._host):
+            return
         if kind == WARNING or self._allowance.take():
             self._recorder.event(
                 obj, kind, reason, message, field_path=field_path, action=action, host=self._host

@@ -63,6 +63,7 @@ class VirtualNodes:
         self._shape = shape
         self._known: dict[str, VirtualNode] = {}
         self._came: Callable[[str], None] = lambda name: None
+        self._fell_silent: Callable[[str], None] = lambda name: None
         self._busy = 0
         self._spare = Addresses(FALLBACK)
         self.heartbeats = Heartbeats(client, clock, tasks, shape, nodes, silent=silent)
@@ -74,9 +75,12 @@ class VirtualNodes:
     def get(self, node_name: str) -> VirtualNode | None:
         return self._known.get(node_name)
 
-    def start(self, came: Callable[[str], None]) -> None:
-        """Serve the nodes that bear the label; `came` is told the name of each new one."""
-        self._came = came
+    def start(self, *, came: Callable[[str], None], lost: Callable[[str], None]) -> None:
+        """Serve the nodes that bear the label.
+
+        `came` is told the name of each new one and of each that is found, `lost` of each that is lost.
+        """
+        self._came, self._fell_silent = came, lost
         self._nodes.add_handler(self._changed)
         self.heartbeats.start()
 
@@ -134,26 +138,30 @@ class VirtualNodes:
         if known is None or known.uid != uid(node):
             known = self._known[name(node)] = VirtualNode(name(node), uid(node), self._spare)
             self.heartbeats.begin(known.name, known.uid)
-            self._tell_later(known.name)
+            if not _is_lost(node):
+                self._came(known.name)
         known.cidr = str((node.get("spec") or {}).get("podCIDR") or "")
         self._follow_life(known, node)
-
-    def _tell_later(self, node_name: str) -> None:
-        self._came(node_name)
 
     def _follow_life(self, known: VirtualNode, node: Object) -> None:
         """Silence on demand; and a report at once from a node that nobody has heard of, that is taken for
         dead, or to which others gave resources.
         """
-        lost = annotations(node).get(LOST) == "true"
+        lost = _is_lost(node)
         if lost != known.lost:
             known.lost = lost
             if lost:
                 self.heartbeats.pause(known.name)
+                self._fell_silent(known.name)
             else:
                 self.heartbeats.resume(known.name)
+                self._came(known.name)
         if not lost and (unfollowed(node) or not conditions.is_true(node, "Ready")):
             self.heartbeats.report(known.name)
+
+
+def _is_lost(node: Object) -> bool:
+    return annotations(node).get(LOST) == "true"
 
 
 def _number(node_name: str) -> int:

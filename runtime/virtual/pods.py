@@ -1,6 +1,10 @@
 """The pods of all virtual nodes: a worker for each, told by the API and by the virtual runtimes.
 
 As `runtime.pods.agent`, for many nodes and without anything on the machine to be cleaned up.
+
+    node lost ──> its containers run on; changes of pods are not seen, nothing is written, no event recorded,
+                  pods that are being deleted stay; what the API has no more is forgotten
+    found     ──> each pod is taken as the API shows it now
 """
 
 import asyncio
@@ -11,10 +15,11 @@ from kubeling.client.index import Index, by_node
 from kubeling.client.protocol import Informer
 from kubeling.objects import meta
 from kubeling.objects.clock import Clock
-from kubeling.objects.meta import Object, uid
+from kubeling.objects.meta import Object, is_terminating, uid
 from kubeling.objects.tasks import Tasks
 from runtime.pods import identity
 from runtime.pods.context import NodeContext
+from runtime.pods.report import report
 from runtime.pods.worker import PodWorker
 from runtime.virtual.runtime import VirtualRuntime
 from runtime.virtual.wishes import said_in
@@ -40,6 +45,7 @@ class VirtualPods:
         self._turns: asyncio.Queue[PodWorker] = asyncio.Queue()
         self._reports: asyncio.Queue[PodWorker] = asyncio.Queue()
         self._at_work = 0
+        self._lost: set[str] = set()
 
     def start(self) -> None:
         """Begin with the pods that there are; the nodes that are known by now are served."""
@@ -71,10 +77,21 @@ class VirtualPods:
         return list(self._workers.values())
 
     def node_came(self, name: str) -> None:
-        """A node is virtual from now on: the pods that it has already are served."""
+        """A node is virtual from now on, or was lost and is found: the pods that it has are served."""
+        self._lost.discard(name)
         for pod in self._by_node.get(name) if self._by_node is not None else ():
-            if uid(pod) not in self._workers:
+            worker = self._workers.get(uid(pod))
+            if worker is None:
                 self._begin(pod)
+            else:
+                self._catch_up(worker, pod)
+
+    def node_lost(self, name: str) -> None:
+        """Until the node comes, nobody hears of its pods, and they hear of nothing."""
+        self._lost.add(name)
+
+    def is_lost(self, name: str) -> bool:
+        return name in self._lost
 
     def wake(self, key: tuple[str, str]) -> None:
         """An alarm rang for (pod uid, what for)."""
@@ -105,20 +122,32 @@ class VirtualPods:
     def _changed(self, kind: str, pod: Object, old: Object | None) -> None:
         worker = self._workers.get(uid(pod))
         if worker is None:
-            if kind != "DELETED" and node_of(pod):
+            if kind != "DELETED" and node_of(pod) and not self.is_lost(node_of(pod)):
                 self._begin(pod)
         elif kind == "DELETED":
             worker.removed()
-        else:
-            told = old is not None and said_in(old) != said_in(pod)
-            worker.update(pod)
-            if told:
-                self._told(worker, pod)
+        elif not self._is_silent(worker):
+            self._update(worker, pod)
 
-    def _told(self, worker: PodWorker, pod: Object) -> None:
-        """The annotations changed: what they say holds at once."""
-        worker.retry()
-        _runtime_of(worker).changed(pod)
+    def _update(self, worker: PodWorker, pod: Object) -> None:
+        """What the annotations say holds at once."""
+        told = said_in(worker.work.pod) != said_in(pod)
+        worker.update(pod)
+        if told:
+            worker.retry()
+            _runtime_of(worker).changed(pod)
+
+    def _catch_up(self, worker: PodWorker, pod: Object) -> None:
+        """The turn that was passed is taken; what was not written is, in terms of the pod as it is now."""
+        self._update(worker, pod)
+        worker.wake()
+        if not worker.work.writer.settled:
+            if not worker.work.activities.any("tear-down", "settle"):  # they have told how it ended
+                report(worker.work)
+            self._reports.put_nowait(worker)
+
+    def _is_silent(self, worker: PodWorker) -> bool:
+        return bool(self._lost) and self.is_lost(worker.work.context.node_name)
 
     def _begin(self, pod: Object) -> None:
         context = self._context_of(node_of(pod))
@@ -146,6 +175,9 @@ class VirtualPods:
         """All turns, one after the other: none of them waits for anything but itself."""
         while True:
             worker = await self._turns.get()
+            if self._must_stay(worker):
+                worker.pass_turn()
+                continue
             try:
                 await worker.turn()
             except Exception:
@@ -154,9 +186,15 @@ class VirtualPods:
             if worker.work.finished:
                 self._forget(worker)
 
+    def _must_stay(self, worker: PodWorker) -> bool:
+        """Whether the pod's end would be told to the API, which its node cannot reach."""
+        return self._is_silent(worker) and is_terminating(worker.work.pod) and not worker.work.gone
+
     async def _write(self) -> None:
         while True:
             worker = await self._reports.get()
+            if self._is_silent(worker):
+                continue
             self._at_work += 1
             try:
                 await worker.work.writer.write()
