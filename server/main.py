@@ -155,14 +155,7 @@ async def run(
     authenticator = _authenticator(config, issuer, store, clock, legacy_use)
     settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
     components = Components(store, clock)
-    registry = Registry(
-        store,
-        clock,
-        standard(store, authorization),
-        settings=settings,
-        reviews=Reviews(authenticator, authorization).by_resource(),
-        computed=components.by_resource(),
-    )
+    registry = _registry(store, clock, settings, authenticator, authorization, components)
     legacy_use.begin(registry)
     _follow_definitions(registry, store, parts, clock)
     remotes = Remotes()
@@ -203,6 +196,24 @@ async def _open_store(config: Config, parts: AsyncExitStack, clock: Clock, house
     events.start()
     parts.push_async_callback(events.stop)
     return store
+
+
+def _registry(
+    store: Store,
+    clock: Clock,
+    settings: Settings,
+    authenticator: Authenticator,
+    authorization: Authorization,
+    components: Components,
+) -> Registry:
+    return Registry(
+        store,
+        clock,
+        standard(store, authorization),
+        settings=settings,
+        reviews=Reviews(authenticator, authorization).by_resource(),
+        computed=components.by_resource(),
+    )
 
 
 def _follow_definitions(registry: Registry, store: Store, parts: AsyncExitStack, clock: Clock) -> None:

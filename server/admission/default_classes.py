@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kubeling.objects import meta
+from kubeling.objects.volume_claims import CLASS
 from server.admission.chain import Listed, Plugin
 from server.registry.admission import Attributes
 from server.registry.groups.networking.ingress import CLASS_ANNOTATION
@@ -12,7 +13,6 @@ from server.registry.groups.storage.classes import is_default
 from server.registry.kind import Kind
 
 _STORAGE_CLASSES, _INGRESS_CLASSES = "storageclasses.storage.k8s.io", "ingressclasses.networking.k8s.io"
-_OLD_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _DEFAULT_INGRESS = "ingressclass.kubernetes.io/is-default-class"
 
 
@@ -28,7 +28,7 @@ class DefaultStorageClass(Plugin):
         if claim is None:
             return
         spec = claim.setdefault("spec", {})
-        if spec.get("storageClassName") is not None or _OLD_ANNOTATION in meta.annotations(claim):
+        if spec.get("storageClassName") is not None or CLASS in meta.annotations(claim):
             return
         found = [each.obj for each in self._objects.list(_STORAGE_CLASSES) if is_default(each.obj)]
         if found:

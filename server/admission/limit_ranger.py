@@ -109,26 +109,30 @@ def _claim_violations(limits: Iterable[Object], claim: Object, old: Object | Non
     """Claims have requests only."""
     requests, _ = _sizes(claim["spec"])
     before, _ = _sizes(old["spec"]) if old is not None else _NONE
-    for item in limits:
-        if item.get("type") != "PersistentVolumeClaim":
-            continue
-        for check, field in ((_too_small, "min"), (_requests_too_much, "max")):
-            for name, bound in sorted((item.get(field) or {}).items()):
-                if name in before and _alike(requests.get(name), before[name]):
-                    continue
-                if why := check(name, bound, (requests, {}), str(item["type"])):
-                    yield why
+    for item in (each for each in limits if each.get("type") == "PersistentVolumeClaim"):
+        for check, name, bound in _bounds(item, ((_too_small, "min"), (_requests_too_much, "max"))):
+            if name in before and _alike(requests.get(name), before[name]):
+                continue
+            if why := check(name, bound, (requests, {}), str(item["type"])):
+                yield why
 
 
 def _violations(item: Object, sizes: _Sizes, old: _Sizes | None) -> Iterator[str]:
-    for check, field in ((_too_small, "min"), (_too_large, "max"), (_too_far_apart, "maxLimitRequestRatio")):
+    checks = ((_too_small, "min"), (_too_large, "max"), (_too_far_apart, "maxLimitRequestRatio"))
+    for check, name, bound in _bounds(item, checks):
+        if old is not None and all(
+            _alike(new.get(name), was.get(name)) for new, was in zip(sizes, old, strict=True)
+        ):
+            continue
+        if why := check(name, bound, sizes, str(item["type"])):
+            yield why
+
+
+def _bounds(item: Object, checks: Iterable[tuple["_Check", str]]) -> Iterator[tuple["_Check", str, str]]:
+    """Each bound that the item has in the field of a check."""
+    for check, field in checks:
         for name, bound in sorted((item.get(field) or {}).items()):
-            if old is not None and all(
-                _alike(new.get(name), was.get(name)) for new, was in zip(sizes, old, strict=True)
-            ):
-                continue
-            if why := check(name, bound, sizes, str(item["type"])):
-                yield why
+            yield check, name, bound
 
 
 def _sizes(holder: Object) -> _Sizes:

@@ -1,4 +1,4 @@
-"""The controllers of the control plane: a module each, all on the runner of `kubeling.client`.
+"""The controllers of the control plane: a module or a package each, all on the runner of `kubeling.client`.
 
 They know the API through a client only and work the same in the server's process and over HTTP.
 """

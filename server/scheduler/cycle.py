@@ -77,14 +77,10 @@ class Cycle:
             score = scores[node.number]
             if score == UNKNOWN:
                 score = judge(node)
-            rejection = None
             if score < 0 or others:
                 rejection = self.verdict(node)
             else:
-                for ask in wide:
-                    rejection = ask(node)
-                    if rejection is not None:
-                        break
+                rejection = first_refusal(wide, node) if wide else None
             if rejection is None:
                 found.append(node)
                 if len(found) >= wanted:

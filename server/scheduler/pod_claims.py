@@ -5,13 +5,10 @@ from dataclasses import dataclass, field
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from kubeling.objects.node_selection import any_of
+from kubeling.objects.volume_claims import BIND_COMPLETED, class_of
 from server.scheduler.framework import Lister
 from server.scheduler.node_state import NodeState
 from server.scheduler.pod_info import PodInfo
-
-BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
-OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
 @dataclass(slots=True)
@@ -62,13 +59,8 @@ def is_bound(claim: Object) -> bool:
     return bool(claim["spec"].get("volumeName")) and BIND_COMPLETED in meta.annotations(claim)
 
 
-def class_name(obj: Object) -> str:
-    """Of a claim or a volume."""
-    return str(meta.annotations(obj).get(OLD_CLASS) or obj["spec"].get("storageClassName") or "")
-
-
 def waits_for_consumer(claim: Object, classes: Lister) -> bool:
-    found = classes.get("", class_name(claim))
+    found = classes.get("", class_of(claim))
     return found is not None and found.get("volumeBindingMode") == "WaitForFirstConsumer"
 
 

@@ -1,13 +1,15 @@
 """Finds volumes for claims that wait for their pod's node, or says that one can be made there."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from decimal import Decimal
 
 from kubeling.objects import meta, quantity
 from kubeling.objects.labels import SelectorError, from_label_selector
 from kubeling.objects.meta import Object
+from kubeling.objects.volume_claims import capacity, class_of, is_for, requested, suffices
 from server.scheduler.framework import Lister
 from server.scheduler.node_state import NodeState
-from server.scheduler.pod_claims import class_name, is_reachable
+from server.scheduler.pod_claims import is_reachable
 
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 
@@ -17,31 +19,22 @@ def matching_volume(
 ) -> Object | None:
     """The smallest volume that is free, suits the claim, and can be used on the node; what was set aside for
     the claim comes first."""
-    best: tuple[int, str] | None = None
+    best: tuple[Decimal, str] | None = None
     chosen = None
     for volume in volumes:
         if meta.name(volume) in taken or not _suits(claim, volume) or not is_reachable(volume, node):
             continue
-        if _is_for(claim, volume):
+        if is_for(volume, claim):
             return volume
-        size = _size(volume["spec"].get("capacity"))
+        size = capacity(volume)
         if _is_free(volume) and (best is None or (size, meta.name(volume)) < best):
             best, chosen = (size, meta.name(volume)), volume
     return chosen
 
 
 def _suits(claim: Object, volume: Object) -> bool:
-    wanted, offered = claim["spec"], volume["spec"]
-    return (
-        class_name(claim) == class_name(volume)
-        and (wanted.get("volumeMode") or "Filesystem") == (offered.get("volumeMode") or "Filesystem")
-        and (wanted.get("volumeAttributesClassName") or "")
-        == (offered.get("volumeAttributesClassName") or "")
-        and set(wanted.get("accessModes") or ()) <= set(offered.get("accessModes") or ())
-        and _size((wanted.get("resources") or {}).get("requests")) <= _size(offered.get("capacity"))
-        and _is_selected(wanted.get("selector"), volume)
-        and not meta.is_terminating(volume)
-    )
+    same_class = class_of(claim) == class_of(volume)
+    return same_class and suffices(volume, claim) and _is_selected(claim["spec"].get("selector"), volume)
 
 
 def _is_selected(selector: Object | None, volume: Object) -> bool:
@@ -56,17 +49,6 @@ def _is_selected(selector: Object | None, volume: Object) -> bool:
 def _is_free(volume: Object) -> bool:
     phase = (volume.get("status") or {}).get("phase") or "Available"
     return not volume["spec"].get("claimRef") and phase == "Available"
-
-
-def _is_for(claim: Object, volume: Object) -> bool:
-    """Whether somebody has set the volume aside for this claim."""
-    reference = volume["spec"].get("claimRef") or {}
-    same = (reference.get("namespace"), reference.get("name")) == (meta.namespace(claim), meta.name(claim))
-    return same and reference.get("uid") in (None, "", meta.uid(claim))
-
-
-def _size(amounts: Mapping[str, str] | None) -> int:
-    return quantity.value((amounts or {}).get("storage") or "0")
 
 
 def is_provisionable(storage_class: Object | None, node: NodeState) -> bool:
@@ -91,22 +73,22 @@ def has_capacity(
     driver = drivers.get("", storage_class["provisioner"])
     if driver is None or not (driver.get("spec") or {}).get("storageCapacity"):
         return True
-    wanted = _size((claim["spec"].get("resources") or {}).get("requests"))
+    wanted = requested(claim)
     return any(
-        capacity.get("storageClassName") == meta.name(storage_class)
-        and _is_enough(capacity, wanted)
-        and _covers(capacity, node)
-        for capacity in capacities.list()
+        each.get("storageClassName") == meta.name(storage_class)
+        and _is_enough(each, wanted)
+        and _covers(each, node)
+        for each in capacities.list()
     )
 
 
-def _is_enough(capacity: Object, wanted: int) -> bool:
-    limit = capacity.get("maximumVolumeSize") or capacity.get("capacity")
-    return limit is not None and quantity.value(limit) >= wanted
+def _is_enough(offered: Object, wanted: Decimal) -> bool:
+    limit = offered.get("maximumVolumeSize") or offered.get("capacity")
+    return limit is not None and quantity.parse(limit) >= wanted
 
 
-def _covers(capacity: Object, node: NodeState) -> bool:
-    topology = capacity.get("nodeTopology")
+def _covers(offered: Object, node: NodeState) -> bool:
+    topology = offered.get("nodeTopology")
     try:
         return topology is not None and from_label_selector(topology).matches(node.labels)
     except SelectorError:

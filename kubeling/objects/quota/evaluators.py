@@ -10,10 +10,10 @@ from kubeling.objects.meta import Object, annotations
 from kubeling.objects.quota.evaluator import LONG_COUNTED, PREFIX, Evaluator, selects
 from kubeling.objects.quota.pods import PodEvaluator
 from kubeling.objects.resource_list import ResourceList, add
+from kubeling.objects.volume_claims import CLASS
 
 _STORAGE_CLASS = ".storageclass.storage.k8s.io/"
 _DEVICE_CLASS = ".deviceclass.resource.k8s.io/devices"
-_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _MOST_DEVICES = 32
 """How many devices a claim for all of them may get."""
 
@@ -68,7 +68,7 @@ class ClaimEvaluator(Evaluator):
         found = {"persistentvolumeclaims": "1", self.counted: "1"}
         if size := _size(obj):
             found["requests.storage"] = size
-        named = annotations(obj).get(_CLASS_ANNOTATION) or (obj.get("spec") or {}).get("storageClassName")
+        named = annotations(obj).get(CLASS) or (obj.get("spec") or {}).get("storageClassName")
         if named:
             found |= {
                 f"{named}{_STORAGE_CLASS}{name}": found[name]

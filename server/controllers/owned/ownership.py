@@ -67,20 +67,19 @@ class Claim:
             if controller is not None and controller.get("uid") != uid:
                 continue
             wanted = self._selects(meta.labels(each)) and also(each)
-            if controller is not None and wanted:
-                ours.append(each)
-            elif controller is not None or wanted:
-                try:
-                    if await self._change(each, wanted=wanted):
-                        ours.append(each)
-                except ApiError as error:
-                    first = first or error
+            try:
+                if await self._is_ours(each, owned=controller is not None, wanted=wanted):
+                    ours.append(each)
+            except ApiError as error:
+                first = first or error
         if first is not None:
             raise first
         return ours
 
-    async def _change(self, obj: Object, *, wanted: bool) -> bool:
-        """Adopt what is wanted, release what is not. Whether it is ours then."""
+    async def _is_ours(self, obj: Object, *, owned: bool, wanted: bool) -> bool:
+        """By now: adopt what is wanted and not owned, release what is owned and not wanted."""
+        if owned == wanted:
+            return wanted
         if meta.is_terminating(self._owner):
             return False
         if not wanted:

@@ -1,8 +1,8 @@
 """Keeps as many pods as ReplicaSets and ReplicationControllers ask for: one implementation for both.
 
-What wakes an owner (`wake`), its reconciliation (`reconcile`), what its pods count for (`standing`), which of
-them go first (`deletion_order`), what it says of itself (`status`), and wherein the two kinds differ
-(`flavour`).
+How soon changes of pods wake an owner (`wake`), its reconciliation (`reconcile`), what its pods count for
+(`standing`), which of them go first (`deletion_order`), what it says of itself (`status`), wherein the two
+kinds differ (`flavour`).
 """
 
 from server.controllers.context import Context, Controller

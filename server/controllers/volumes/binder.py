@@ -15,11 +15,10 @@ from kubeling.client.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUM
 from kubeling.objects import meta
 from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
+from kubeling.objects.volume_claims import BIND_COMPLETED, class_of, modes_differ
 from server.controllers.context import Context, Controller
-from server.controllers.volumes.binding import BIND_COMPLETED, WARNING, Binding
+from server.controllers.volumes.binding import WARNING, Binding
 from server.controllers.volumes.claims import Claims
-from server.controllers.volumes.classes import class_of
-from server.controllers.volumes.matching import modes_differ
 from server.controllers.volumes.pod_claims import by_claim
 from server.controllers.volumes.reclaim import PROVISIONED_BY, Reclaim, recycled_by
 

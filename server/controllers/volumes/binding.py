@@ -9,10 +9,8 @@ from kubeling.client import Client, EventRecorder
 from kubeling.client.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from server.controllers.volumes.matching import is_for
+from kubeling.objects.volume_claims import BIND_COMPLETED, BOUND_BY_CONTROLLER, is_for, reference_to
 
-BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
-BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 NORMAL, WARNING = "Normal", "Warning"
 
 
@@ -95,7 +93,7 @@ class Binding:
         metadata = dict(volume["metadata"])
         if not reference:
             metadata["annotations"] = {**meta.annotations(volume), BOUND_BY_CONTROLLER: "yes"}
-        spec = {**volume["spec"], "claimRef": _reference(claim)}
+        spec = {**volume["spec"], "claimRef": reference_to(claim)}
         return await self._client.update(PERSISTENT_VOLUMES, {**volume, "spec": spec, "metadata": metadata})
 
     async def _bind_claim(self, claim: Object, volume: Object) -> Object:
@@ -103,17 +101,6 @@ class Binding:
         if claim["spec"].get("volumeName") != meta.name(volume):
             annotations[BOUND_BY_CONTROLLER] = "yes"
         return await self.update_claim(claim, spec={"volumeName": meta.name(volume)}, annotations=annotations)
-
-
-def _reference(claim: Object) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "namespace": meta.namespace(claim),
-        "name": meta.name(claim),
-        "uid": meta.uid(claim),
-        "resourceVersion": meta.resource_version(claim),
-    }
 
 
 def _offer(volume: Object, status: Object) -> Object:

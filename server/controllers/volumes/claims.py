@@ -12,22 +12,17 @@ from kubeling.client.index import Index
 from kubeling.objects import meta
 from kubeling.objects.errors import Conflict, NotFound
 from kubeling.objects.meta import Object
-from server.controllers.owned.pods import node_of
-from server.controllers.volumes.binding import (
+from kubeling.objects.volume_claims import (
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
-    NORMAL,
-    WARNING,
-    Binding,
-)
-from server.controllers.volumes.classes import (
     SELECTED_NODE,
     class_of,
-    default_class,
-    has_class,
-    waits_for_consumer,
+    is_for,
 )
-from server.controllers.volumes.matching import best_match, is_for, mismatch
+from server.controllers.owned.pods import node_of
+from server.controllers.volumes.binding import NORMAL, WARNING, Binding
+from server.controllers.volumes.classes import default_class, has_class, waits_for_consumer
+from server.controllers.volumes.matching import best_match, mismatch
 
 PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 _IN_TREE = "kubernetes.io/"

@@ -1,23 +1,15 @@
-"""What claims and volumes say of their class, and what the class says of them. Pure functions."""
+"""Whether a claim names its class, which is the default, and what a class says. Pure functions."""
 
 from collections.abc import Iterable
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
+from kubeling.objects.volume_claims import CLASS
 
-CLASS = "volume.beta.kubernetes.io/storage-class"
-"""The older way to name the class of a claim or a volume; it wins."""
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _DEFAULTS = (
     "storageclass.kubernetes.io/is-default-class",
     "storageclass.beta.kubernetes.io/is-default-class",
 )
-
-
-def class_of(obj: Object) -> str:
-    """Of a claim or a volume; "" for none."""
-    annotations = meta.annotations(obj)
-    return str(annotations[CLASS] if CLASS in annotations else obj["spec"].get("storageClassName") or "")
 
 
 def has_class(claim: Object) -> bool:

@@ -5,12 +5,13 @@ from typing import Any
 
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
+from kubeling.objects.volume_claims import class_of
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import Action, Filtering, Plugin, Rejection, Resources, Wake
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
 from server.scheduler.placed_pod import SomePod
-from server.scheduler.pod_claims import class_name, uses_claim
+from server.scheduler.pod_claims import uses_claim
 from server.scheduler.pod_info import PodInfo
 
 NAME = "NodeVolumeLimits"
@@ -65,7 +66,7 @@ class NodeVolumeLimits(Plugin):
 
     def _to_be_made(self, claim: Object) -> Iterator[Volume]:
         """A claim that is not bound yet counts as the volume which its class would make."""
-        storage_class = self._handles.classes.get("", class_name(claim))
+        storage_class = self._handles.classes.get("", class_of(claim))
         if storage_class is not None and not claim["spec"].get("volumeName"):
             yield storage_class["provisioner"], f"{meta.namespace(claim)}/{meta.name(claim)}"
 

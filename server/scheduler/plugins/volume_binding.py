@@ -11,6 +11,7 @@ from kubeling.client.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUM
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
+from kubeling.objects.volume_claims import BOUND_BY_CONTROLLER, SELECTED_NODE, class_of, reference_to
 from server.scheduler.cluster_state import ClusterState
 from server.scheduler.framework import (
     Action,
@@ -25,9 +26,7 @@ from server.scheduler.framework import (
 from server.scheduler.handles import Handles
 from server.scheduler.node_state import NodeState
 from server.scheduler.pod_claims import (
-    SELECTED_NODE,
     Claims,
-    class_name,
     is_bound,
     is_reachable,
     problem,
@@ -39,7 +38,6 @@ from server.scheduler.volume_matching import has_capacity, is_provisionable, mat
 
 NAME = "VolumeBinding"
 TIMEOUT = 600.0
-_BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 _UNBOUND = Rejection(NAME, ("pod has unbound immediate PersistentVolumeClaims",))
 _ELSEWHERE = "node(s) didn't match PersistentVolume's node affinity"
 _GONE = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
@@ -121,7 +119,7 @@ class VolumeBinding(Plugin):
 
     def _unprovisionable(self, claim: Object, node: NodeState) -> str:
         handles = self._handles
-        storage_class = handles.classes.get("", class_name(claim))
+        storage_class = handles.classes.get("", class_of(claim))
         if storage_class is None or not is_provisionable(storage_class, node):
             return _NONE
         enough = has_capacity(
@@ -221,19 +219,10 @@ async def _set_aside(client: Client, volume: Object, claim: Object) -> None:
         return
     patch: Object = {
         "metadata": {"resourceVersion": meta.resource_version(volume)},
-        "spec": {
-            "claimRef": {
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "namespace": meta.namespace(claim),
-                "name": meta.name(claim),
-                "uid": meta.uid(claim),
-                "resourceVersion": meta.resource_version(claim),
-            }
-        },
+        "spec": {"claimRef": reference_to(claim)},
     }
     if not reference:
-        patch["metadata"]["annotations"] = {_BOUND_BY_CONTROLLER: "yes"}
+        patch["metadata"]["annotations"] = {BOUND_BY_CONTROLLER: "yes"}
     await client.patch(PERSISTENT_VOLUMES, meta.name(volume), patch)
 
 
