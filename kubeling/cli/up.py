@@ -15,11 +15,12 @@ from kubeling.cli.options import HomeOption
 from kubeling.cluster import lock, preflight, settings, stop
 from kubeling.cluster.apiclient import ApiClient
 from kubeling.cluster.decide import API_PORT, Wishes
-from kubeling.cluster.errors import ClusterError, UsageError
+from kubeling.cluster.errors import ApiFailed, ClusterError, UsageError
 from kubeling.cluster.events import Event
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.keys import Pki
 from kubeling.cluster.kubeconfig import NAME, admin_document, default_path
+from kubeling.cluster.leftover import remove_virtual_nodes
 from kubeling.cluster.runstate import RunState, running
 from kubeling.cluster.settings import Settings
 from kubeling.cluster.start import (
@@ -220,7 +221,18 @@ class _Launch:
             with console.working(f"Registering {count}"):
                 wait_for_virtual_nodes(started, client, decided, timeout=NODE_TIMEOUT)
             console.note(f"{count.capitalize()} ready ({self._age():.1f} s)")
+        else:
+            self._remove_virtual_nodes(client)
         _write_context(self._home, decided)
+
+    def _remove_virtual_nodes(self, client: ApiClient) -> None:
+        try:
+            count = remove_virtual_nodes(self._home, client)
+        except ApiFailed as error:
+            console.warn(f"virtual nodes of an earlier start are left: {error.message}")
+        else:
+            if count:
+                console.note(f"Removed {count} virtual node{'s' if count > 1 else ''} of an earlier start")
 
     def _follow(self, started: Started) -> None:
         """Shows what happens to the processes until they are to end."""

@@ -3,15 +3,19 @@
 import json
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kubeling.cli.up import default_virtual_nodes
 from kubeling.cluster import configuration, settings
 from kubeling.cluster.__main__ import specifications
+from kubeling.cluster.apiclient import ApiClient
 from kubeling.cluster.decide import Wishes, decide
+from kubeling.cluster.errors import ApiFailed
 from kubeling.cluster.home import Home
 from kubeling.cluster.keys import Pki
+from kubeling.cluster.leftover import remove_virtual_nodes
 from kubeling.cluster.prepare import prepare
 from kubeling.cluster.settings import Settings
 
@@ -98,3 +102,44 @@ def test_without_root_there_is_one_and_without_nodes_none(place: Home) -> None:
     kept = decided(place, Wishes(port=0, virtual_nodes=4))
     assert default_virtual_nodes(kept, no_node=False) == 4
     assert default_virtual_nodes(kept, no_node=True) == 0
+
+
+class Nodes(ApiClient):
+    """An API server that has virtual nodes and nothing else."""
+
+    def __init__(self, *names: str, refuses: str = "") -> None:
+        self.names = list(names)
+        self.refuses = refuses
+        self.asked = 0
+
+    def request(self, method: str, path: str, **_: Any) -> Any:
+        self.asked += 1
+        if method == "GET":
+            return {"items": [{"metadata": {"name": each}} for each in self.names]}
+        name = path.rpartition("/")[2]
+        if name == self.refuses:
+            raise ApiFailed("it is ill")
+        self.names.remove(name)
+        return {}
+
+
+def test_a_start_without_virtual_nodes_removes_those_of_an_earlier_one(place: Home) -> None:
+    configuration.write(place, decided(place, Wishes(port=0, virtual_nodes=3)), address="192.0.2.1")
+    nodes = Nodes("mine", "virtual-0", "virtual-1", "virtual-2", "virtual-x")
+    assert remove_virtual_nodes(place, nodes) == 3
+    assert nodes.names == ["mine", "virtual-x"]
+
+
+def test_virtual_nodes_that_could_not_be_removed_are_tried_again_at_the_next_start(place: Home) -> None:
+    configuration.write(place, decided(place, Wishes(port=0, virtual_nodes=2)), address="192.0.2.1")
+    nodes = Nodes("virtual-0", "virtual-1", refuses="virtual-1")
+    with pytest.raises(ApiFailed):
+        remove_virtual_nodes(place, nodes)
+    nodes.refuses = ""
+    assert remove_virtual_nodes(place, nodes) == 1
+
+
+def test_nobody_asks_for_virtual_nodes_where_there_never_were_any(place: Home) -> None:
+    nodes = Nodes("virtual-0")
+    assert remove_virtual_nodes(place, nodes) == 0
+    assert nodes.asked == 0
