@@ -16,7 +16,6 @@ from server.scheduler.profile import Profile
 
 FEW_NODES = 100
 """So many that will do are looked for in any case."""
-LEAST_PERCENT = 5
 
 
 class Cycle:
@@ -148,11 +147,13 @@ def best(nodes: Sequence[NodeState], scores: list[int]) -> NodeState:
 
 
 def to_find(nodes: int, percentage: int | None) -> int:
-    """How many nodes that will do are enough: of many, a smaller part."""
-    if nodes < FEW_NODES or (percentage or 0) >= 100:
-        return nodes
-    share = percentage or max(50 - nodes // 125, LEAST_PERCENT)
-    return max(nodes * share // 100, FEW_NODES)
+    """How many nodes that will do are enough.
+
+    Upstream lets the part shrink as the nodes grow in number; here it ends at FEW_NODES right away, so that a
+    decision costs the same however many there are. A percentage that is configured is upstream's.
+    """
+    part = nodes * percentage // 100 if percentage else 0
+    return min(nodes, max(part, FEW_NODES))
 
 
 def first_refusal(filters: Iterable[NodeFilter], node: NodeState) -> Rejection | None:
