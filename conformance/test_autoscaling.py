@@ -3,33 +3,26 @@
 The metrics come from a server that the test starts and registers by an APIService.
 """
 
-import json
-import ssl
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import pytest
 
 from conformance import pods
 from conformance.kubectl import Kubectl
-from conformance.rest import Rest
+from conformance.other_server import JsonHandler, registered, serving
 from conformance.space import Space
-from conformance.test_kubectl_aggregation import certificate
 from conformance.waiting import eventually
 
 Object = dict[str, Any]
 GROUP = "apis/autoscaling/v2"
 METRICS = "metrics.k8s.io"
-API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 ASKED_EVERY = 15
 
 
-class Metrics(BaseHTTPRequestHandler):
+class Metrics(JsonHandler):
     """Says of each pod that it uses so much cpu; it learns which there are from the test."""
 
     millicores: ClassVar[int] = 50
@@ -57,65 +50,24 @@ class Metrics(BaseHTTPRequestHandler):
             for name in self.names
         ]
 
-    def reply(self, document: object) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
-    """Of the metrics server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate(tmp_path))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def metrics(virtual_rest: Rest, virtual_space: Space, port: int) -> Iterator[None]:
+def metrics(virtual_space: Space, tmp_path: Path) -> Iterator[None]:
     """The API metrics.k8s.io, answered by the test."""
-    if urlsplit(virtual_rest.server).hostname not in ("127.0.0.1", "localhost"):
-        pytest.skip("the cluster is not on this machine")
-    outside = {"type": "ExternalName", "externalName": "localhost"}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "metrics"}, "spec": outside}
-    virtual_rest.post(virtual_space.path("services"), service)
-    name = f"v1beta1.{METRICS}"
-    spec = {
-        "group": METRICS,
-        "version": "v1beta1",
-        "groupPriorityMinimum": 100,
-        "versionPriority": 100,
-        "insecureSkipTLSVerify": True,
-        "service": {"namespace": virtual_space.name, "name": "metrics", "port": port},
-    }
-    obj = {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-    virtual_rest.post(API_SERVICES, obj)
+    rest = virtual_space.rest
+    with (
+        serving(Metrics, tmp_path) as port,
+        registered(
+            virtual_space, port, group=METRICS, version="v1beta1", priority=100, service="metrics"
+        ) as path,
+    ):
 
-    def available() -> bool:
-        found = virtual_rest.get(f"{API_SERVICES}/{name}").get("status", {}).get("conditions") or []
-        return [each["status"] for each in found if each["type"] == "Available"] == ["True"]
+        def available() -> bool:
+            found = rest.get(path).get("status", {}).get("conditions") or []
+            return [each["status"] for each in found if each["type"] == "Available"] == ["True"]
 
-    eventually(available, what="the metrics API is available", timeout=60)
-    yield
-    virtual_rest.delete(f"{API_SERVICES}/{name}")
+        eventually(available, what="the metrics API is available", timeout=60)
+        yield
 
 
 def deploy(where: Space, replicas: int) -> None:

@@ -18,6 +18,7 @@ from conformance.workload import (
     image_of,
     names,
     revision_of,
+    shows_changes_of_its_status,
 )
 
 Object = dict[str, Any]
@@ -212,29 +213,9 @@ def test_list_and_delete_a_collection(virtual_space: Space) -> None:
 
 
 def test_changes_of_the_status(virtual_space: Space) -> None:
-    rest = virtual_space.rest
     web = _set(virtual_space)
-    _runs_on(web, _nodes(rest))
-    path = f"{web.path}/status"
-    with rest.watch(virtual_space.path("daemonsets", group=GROUP)) as events:
-        current = rest.get(path)
-        current["status"]["conditions"] = [_condition("StatusUpdate")]
-        rest.put(path, current)
-        _seen(events, "StatusUpdate")
-        rest.patch(path, {"status": {"conditions": [_condition("StatusPatched")]}}, content_type=MERGE)
-        _seen(events, "StatusPatched")
-
-
-def _condition(kind: str) -> Object:
-    return {"type": kind, "status": "True", "reason": "E2E", "message": "Set from e2e test"}
-
-
-def _seen(events: Iterator[Object], condition: str) -> None:
-    for event in events:
-        kinds = [each["type"] for each in event["object"]["status"].get("conditions", [])]
-        if condition in kinds:
-            return
-    raise AssertionError(f"no event shows {condition}")
+    _runs_on(web, _nodes(virtual_space.rest))
+    shows_changes_of_its_status(web)
 
 
 def test_kubectl_rollout(virtual_space: Space, virtual_kubectl: Kubectl) -> None:

@@ -18,6 +18,7 @@ from conformance.workload import (
     image_of,
     names,
     revision_of,
+    shows_changes_of_its_status,
 )
 
 Object = dict[str, Any]
@@ -252,26 +253,7 @@ def test_list_patch_and_delete_a_collection(virtual_space: Space) -> None:
 def test_status_endpoints(virtual_space: Space) -> None:
     web = _set(virtual_space, 1)
     _ready(web, 1)
-    rest, path = virtual_space.rest, f"{web.path}/status"
-    with rest.watch(virtual_space.path("statefulsets", group=GROUP)) as events:
-        current = rest.get(path)
-        current["status"]["conditions"] = [_condition("StatusUpdate")]
-        rest.put(path, current)
-        _seen(events, "StatusUpdate")
-        rest.patch(path, {"status": {"conditions": [_condition("StatusPatched")]}}, content_type=MERGE)
-        _seen(events, "StatusPatched")
-
-
-def _condition(kind: str) -> Object:
-    return {"type": kind, "status": "True", "reason": "E2E", "message": "Set from an e2e test"}
-
-
-def _seen(events: Iterator[Object], condition: str) -> None:
-    for event in events:
-        kinds = [each["type"] for each in event["object"]["status"].get("conditions", [])]
-        if condition in kinds:
-            return
-    raise AssertionError(f"no event shows {condition}")
+    shows_changes_of_its_status(web)
 
 
 def test_claims_go_when_the_set_is_scaled_down_or_deleted_if_it_says_so(virtual_space: Space) -> None:

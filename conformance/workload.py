@@ -3,7 +3,7 @@
 Not here: what is expected of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,3 +114,27 @@ def revision_of(pod: Object) -> str:
 
 def names(found: list[Object]) -> list[str]:
     return [str(each["metadata"]["name"]) for each in found]
+
+
+def shows_changes_of_its_status(workload: Workload) -> None:
+    """What is put and what is patched into the status is seen by who watches."""
+    rest, path = workload.space.rest, f"{workload.path}/status"
+    with rest.watch(workload.space.path(workload.resource, group=GROUP)) as events:
+        current = rest.get(path)
+        current["status"]["conditions"] = [_condition("StatusUpdate")]
+        rest.put(path, current)
+        _seen(events, "StatusUpdate")
+        rest.patch(path, {"status": {"conditions": [_condition("StatusPatched")]}}, content_type=MERGE)
+        _seen(events, "StatusPatched")
+
+
+def _condition(kind: str) -> Object:
+    return {"type": kind, "status": "True", "reason": "E2E", "message": "Set from e2e test"}
+
+
+def _seen(events: Iterator[Object], condition: str) -> None:
+    for event in events:
+        kinds = [each["type"] for each in event["object"]["status"].get("conditions", [])]
+        if condition in kinds:
+            return
+    raise AssertionError(f"no event shows {condition}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubeling.client.resources import DAEMON_SETS, NODES, PODS
-from kubeling.objects import meta
+from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
 from server.controllers import Settings
 from server.controllers.daemon_set.template import target_node
@@ -130,16 +130,11 @@ async def _calm(plane: Plane) -> None:
         revision = plane.store.revision
         for name in map(meta.name, _standing(plane)):
             pod = plane.get(PODS, name)
-            if pod is not None and not _is_ready(pod):
+            if pod is not None and not conditions.is_true(pod, "Ready"):
                 await plane.set_pod(name)
         await plane.advance(20)
         if plane.store.revision == revision:
             return
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions") or []}
-    return conditions.get("Ready") == "True"
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

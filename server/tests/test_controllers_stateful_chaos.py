@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kubeling.client.resources import CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS
-from kubeling.objects import meta
+from kubeling.objects import conditions, meta
 from kubeling.objects.meta import Object
 from server.tests.plane import Plane, started_plane
 
@@ -95,14 +95,9 @@ async def _calm(plane: Plane) -> None:
         revision = plane.store.revision
         for name in sorted(map(meta.name, plane.list(PODS))):
             pod = plane.get(PODS, name)
-            if pod is not None and not _is_ready(pod):
+            if pod is not None and not conditions.is_true(pod, "Ready"):
                 await plane.set_pod(name)
         await plane.advance(10)
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions") or []}
-    return conditions.get("Ready") == "True"
 
 
 @pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])

@@ -3,20 +3,19 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
 
-from kubeling.cluster.keys import Pki
 from kubeling.objects import meta
-from server.tests.private_postgres import PrivatePostgres
-from server.tests.test_shared_database import AWAY, Server, ready
+from server.tests.test_shared_database import AWAY, Server, ready, servers, session
+
+__all__ = ["servers", "session"]
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager"
 SETS = "/apis/apps/v1/namespaces/default/replicasets"
@@ -25,25 +24,6 @@ REPLICAS = 60
 TAKEOVER_SECONDS = 5.0
 NOISE_SECONDS = 5.0
 """What a busy machine may add."""
-
-
-@pytest.fixture
-def servers(postgres: PrivatePostgres, keys: Pki, tmp_path: Path) -> Iterator[list[Server]]:
-    with ExitStack() as stack:
-        url = stack.enter_context(postgres.database())
-        pair = [Server(url, keys, tmp_path / name) for name in ("a", "b")]
-        for server in pair:
-            stack.callback(server.kill)
-            server.start()
-        yield pair
-
-
-@pytest.fixture
-async def session(keys: Pki) -> AsyncIterator[aiohttp.ClientSession]:
-    token = keys.token_file.read_text().split(",")[0]
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False), headers=headers) as made:
-        yield made
 
 
 class Api:
@@ -89,7 +69,9 @@ async def until(holds: Callable[[], Any], seconds: float = 150) -> None:
             await asyncio.sleep(0.02)
 
 
-async def leader_and_other(session: aiohttp.ClientSession, servers: list[Server]) -> tuple[Server, Server]:
+async def leader_and_other(
+    session: aiohttp.ClientSession, servers: tuple[Server, Server]
+) -> tuple[Server, Server]:
     for server in servers:
         await ready(session, server)
     api = Api(session, servers[0])
@@ -108,7 +90,7 @@ def replica_set(name: str, replicas: int) -> Any:
 
 @pytest.mark.timeout(600)
 async def test_the_other_takes_over_from_a_leader_that_was_killed_and_nothing_is_done_twice(
-    session: aiohttp.ClientSession, servers: list[Server]
+    session: aiohttp.ClientSession, servers: tuple[Server, Server]
 ) -> None:
     leader, other = await leader_and_other(session, servers)
     api = Api(session, other)
@@ -142,7 +124,7 @@ async def test_the_other_takes_over_from_a_leader_that_was_killed_and_nothing_is
 
 @pytest.mark.timeout(600)
 async def test_only_one_acts_and_who_stands_by_is_well(
-    session: aiohttp.ClientSession, servers: list[Server]
+    session: aiohttp.ClientSession, servers: tuple[Server, Server]
 ) -> None:
     leader, other = await leader_and_other(session, servers)
     assert "kube-controller-manager" in leader.log
@@ -163,7 +145,7 @@ async def test_only_one_acts_and_who_stands_by_is_well(
 
 @pytest.mark.timeout(600)
 async def test_a_leader_that_stops_in_order_hands_over(
-    session: aiohttp.ClientSession, servers: list[Server]
+    session: aiohttp.ClientSession, servers: tuple[Server, Server]
 ) -> None:
     leader, other = await leader_and_other(session, servers)
     api = Api(session, other)
@@ -179,7 +161,7 @@ async def test_a_leader_that_stops_in_order_hands_over(
 
 @pytest.mark.timeout(600)
 async def test_a_leader_that_was_frozen_finds_itself_replaced_and_acts_no_more(
-    session: aiohttp.ClientSession, servers: list[Server]
+    session: aiohttp.ClientSession, servers: tuple[Server, Server]
 ) -> None:
     leader, other = await leader_and_other(session, servers)
     api = Api(session, other)
@@ -215,7 +197,7 @@ ROOM = 20
 
 @pytest.mark.timeout(600)
 async def test_servers_that_charge_the_same_quota_never_give_more_than_there_is(
-    session: aiohttp.ClientSession, servers: list[Server]
+    session: aiohttp.ClientSession, servers: tuple[Server, Server]
 ) -> None:
     await leader_and_other(session, servers)
     apis = [Api(session, server) for server in servers]

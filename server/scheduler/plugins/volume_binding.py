@@ -169,16 +169,19 @@ class VolumeBinding(Plugin):
 
         self._handles.claims.add_handler(notice)
         try:
-            async with Tasks("volume-binding") as tasks:
-                patience = tasks.start(self._handles.clock.sleep(self._timeout), name="patience")
-                while not self._are_bound(plan, node):
-                    changed.clear()
-                    news = tasks.start(changed.wait(), name="news")
-                    await asyncio.wait((patience, news), return_when=asyncio.FIRST_COMPLETED)
-                    if patience.done():
-                        raise PreBindError("binding volumes: context deadline exceeded")
+            await self._until_bound(plan, node, changed)
         finally:
             self._handles.claims.remove_handler(notice)
+
+    async def _until_bound(self, plan: Plan, node: str, changed: asyncio.Event) -> None:
+        async with Tasks("volume-binding") as tasks:
+            patience = tasks.start(self._handles.clock.sleep(self._timeout), name="patience")
+            while not self._are_bound(plan, node):
+                changed.clear()
+                news = tasks.start(changed.wait(), name="news")
+                await asyncio.wait((patience, news), return_when=asyncio.FIRST_COMPLETED)
+                if patience.done():
+                    raise PreBindError("binding volumes: context deadline exceeded")
 
     def _are_bound(self, plan: Plan, node: str) -> bool:
         for claim in plan.claims:
