@@ -103,10 +103,6 @@ class SpdySession:
         identifier, self._next_ping = self._next_ping, self._next_ping + 2
         await self._write(Ping(identifier))
 
-    async def go_away(self) -> None:
-        """Tell the peer that no more streams will be accepted."""
-        await self._write(GoAway(max((id_ for id_ in self._streams if id_ % 2 != self._parity), default=0)))
-
     async def frames(self) -> AsyncIterator[SynStream | SynReply | Headers | Data | RstStream | GoAway]:
         """What the peer sends, in order, until it closes the connection.
 

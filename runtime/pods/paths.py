@@ -22,10 +22,6 @@ class PodPaths:
         return self.directory / "volumes"
 
     @property
-    def subpaths(self) -> Path:
-        return self.directory / "volume-subpaths"
-
-    @property
     def hosts_file(self) -> Path:
         return self.directory / "etc-hosts"
 

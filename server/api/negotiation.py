@@ -4,7 +4,7 @@ JSON and YAML are spoken; an object or a list can also be asked for as a Table o
 Writing the representations is for `reply`, `tables` and the registry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,7 +47,6 @@ class Representation:
 _LONGEST_ACCEPT = 2048
 PLAIN = Representation()
 _TRANSFORMS = frozenset({"Table", "PartialObjectMetadata", "PartialObjectMetadataList"})
-Choose = Callable[[MediaRange], Representation | None]
 
 
 def accepted(headers: Mapping[str, str]) -> str:

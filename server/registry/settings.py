@@ -11,6 +11,5 @@ class Settings:
     service_networks: tuple[IPv4Network | IPv6Network, ...] = (ip_network("10.96.0.0/12"),)
     """Cluster addresses of Services come from here, the first network's family being the default."""
     node_ports: range = range(30000, 32768)
-    page_size: int = 500
     issuer: Issuer | None = None
     """Signs service account tokens; without one, none can be requested."""

@@ -13,7 +13,6 @@ from server.schema.nodes import Field, ListOf, MapOf, Node, Struct
 
 _DIRECTIVE, _RETAIN = "$patch", "$retainKeys"
 _DELETE_PRIMITIVES, _ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
-_NO_FIELDS: dict[str, Field] = {}
 
 
 def strategic_merge(struct: Struct, target: Any, patch: Any) -> Any:

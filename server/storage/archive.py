@@ -94,15 +94,6 @@ def _object_line(record: Record) -> bytes:
     return orjson.dumps(key) + b"\t" + record.body + b"\n"
 
 
-def read_header(path: Path) -> Header:
-    """
-    Raises:
-        ArchiveError: it is not a backup, or one of a newer version.
-    """
-    with _opened(path) as file:
-        return _header(path, file.readline())
-
-
 def check(path: Path) -> tuple[Header, int]:
     """Read the whole file; what it is about, and how many objects it holds.
 

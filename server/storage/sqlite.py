@@ -93,11 +93,7 @@ class SQLite:
 
     def connect(self) -> Connection:
         connection = self._engine.connect()
-        for pragma in (
-            "synchronous=FULL",
-            f"wal_autocheckpoint={WAL_PAGES}",
-            f"journal_size_limit={WAL_BYTES}",
-        ):
+        for pragma in _PRAGMAS:
             connection.exec_driver_sql(f"PRAGMA {pragma}")
         connection.commit()
         return connection

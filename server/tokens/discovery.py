@@ -6,8 +6,6 @@ from server.tokens.issuer import Issuer
 
 CONFIGURATION = "/.well-known/openid-configuration"
 KEYS = "/openid/v1/jwks"
-MAX_AGE = 3600
-"""Seconds for which clients may keep the documents."""
 
 
 def configuration(issuer: Issuer, *, address: str) -> bytes:

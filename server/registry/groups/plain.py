@@ -4,12 +4,6 @@ from kubeling.objects.names import path_segment_errors
 from server.registry.strategy import Strategy
 
 
-class Generational(Strategy):
-    """metadata.generation counts changes of the spec."""
-
-    has_generation = True
-
-
 class PathNamed(Strategy):
     """Any name that can stand in a URL path: RBAC, whose names hold colons."""
 
