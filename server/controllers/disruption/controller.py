@@ -7,7 +7,7 @@ can change a count.
 import logging
 from collections.abc import Iterable
 
-from kubeling.client import DONE, ControllerRunner, Result
+from kubeling.client import DONE, Result
 from kubeling.client.index import Index
 from kubeling.client.resources import POD_DISRUPTION_BUDGETS, PODS
 from kubeling.objects import conditions, meta
@@ -17,7 +17,7 @@ from kubeling.objects.meta import Object
 from server.controllers.context import Context, Controller
 from server.controllers.disruption import counting, stale_condition
 from server.controllers.disruption.scales import Expected, Scales, ScaleUnknown
-from server.controllers.owned.pace import Pace
+from server.controllers.owned.pace import PacedRunner
 
 logger = logging.getLogger(__name__)
 
@@ -37,24 +37,23 @@ class _Controller:
 
     def __init__(self, context: Context) -> None:
         self._disruption = disruption = Disruption(context)
-        budgets = ControllerRunner("disruption", disruption.reconcile, clock=context.clock)
+        budgets = PacedRunner("disruption", disruption.reconcile, clock=context.clock)
         budgets.watches(disruption.budgets)
         for informer in (disruption.pods, *disruption.scales.informers):
             budgets.reads(informer)
-        self._pace = Pace(budgets.queue)
+        self._pace = budgets.pace
         disruption.pods.add_handler(self._pod_changed)
         self._runners = (budgets, stale_condition.runner(context))
 
     @property
     def idle(self) -> bool:
-        return self._pace.idle and all(runner.idle for runner in self._runners)
+        return all(runner.idle for runner in self._runners)
 
     def start(self) -> None:
         for runner in self._runners:
             runner.start()
 
     async def stop(self) -> None:
-        self._pace.stop()
         for runner in self._runners:
             await runner.stop()
 

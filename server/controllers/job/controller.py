@@ -28,7 +28,7 @@ from server.controllers.job.tracked import (
 from server.controllers.job.verdict import completion, seconds_to_deadline, verdict
 from server.controllers.owned.expectations import Expectations
 from server.controllers.owned.ownership import Claim
-from server.controllers.owned.pace import Pace
+from server.controllers.owned.pace import PacedRunner
 from server.controllers.owned.pod_control import PodControl
 from server.controllers.owned.waking import concerned
 
@@ -54,9 +54,8 @@ class Jobs:
         self._finalizers = Finalizers(client)
         self._scale = Scale(client, clock, PodControl(client, recorder), self._expectations)
         self._accounting = Accounting(client, clock, recorder, self._finalizers)
-        self._runner = ControllerRunner(NAME, self.reconcile, clock=clock, workers=5)
+        self._runner = PacedRunner(NAME, self.reconcile, clock=clock, workers=5)
         self._orphans = ControllerRunner("job-orphan-pods", self.reconcile_orphan, clock=clock)
-        self._pace = Pace(self._runner.queue)
         self._pods.add_handler(self._pod_changed)
         self._jobs.add_handler(self._job_changed)
         for runner in (self._runner, self._orphans):
@@ -65,14 +64,13 @@ class Jobs:
 
     @property
     def idle(self) -> bool:
-        return self._runner.idle and self._pace.idle and self._orphans.idle
+        return self._runner.idle and self._orphans.idle
 
     def start(self) -> None:
         self._runner.start()
         self._orphans.start()
 
     async def stop(self) -> None:
-        self._pace.stop()
         await self._runner.stop()
         await self._orphans.stop()
 
@@ -198,7 +196,7 @@ class Jobs:
             self._expectations.deleted(key, meta.uid(pod))
         if kind == "DELETED" or not has_finalizer(pod):
             self._finalizers.observed(key, meta.uid(pod))
-        self._pace.wake_soon(key, int((job.get("status") or {}).get("active") or 0))
+        self._runner.pace.wake_soon(key, int((job.get("status") or {}).get("active") or 0))
 
     def _job_of(self, pod: Object) -> Object | None:
         owner = meta.controller_of(pod)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from kubeling.client.runner import ControllerRunner, Reconcile
 from kubeling.client.workqueue import WorkQueue
+from kubeling.objects.clock import Clock
 
 SOON = 0.1
 """Seconds."""
@@ -58,3 +60,19 @@ class Pace:
     def _ring(self, key: str) -> None:
         del self._put_off[key]
         self._queue.add(key)
+
+
+class PacedRunner(ControllerRunner):
+    """A runner that can put an owner off by `pace`."""
+
+    def __init__(self, name: str, reconcile: Reconcile, *, clock: Clock, workers: int = 1) -> None:
+        super().__init__(name, reconcile, clock=clock, workers=workers)
+        self.pace = Pace(self.queue)
+
+    @property
+    def idle(self) -> bool:
+        return super().idle and self.pace.idle
+
+    async def stop(self) -> None:
+        self.pace.stop()
+        await super().stop()

@@ -7,14 +7,14 @@ kinds differ (`flavour`).
 
 from server.controllers.context import Context, Controller
 from server.controllers.replicas.flavour import REPLICA_SET, REPLICATION_CONTROLLER
-from server.controllers.replicas.reconcile import ReplicasController
+from server.controllers.replicas.reconcile import controller
 
 __all__ = ["make_replica_sets", "make_replication_controllers"]
 
 
 def make_replica_sets(context: Context) -> Controller:
-    return ReplicasController(context, REPLICA_SET)
+    return controller(context, REPLICA_SET)
 
 
 def make_replication_controllers(context: Context) -> Controller:
-    return ReplicasController(context, REPLICATION_CONTROLLER)
+    return controller(context, REPLICATION_CONTROLLER)

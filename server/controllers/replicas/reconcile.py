@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from kubeling.client import DONE, ControllerRunner, Informer, Result
+from kubeling.client import DONE, Informer, Result
 from kubeling.client.index import Index, by_controller
 from kubeling.client.resources import PODS
 from kubeling.objects import meta
 from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object
-from server.controllers.context import Context
+from server.controllers.context import Context, Controller
 from server.controllers.owned.expectations import TIMEOUT, Expectations
 from server.controllers.owned.ownership import Claim, owner_reference
-from server.controllers.owned.pace import Pace
+from server.controllers.owned.pace import PacedRunner
 from server.controllers.owned.pod_control import PodControl, namespace_terminates, pod_from_template
 from server.controllers.owned.slow_start import for_each, slow_start
 from server.controllers.replicas.deletion_order import first_to_go
@@ -28,31 +28,15 @@ LOST_AFTER = TIMEOUT + 1
 interrupted is never seen."""
 
 
-class ReplicasController:
-    """Implements `Controller`."""
-
-    def __init__(self, context: Context, flavour: Flavour) -> None:
-        replicas = Replicas(context, flavour)
-        self._runner = ControllerRunner(
-            flavour.component, replicas.reconcile, clock=context.clock, workers=WORKERS
-        )
-        self._pace = Pace(self._runner.queue)
-        wake = Wake(flavour, replicas.owners, self._pace, replicas.expectations)
-        replicas.owners.add_handler(wake.owner_changed)
-        replicas.pods.add_handler(wake.pod_changed)
-        self._runner.reads(replicas.owners)
-        self._runner.reads(replicas.pods)
-
-    @property
-    def idle(self) -> bool:
-        return self._runner.idle and self._pace.idle
-
-    def start(self) -> None:
-        self._runner.start()
-
-    async def stop(self) -> None:
-        self._pace.stop()
-        await self._runner.stop()
+def controller(context: Context, flavour: Flavour) -> Controller:
+    replicas = Replicas(context, flavour)
+    runner = PacedRunner(flavour.component, replicas.reconcile, clock=context.clock, workers=WORKERS)
+    wake = Wake(flavour, replicas.owners, runner.pace, replicas.expectations)
+    replicas.owners.add_handler(wake.owner_changed)
+    replicas.pods.add_handler(wake.pod_changed)
+    runner.reads(replicas.owners)
+    runner.reads(replicas.pods)
+    return runner
 
 
 class Replicas:

@@ -1,6 +1,6 @@
 """Reads a StatefulSet and its pods, brings them closer to what it asks for, and writes its status."""
 
-from kubeling.client import DONE, ControllerRunner, Result
+from kubeling.client import DONE, Result
 from kubeling.client.index import Index
 from kubeling.client.resources import (
     CONTROLLER_REVISIONS,
@@ -14,7 +14,7 @@ from server.controllers.context import Context, Controller
 from server.controllers.owned import pods as pod_worth
 from server.controllers.owned.leaving import unless_namespace_goes
 from server.controllers.owned.ownership import Claim
-from server.controllers.owned.pace import Pace
+from server.controllers.owned.pace import PacedRunner
 from server.controllers.owned.revisions import HASH_LABEL, History, restored
 from server.controllers.owned.waking import selector_of, waker
 from server.controllers.stateful_set import rolling, status
@@ -44,49 +44,27 @@ DEFAULT_HISTORY = 10
 
 
 def make(context: Context) -> Controller:
-    return StatefulSetController(context)
+    sets = StatefulSets(context)
+    reconcile = unless_namespace_goes(sets.reconcile)
+    runner = PacedRunner("statefulset-controller", reconcile, clock=context.clock, workers=WORKERS)
 
+    def wake(set_: Object) -> None:
+        """In order one pod changes after the other; in parallel all may at once."""
+        runner.pace.wake_soon(meta.key(set_), 0 if in_order(set_) else wanted_replicas(set_))
 
-class StatefulSetController:
-    """Implements `Controller`."""
-
-    def __init__(self, context: Context) -> None:
-        sets = StatefulSets(context)
-        self._sets = sets.sets
-        self._runner = ControllerRunner(
-            "statefulset-controller",
-            unless_namespace_goes(sets.reconcile),
-            clock=context.clock,
-            workers=WORKERS,
-        )
-        self._pace = Pace(self._runner.queue)
-        self._runner.watches(sets.sets)
-        sets.pods.add_handler(waker(sets.sets, STATEFUL_SETS.kind, self._wake))
-        sets.claims.add_handler(self._claim_changed)
-        for informer in (sets.pods, sets.revisions, sets.claims):
-            self._runner.reads(informer)
-
-    @property
-    def idle(self) -> bool:
-        return self._runner.idle and self._pace.idle
-
-    def start(self) -> None:
-        self._runner.start()
-
-    async def stop(self) -> None:
-        self._pace.stop()
-        await self._runner.stop()
-
-    def _claim_changed(self, change: str, claim: Object, _: Object | None) -> None:
+    def claim_changed(change: str, claim: Object, _: Object | None) -> None:
         """One that is gone is made anew for a pod that waits, or was waited for."""
         if change == "DELETED":
-            for set_ in self._sets.list(meta.namespace(claim)):
+            for set_ in sets.sets.list(meta.namespace(claim)):
                 if is_claim_of(set_, claim):
-                    self._runner.queue.add(meta.key(set_))
+                    runner.queue.add(meta.key(set_))
 
-    def _wake(self, set_: Object) -> None:
-        """In order one pod changes after the other; in parallel all may at once."""
-        self._pace.wake_soon(meta.key(set_), 0 if in_order(set_) else wanted_replicas(set_))
+    runner.watches(sets.sets)
+    sets.pods.add_handler(waker(sets.sets, STATEFUL_SETS.kind, wake))
+    sets.claims.add_handler(claim_changed)
+    for informer in (sets.pods, sets.revisions, sets.claims):
+        runner.reads(informer)
+    return runner
 
 
 class StatefulSets:
