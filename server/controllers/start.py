@@ -1,4 +1,4 @@
-"""Starts and stops all controllers. A new controller is one line here."""
+"""Starts and stops all controllers. A new controller is one line here, beside those of its area."""
 
 import asyncio
 from collections.abc import Callable
@@ -45,46 +45,48 @@ API_SERVER = "apiserver"
 Make = Callable[[Context], Controller]
 
 CONTROLLERS: tuple[tuple[str, Make], ...] = (
+    ("namespace-controller", namespace.make),
+    ("generic-garbage-collector", garbage.make),
+    ("resourcequota-controller", quota.make),
     ("service-account-controller", serviceaccount.make),
     ("root-ca-cert-publisher", root_certificate.make),
     (MANAGER, account_tokens.make),
+    ("token-cleaner", bootstrap_tokens.make),
     ("certificate-controller", certificate_approval.make),
     ("certificate-controller", certificate_signing.make),
     ("certificate-controller", certificates.make),
-    ("token-cleaner", bootstrap_tokens.make),
     ("clusterrole-aggregation-controller", cluster_role_aggregation.make),
-    ("generic-garbage-collector", garbage.make),
-    ("job-controller", job.make),
-    ("cronjob-controller", cron_job.make),
-    ("ttl-after-finished-controller", ttl_after_finished.make),
-    ("horizontal-pod-autoscaler", autoscaling.make),
-    ("disruption-controller", disruption.make),
-    ("namespace-controller", namespace.make),
     ("node-controller", lifecycle.make),
     ("node-controller", taint_eviction.make),
     ("ttl-controller", ttl.make),
     ("pod-garbage-collector", pod_garbage.make),
     ("deployment-controller", deployment.make),
+    ("replicaset-controller", replicas.make_replica_sets),
+    ("replication-controller", replicas.make_replication_controllers),
+    ("statefulset-controller", stateful_set.make),
+    ("daemon-set-controller", daemon_set.make),
+    ("job-controller", job.make),
+    ("cronjob-controller", cron_job.make),
+    ("ttl-after-finished-controller", ttl_after_finished.make),
+    ("horizontal-pod-autoscaler", autoscaling.make),
+    ("disruption-controller", disruption.make),
     ("endpoint-controller", legacy.make),
     ("endpointslice-controller", slices.make),
     ("endpointslicemirroring-controller", mirroring.make),
-    ("replicaset-controller", replicas.make_replica_sets),
-    ("replication-controller", replicas.make_replication_controllers),
-    (API_SERVER, events.make),
-    (API_SERVER, leases.make),
-    (API_SERVER, api_services.make),
-    (API_SERVER, flow_schemas.make),
-    ("resourcequota-controller", quota.make),
     ("service-cidrs-controller", service_cidr.make),
-    ("statefulset-controller", stateful_set.make),
-    ("daemon-set-controller", daemon_set.make),
     ("persistent-volume-binder", binder.make),
     ("ephemeral-volume-controller", ephemeral.make),
     ("pvc-protection-controller", protection.make_claim_protection),
     ("pv-protection-controller", protection.make_volume_protection),
     ("volumeattributesclass-protection-controller", protection.make_class_protection),
+    (API_SERVER, events.make),
+    (API_SERVER, leases.make),
+    (API_SERVER, api_services.make),
+    (API_SERVER, flow_schemas.make),
 )
-"""With each, as whom it acts: the service account in kube-system that has its role, or one of the two."""
+"""With each, as whom it acts: the service account in kube-system that has its role, or one of the two. Their
+order is for readers only: namespaces and what goes with owners; accounts, keys and rights; nodes; workloads;
+services; volumes; what the API server does itself."""
 
 
 class Controllers:
