@@ -59,7 +59,7 @@ lint: $(DEV_STAMP)
 	$(BIN)/lint-imports --no-logo
 
 unit: $(DEV_STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 conformance: $(DEV_STAMP)
 	$(BIN)/pytest conformance

@@ -47,11 +47,12 @@ def _pod_specs(value: Any) -> Iterator[Object]:
 
 
 def stored(kubectl: Kubectl, given: str) -> dict[str, Object]:
-    """What stands of each object, without what every write changes."""
+    """What is wanted of each object: without what every write changes, and what controllers say of it."""
     items = kubectl("get", "-o", "json", "-f", "-", stdin=given)
     found = {}
     for item in yaml.safe_load(items.output)["items"]:
         own = item.pop("metadata")
+        item.pop("status", None)
         found[f"{item['kind']}/{own['name']}"] = {**item, "generation": own.get("generation")}
     return found
 

@@ -41,15 +41,12 @@ class Knowledge:
     """Running containers whose startup probe has not succeeded."""
 
 
-def container_statuses(
-    pod: Object, observed: ObservedPod, known: Knowledge, *, kind: str, initialized: bool
-) -> list[Object]:
+def container_statuses(pod: Object, observed: ObservedPod, known: Knowledge, *, kind: str) -> list[Object]:
     """The statuses for `containerStatuses` or, with kind `initContainers`, `initContainerStatuses`."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     field_name = "containerStatuses" if kind == "containers" else "initContainerStatuses"
     old = {each["name"]: each for each in status.get(field_name) or []}
-    has_init = bool(spec.get("initContainers"))
-    default = INITIALIZING if has_init and not initialized else CREATING
+    default = INITIALIZING if spec.get("initContainers") else CREATING
     made = [
         container_status(
             pod, container, observed, known, old=old.get(container["name"]) or {}, default=default

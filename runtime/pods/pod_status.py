@@ -9,7 +9,6 @@ from datetime import datetime
 
 from kubeling.objects.meta import Object, metadata, timestamp
 from runtime.pods import phase as phases
-from runtime.pods.actions import pod_actions
 from runtime.pods.container_status import Knowledge, container_statuses
 from runtime.pods.observed import ObservedPod
 from runtime.pods.pod_conditions import pod_conditions
@@ -36,9 +35,8 @@ def pod_status(
 ) -> Object:
     """The status to report; `ended` says that the pod is stopped for good and nothing runs any more."""
     old = pod.get("status") or {}
-    initialized = ended or pod_actions(pod, observed).initialized
-    init = container_statuses(pod, observed, known, kind="initContainers", initialized=initialized)
-    containers = container_statuses(pod, observed, known, kind="containers", initialized=initialized)
+    init = container_statuses(pod, observed, known, kind="initContainers")
+    containers = container_statuses(pod, observed, known, kind="containers")
     phase = _phase(pod, init, containers, ended=ended, failed=verdict is not None)
     ips = _pod_ips(observed, host_ips, old)
     sandbox = observed.ready_sandbox
