@@ -55,12 +55,19 @@ class Cluster:
 
 
 @contextmanager
-def started(directory: Path, *, node: bool = True, virtual_nodes: int = 0) -> Iterator[Cluster]:
+def started(
+    directory: Path, *, node: bool = True, virtual_nodes: int = 0, kubelet: str = ""
+) -> Iterator[Cluster]:
     """A cluster of our own on a free port, with the test image; nothing of it is left afterwards.
 
-    With virtual nodes it has no other, so that pods have no containers.
+    With virtual nodes it has no other, so that pods have no containers. `kubelet` are lines of the real
+    node's KubeletConfiguration, in YAML.
     """
     home = directory / "home"
+    if kubelet:
+        home.mkdir(parents=True)
+        header = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+        (home / "kubelet.yaml").write_text(header + kubelet)
     node = node and not virtual_nodes and not lacking()
     nodes = ["--no-node", "--virtual-nodes", str(virtual_nodes)] if not node else []
     cluster = Cluster(directory / "kubeconfig", testimage.NAME, containers=node, home=home)

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runtime import kubelet_configuration
 from runtime.errors import NodeError
+from runtime.kubelet_configuration import KubeletConfiguration
 
 
 class ConfigurationError(NodeError):
@@ -37,6 +39,7 @@ class Config:
     cni_bin: tuple[str, ...]
     pod_cidr: str
     """The whole cluster's; the node's own part is in its Node object."""
+    kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
 
     @property
     def home(self) -> Path:
@@ -44,7 +47,7 @@ class Config:
 
 
 def read_config(file: Path) -> Config:
-    """Raises: ConfigurationError."""
+    """Raises: ConfigurationError, KubeletConfigurationError."""
     try:
         document = json.loads(file.read_bytes())
     except OSError as error:
@@ -74,4 +77,9 @@ def _config(document: Mapping[str, Any]) -> Config:
         port=int(document.get("port") or 10250),
         cni_bin=tuple(document.get("cniBin") or ("/usr/lib/cni", "/opt/cni/bin")),
         pod_cidr=str(document["podCIDR"]),
+        kubelet=_kubelet(document.get("kubeletConfig")),
     )
+
+
+def _kubelet(file: str | None) -> KubeletConfiguration:
+    return kubelet_configuration.load(Path(file)) if file else KubeletConfiguration()

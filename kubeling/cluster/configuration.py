@@ -47,6 +47,7 @@ def server_document(home: Home, settings: Settings, *, address: str) -> dict[str
 
 def node_document(home: Home, settings: Settings, *, address: str) -> dict[str, Any]:
     pki = Pki(home.pki)
+    kubelet = home.kubelet_config
     return {
         "nodeName": settings.node_name,
         "nodeIP": address,
@@ -60,6 +61,7 @@ def node_document(home: Home, settings: Settings, *, address: str) -> dict[str, 
         "port": settings.kubelet_port,
         "cniBin": list(CNI_DIRECTORIES),
         "podCIDR": settings.pod_cidr,
+        "kubeletConfig": str(kubelet) if kubelet.is_file() else None,
     }
 
 

@@ -41,6 +41,11 @@ class Home:
         return self.root / "scheduler.yaml"
 
     @property
+    def kubelet_config(self) -> Path:
+        """A KubeletConfiguration for the node, if somebody has put one there."""
+        return self.root / "kubelet.yaml"
+
+    @property
     def node_config(self) -> Path:
         return self.root / "config" / "node.json"
 

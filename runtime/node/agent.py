@@ -141,6 +141,7 @@ class NodeAgent:
             memory_capacity=self._machine.memory,
             allocatable=capacity(self._machine),
             resolv_conf=dns.read,
+            kubelet=config.kubelet,
         )
         agent = PodAgent(
             context, self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")

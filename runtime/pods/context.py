@@ -17,6 +17,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from runtime.container_runtime import ContainerRuntime
 from runtime.images.pull import PullRequest
+from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.backoff import Backoff
 from runtime.pods.dns import ResolvConf
 from runtime.pods.downward import PodFacts
@@ -169,6 +170,7 @@ class NodeContext:
     probing: Callable[["PodWork"], Probes] = _probing
     http_get: Callable[..., Awaitable[str]] = http_get
     """For hooks; as `runtime.pods.http_get`."""
+    kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
     instant: bool = False
     """Whether steps take no time, so that no status is worth reporting in the middle of one."""
 
