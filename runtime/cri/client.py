@@ -132,6 +132,11 @@ class CriRuntime:
         method = self._runtime.ListContainers
         return (await self._ask(method, request, cri.ListContainersResponse, timeout=QUICK)).containers
 
+    async def list_container_stats(self) -> Sequence[cri.ContainerStats]:
+        request = cri.ListContainerStatsRequest()
+        method = self._runtime.ListContainerStats
+        return (await self._ask(method, request, cri.ListContainerStatsResponse, timeout=QUICK)).stats
+
     async def update_container_resources(
         self, container_id: str, resources: cri.LinuxContainerResources
     ) -> None:

@@ -34,6 +34,9 @@ from runtime.pods import dns
 from runtime.pods.agent import PodAgent
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
+from runtime.stats.agent_subjects import AgentSubjects
+from runtime.stats.cgroup import cgroups
+from runtime.stats.statistics import Statistics
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.volumes import Volumes
 
@@ -64,6 +67,7 @@ class NodeAgent:
         self._pods: PodAgent | None = None
         self._loader: ImageLoader | None = None
         self._api: KubeletApi | None = None
+        self._statistics: Statistics | None = None
 
     async def run(self) -> None:
         """Until cancelled.
@@ -83,6 +87,7 @@ class NodeAgent:
         self._tasks.start(self._reporter.run(), name="report")
         self._tasks.start(health.run(), name="health")
         self._pods = self._make_pod_agent()
+        self._statistics = self._make_statistics(self._pods)
         self._api = self._make_api(self._pods)
         await self._api.start()
         await self._pods.run()
@@ -148,6 +153,16 @@ class NodeAgent:
         )
         return agent
 
+    def _make_statistics(self, pods: PodAgent) -> Statistics:
+        return Statistics(
+            self._runtime,
+            AgentSubjects(pods),
+            cgroups(),
+            self._clock,
+            root=self._config.root,
+            memory=self._machine.memory,
+        )
+
     def _make_api(self, pods: PodAgent) -> KubeletApi:
         config = self._config
         settings = ListenSettings(
@@ -165,6 +180,8 @@ class NodeAgent:
             await self._api.stop()
         if self._pods is not None:
             await self._pods.stop(within=HALF_DONE)
+        if self._statistics is not None:
+            await self._statistics.stop()
         await self._tasks.stop()
 
     async def _close(self) -> None:

@@ -32,6 +32,8 @@ class FakeRuntime:
     sandbox_of: dict[str, str] = field(default_factory=dict)
     configs: dict[str, cri.ContainerConfig] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    layers: dict[str, int] = field(default_factory=dict)
+    """Bytes in containers' writable layers, by id."""
 
     def __post_init__(self) -> None:
         self._queue: asyncio.Queue[RuntimeEvent] = asyncio.Queue()
@@ -207,6 +209,17 @@ class FakeRuntime:
             )
             for each in self.containers.values()
             if _selected(each.labels, filter_)
+        ]
+
+    async def list_container_stats(self) -> Sequence[cri.ContainerStats]:
+        self._note("list_container_stats")
+        return [
+            cri.ContainerStats(
+                attributes=cri.ContainerAttributes(id=each, metadata=self.containers[each].metadata),
+                writable_layer=cri.FilesystemUsage(used_bytes=cri.UInt64Value(value=used)),
+            )
+            for each, used in self.layers.items()
+            if each in self.containers
         ]
 
     async def update_container_resources(

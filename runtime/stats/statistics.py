@@ -1,0 +1,148 @@
+"""`Statistics`: the one place that knows what the node and its pods use.
+
+Nothing is read while nobody asks. Reading is done in threads; who asks for disks also asks the runtime.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cri_api.v1 import api_pb2 as cri
+
+from kubeling.objects.clock import Clock
+from runtime.container_runtime import ContainerRuntime
+from runtime.errors import RuntimeServiceError
+from runtime.stats import node as whole
+from runtime.stats.cgroup import Cgroups
+from runtime.stats.disk import file_system, with_usage
+from runtime.stats.pod_disks import PodDisks
+from runtime.stats.pods import measure
+from runtime.stats.rates import LONGEST, Rates
+from runtime.stats.sizes import Sizes
+from runtime.stats.subject import Subject, Subjects
+from runtime.stats.usage import Cpu, FileSystem, NodeUsage, PodUsage
+
+FIRST_RATE = 0.5
+"""Seconds between the two looks that the first question for rates takes."""
+NODE = "/"
+
+
+class Statistics:
+    """`root` is the node's directory, `memory` its capacity in bytes; `stop` ends what is being measured."""
+
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        subjects: Subjects,
+        cgroups: Cgroups,
+        clock: Clock,
+        *,
+        root: Path,
+        memory: int,
+    ) -> None:
+        self.cgroups = cgroups
+        self._runtime = runtime
+        self._subjects = subjects
+        self._clock = clock
+        self._root = root
+        self._memory = memory
+        self._rates = Rates()
+        self._sizes = Sizes(clock)
+        self._looked_at: float | None = None
+
+    async def stop(self) -> None:
+        await self._sizes.stop()
+
+    async def node(self) -> NodeUsage:
+        """The node as a whole. What images and layers take is None while the runtime does not answer."""
+        usage = await asyncio.to_thread(self._node, await self._image_disks(), self._clock.now())
+        return replace(usage, cpu=self._with_rate(NODE, usage.cpu))
+
+    async def pods(self) -> Sequence[PodUsage]:
+        """Processor, memory, processes and network of every pod that has a sandbox, and of its containers."""
+        return await self._measured(self._subjects.subjects())
+
+    async def pods_with_disks(self) -> Sequence[PodUsage]:
+        """Also writable layers, logs and volumes; sizes of volumes are up to a minute old."""
+        subjects = self._subjects.subjects()
+        layers, image_disks = await asyncio.gather(self._layers(), self._image_disks())
+        sizes = await self._sizes.of(place.path for subject in subjects for place in subject.volumes)
+        pods = await self._measured(subjects)
+
+        def add() -> list[PodUsage]:
+            now = self._clock.now()
+            root, layers_root = file_system(self._root, now), file_system(image_disks.path, now)
+            disks = PodDisks(root, layers, layers_root, sizes, now)
+            return [disks.add(*each) for each in zip(pods, subjects, strict=True)]
+
+        return await asyncio.to_thread(add)
+
+    async def rates_known(self) -> None:
+        """Return when the next answers have rates: at once, but for the first question in a while."""
+        last, self._looked_at = self._looked_at, self._clock.monotonic()
+        if last is None or self._looked_at - last > LONGEST:
+            await asyncio.gather(self.node(), self.pods())
+            await self._clock.sleep(FIRST_RATE)
+
+    # Rates.
+
+    def _with_rates(self, pod: PodUsage) -> PodUsage:
+        containers = tuple(replace(each, cpu=self._rated(each.cgroup, each.cpu)) for each in pod.containers)
+        return replace(pod, cpu=self._rated(pod.cgroup, pod.cpu), containers=containers)
+
+    def _rated(self, cgroup: str, cpu: Cpu | None) -> Cpu | None:
+        return None if cpu is None else self._with_rate(cgroup, cpu)
+
+    def _with_rate(self, cgroup: str, cpu: Cpu) -> Cpu:
+        at = self._clock.monotonic()
+        return replace(cpu, rate=self._rates.rate(cgroup, cpu.total, at=at, shortest=FIRST_RATE))
+
+    async def _measured(self, subjects: Sequence[Subject]) -> list[PodUsage]:
+        found = await asyncio.to_thread(measure, self.cgroups, subjects, self._clock.now())
+        self._rates.forget_before(self._clock.monotonic() - LONGEST)
+        return [self._with_rates(each) for each in found]
+
+    # Disks.
+
+    def _node(self, disks: "_ImageDisks", now: datetime) -> NodeUsage:
+        running, most = whole.processes()
+        image_disk = file_system(disks.path, now)
+        return NodeUsage(
+            started_at=whole.booted_at(),
+            cpu=whole.cpu(self.cgroups, now),
+            memory=whole.memory(self.cgroups, self._memory, now),
+            root=file_system(self._root, now) or FileSystem(now),
+            images=with_usage(image_disk, disks.images, now),
+            layers=with_usage(image_disk, disks.layers, now),
+            processes=running,
+            most_processes=most,
+            network=whole.network(now),
+            pressure=whole.pressures(self.cgroups, NODE),
+        )
+
+    async def _image_disks(self) -> "_ImageDisks":
+        try:
+            answer = await self._runtime.image_fs_info()
+        except RuntimeServiceError:
+            answer = []
+        images = next(iter(answer), None)
+        path = Path(images.fs_id.mountpoint) if images is not None else self._root
+        return _ImageDisks(path if path.is_dir() else self._root, images, images)
+
+    async def _layers(self) -> dict[str, cri.ContainerStats]:
+        """By container; empty while the runtime does not answer."""
+        try:
+            return {each.attributes.id: each for each in await self._runtime.list_container_stats()}
+        except RuntimeServiceError:
+            return {}
+
+
+class _ImageDisks(NamedTuple):
+    """Where images and writable layers lie, on one file system with every runtime that we know."""
+
+    path: Path
+    images: cri.FilesystemUsage | None
+    layers: cri.FilesystemUsage | None
