@@ -35,22 +35,22 @@ def main() -> None:
 
 def measure(cluster: Cluster, *, seconds: float) -> list[Row]:
     pids = {name: cluster.pid(name) or 0 for name in PROCESSES}
-    before = {name: _processor(pid) for name, pid in pids.items()}
+    before = {name: processor_seconds(pid) for name, pid in pids.items()}
     time.sleep(seconds)
     rows: list[Row] = []
     for name, pid in pids.items():
-        used = (_processor(pid) - before[name]) / seconds * 100
-        rows.append({"process": name, "% of a core": used, "MiB": _resident(pid)})
+        used = (processor_seconds(pid) - before[name]) / seconds * 100
+        rows.append({"process": name, "% of a core": used, "MiB": resident(pid)})
     return rows
 
 
-def _processor(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     """Seconds of processor time since the process began."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -6,7 +6,7 @@ Not here: sending them (`conformance.space`).
 from typing import Any
 
 Object = dict[str, Any]
-IDLE = "trap 'exit 0' TERM INT; while :; do sleep 0.2 & wait $!; done"
+IDLE = "trap 'exit 0' TERM INT; sleep 1000000 & wait $!"
 """Runs until it is asked to end, then ends at once."""
 
 

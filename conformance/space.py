@@ -27,8 +27,8 @@ class Space:
         base = f"/{group}/namespaces/{self.name}/{resource}"
         return f"{base}/{name}" if name else base
 
-    def create(self, obj: Object, resource: str = "pods") -> Object:
-        created: Object = self.rest.post(self.path(resource), obj)
+    def create(self, obj: Object, resource: str = "pods", *, group: str = "api/v1") -> Object:
+        created: Object = self.rest.post(self.path(resource, group=group), obj)
         return created
 
     def config_map(self, name: str, **data: str) -> Object:

@@ -14,7 +14,9 @@ from pathlib import Path
 from kubeling.cluster import files
 from kubeling.cluster.errors import HomeError
 
-OURS = frozenset({"run", "cluster.json", "lost+found"})
+GIVEN = frozenset({"kubelet.yaml", "scheduler.yaml", "images", "manifests", "registries"})
+"""What a user may put into a home, also before the cluster's first start."""
+OURS = frozenset({"run", "cluster.json", "lost+found", *GIVEN})
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Home:
             ) from error
 
     def blank(self) -> bool:
-        """Whether nothing is there, or at most what a start that was refused has left."""
+        """Whether nothing is there, or at most what a user or a start that was refused has left."""
         if not self.root.exists():
             return True
         return self.root.is_dir() and OURS.issuperset(os.listdir(self.root)) and not self.exists()

@@ -62,6 +62,13 @@ def test_a_new_or_empty_directory_is_usable(tmp_path: Path) -> None:
     home.locate(tmp_path / "new").require_usable()
 
 
+def test_what_a_user_puts_there_before_the_first_start_is_not_a_stranger_s(tmp_path: Path) -> None:
+    (tmp_path / "kubelet.yaml").touch()
+    (tmp_path / "images").mkdir()
+    home.locate(tmp_path).require_usable()
+    assert home.locate(tmp_path).blank()
+
+
 def test_a_place_where_nothing_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HomeError, match="Not a directory"):
