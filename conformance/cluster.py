@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance import testimage
+from conformance import testimage, toolimage
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Cluster:
     """Whether pods become containers here."""
     home: Path | None = None
     """Only of a cluster that the suite started."""
+    tools: str = ""
+    """The image with the tools; empty where there is none."""
 
     def kubeling(self, *arguments: str, timeout: float = 60) -> str:
         assert self.home is not None
@@ -70,19 +72,25 @@ def started(
         (home / "kubelet.yaml").write_text(header + kubelet)
     node = node and not virtual_nodes and not lacking()
     nodes = ["--no-node", "--virtual-nodes", str(virtual_nodes)] if not node else []
-    cluster = Cluster(directory / "kubeconfig", testimage.NAME, containers=node, home=home)
+    tools = toolimage.NAME if node and not toolimage.lacking() else ""
+    cluster = Cluster(directory / "kubeconfig", testimage.NAME, containers=node, home=home, tools=tools)
     try:
         cluster.up("--port", "0", *nodes)
         if node:
-            load(cluster, directory / "image.tar")
+            load(cluster, directory)
         yield cluster
     finally:
         remove(cluster)
 
 
-def load(cluster: Cluster, archive: Path) -> None:
-    archive.write_bytes(testimage.build().docker_archive(testimage.NAME))
-    cluster.kubeling("image", "load", str(archive))
+def load(cluster: Cluster, directory: Path) -> None:
+    """Brings the test images to its nodes; `directory` takes their archives."""
+    archives = {"image.tar": testimage.build().docker_archive(testimage.NAME)}
+    if cluster.tools:
+        archives["tools.tar"] = toolimage.build().docker_archive(toolimage.NAME)
+    for file, archive in archives.items():
+        (directory / file).write_bytes(archive)
+    cluster.kubeling("image", "load", *(str(directory / file) for file in archives))
 
 
 def remove(cluster: Cluster) -> None:

@@ -4,7 +4,6 @@ Not here: what they do (`conformance.cluster`, `.space`, `.kubectl`, `.rest`).
 """
 
 import gc
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from conformance import cluster as clusters
 from conformance import kubectl as kubectls
 from conformance import rest as rests
 from conformance import space as spaces
+from conformance.absence import absent
 from conformance.cluster import Cluster
 from conformance.kubectl import Kubectl
 from conformance.rest import Rest
@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--kubeconfig", type=Path, help="the cluster to test (default: one started for this run)")
     group.addoption("--image", default="busybox", help="with --kubeconfig: an image with busybox in it")
+    group.addoption("--tool-image", default="", help="with --kubeconfig: an image of conformance.toolimage")
     group.addoption("--kubectl", action="append", default=[], help="a kubectl to test with; may be repeated")
 
 
@@ -55,7 +56,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     kubeconfig = request.config.getoption("--kubeconfig")
     if kubeconfig:
-        yield Cluster(kubeconfig.absolute(), request.config.getoption("--image"), containers=True)
+        images = [request.config.getoption(name) for name in ("--image", "--tool-image")]
+        yield Cluster(kubeconfig.absolute(), images[0], containers=True, tools=images[1])
         return
     with clusters.started(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
@@ -75,14 +77,14 @@ def rest(cluster: Cluster) -> Rest:
 
 @pytest.fixture
 def space(cluster: Cluster, rest: Rest) -> Iterator[Space]:
-    with spaces.opened(rest, cluster.image) as space:
+    with spaces.opened(rest, cluster.image, cluster.tools) as space:
         yield space
 
 
 @pytest.fixture(scope="module")
 def shared_space(cluster: Cluster, rest: Rest) -> Iterator[Space]:
     """For the pods that all tests of a module only look at."""
-    with spaces.opened(rest, cluster.image) as space:
+    with spaces.opened(rest, cluster.image, cluster.tools) as space:
         yield space
 
 
@@ -166,10 +168,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     cluster = used.get("cluster") or used.get("virtual")
     if report.failed and isinstance(cluster, Cluster) and cluster.home:
         report.sections.append(("cluster's logs", cluster.logs()))
-
-
-def absent(reason: str) -> str:
-    """Skips, but fails in CI, where everything that a test needs is to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)

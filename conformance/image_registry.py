@@ -30,7 +30,7 @@ class Registry:
 
     def push(self, image: Image, *, name: str, tag: str) -> str:
         """The reference under which it can be pulled. Pushing to the same tag again moves it."""
-        for blob in (image.layer, image.config):
+        for blob in image.blobs:
             self._upload(name, blob)
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         self._ask("PUT", f"/v2/{name}/manifests/{tag}", image.manifest, {"Content-Type": kind})

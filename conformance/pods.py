@@ -15,6 +15,11 @@ def container(used: str, script: str = IDLE, *, name: str = "main", **more: Any)
     return {"name": name, "image": used, "command": ["sh", "-c", script], **more}
 
 
+def tool(used: str, *command: str, name: str = "main", **more: Any) -> Object:
+    """A container that runs one of the tools (`conformance.toolimage`): `used` is `space.tools`."""
+    return {"name": name, "image": used, "command": list(command), **more}
+
+
 def pod(name: str, *containers: Object, **spec: Any) -> Object:
     """Ends within a second when deleted, does not restart, unless `spec` says otherwise."""
     defaults = {"terminationGracePeriodSeconds": 1, "restartPolicy": "Never"}

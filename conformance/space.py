@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from conformance import pods
+from conformance import pods, toolimage
+from conformance.absence import absent
 from conformance.rest import Rest
 from conformance.waiting import eventually
 
@@ -22,6 +23,12 @@ class Space:
     rest: Rest
     name: str
     image: str
+    tool_image: str = ""
+
+    @property
+    def tools(self) -> str:
+        """The image with the tools (`conformance.toolimage`); the test ends here where there is none."""
+        return self.tool_image or absent(toolimage.lacking() or "the cluster has no image with the tools")
 
     def path(self, resource: str, name: str = "", *, group: str = "api/v1") -> str:
         base = f"/{group}/namespaces/{self.name}/{resource}"
@@ -110,10 +117,10 @@ class Space:
 
 
 @contextmanager
-def opened(rest: Rest, image: str) -> Iterator[Space]:
+def opened(rest: Rest, image: str, tools: str = "") -> Iterator[Space]:
     """A namespace in which pods may be created; its removal is asked for, not waited for."""
     created = rest.post("/api/v1/namespaces", _namespace())
-    space = Space(rest, created["metadata"]["name"], image)
+    space = Space(rest, created["metadata"]["name"], image, tools)
     for resource, name in (("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt")):
         path = space.path(resource, name)
         eventually(partial(_there, rest, path), what=f"{path} is there", every=0.02)

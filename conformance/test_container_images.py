@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from conformance import image_registry, pods, testimage
+from conformance.absence import absent
 from conformance.cluster import Cluster
-from conformance.conftest import absent
 from conformance.image_registry import Registry
 from conformance.space import Space
 

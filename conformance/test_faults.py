@@ -10,8 +10,8 @@ import pytest
 from conformance import cluster as clusters
 from conformance import pods, processes
 from conformance import space as spaces
+from conformance.absence import absent
 from conformance.cluster import Cluster
-from conformance.conftest import absent
 from conformance.rest import Object
 from conformance.space import Space
 from conformance.waiting import eventually

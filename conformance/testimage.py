@@ -10,7 +10,8 @@ import json
 import platform
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 NAME = "kubeling.test/busybox:1"
@@ -24,9 +25,21 @@ FILES = {
 
 @dataclass(frozen=True)
 class Image:
-    layer: bytes
-    """gzip-compressed tar."""
+    layers: tuple[bytes, ...]
+    """gzip-compressed tars, the lowest first."""
     config: bytes
+
+    @property
+    def blobs(self) -> tuple[bytes, ...]:
+        return (*self.layers, self.config)
+
+    def with_layer(self, layer: bytes) -> "Image":
+        """The image with one more layer, a plain tar, on top."""
+        config = json.loads(self.config)
+        config["rootfs"]["diff_ids"].append(digest(layer))
+        config["history"].append(config["history"][0])
+        packed = gzip.compress(layer, compresslevel=1, mtime=0)
+        return replace(self, layers=(*self.layers, packed), config=_json(config))
 
     @property
     def manifest(self) -> bytes:
@@ -38,15 +51,17 @@ class Image:
             "schemaVersion": 2,
             "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
             "config": {"mediaType": kinds[1], "size": len(self.config), "digest": digest(self.config)},
-            "layers": [{"mediaType": kinds[0], "size": len(self.layer), "digest": digest(self.layer)}],
+            "layers": [
+                {"mediaType": kinds[0], "size": len(layer), "digest": digest(layer)} for layer in self.layers
+            ],
         }
         return _json(document)
 
     def docker_archive(self, name: str) -> bytes:
         """What `docker save` writes."""
-        manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
-        files = {"manifest.json": _json(manifest), "config.json": self.config}
-        return _tar({**files, "layer.tar": gzip.decompress(self.layer)})
+        layers = {f"layer{at}.tar": gzip.decompress(layer) for at, layer in enumerate(self.layers)}
+        manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": list(layers)}]
+        return _tar({"manifest.json": _json(manifest), "config.json": self.config, **layers})
 
     def oci_archive(self, name: str) -> bytes:
         """An OCI image layout in a tar, as buildah and skopeo write it."""
@@ -61,7 +76,7 @@ class Image:
             "size": len(manifest),
             "annotations": {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name},
         }
-        blobs = {f"blobs/sha256/{digest(blob)[7:]}": blob for blob in (manifest, self.config, self.layer)}
+        blobs = {f"blobs/sha256/{digest(blob)[7:]}": blob for blob in (manifest, *self.blobs)}
         index = {"schemaVersion": 2, "manifests": [entry]}
         return _tar({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": _json(index), **blobs})
 
@@ -77,7 +92,7 @@ def build(*, marker: str = "", entrypoint: tuple[str, ...] = ()) -> Image:
         "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
         "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "kubeling's test suite"}],
     }
-    return Image(layer=gzip.compress(layer, compresslevel=1, mtime=0), config=_json(config))
+    return Image(layers=(gzip.compress(layer, compresslevel=1, mtime=0),), config=_json(config))
 
 
 def digest(data: bytes) -> str:
@@ -99,6 +114,17 @@ def _layer(files: dict[str, bytes]) -> bytes:
             archive.addfile(_entry(f"bin/{applet}", kind=tarfile.SYMTYPE, mode=0o777, link="busybox"))
         for name, content in sorted(files.items()):
             _add(archive, name, content, mode=0o644)
+    return buffer.getvalue()
+
+
+def layer_of(programs: Mapping[str, bytes], links: Mapping[str, str]) -> bytes:
+    """A plain tar of programs, and of symbolic links by their targets."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in programs.items():
+            _add(archive, name, content, mode=0o755)
+        for name, target in links.items():
+            archive.addfile(_entry(name, kind=tarfile.SYMTYPE, mode=0o777, link=target))
     return buffer.getvalue()
 
 
