@@ -16,6 +16,7 @@ from kubeling.objects.tasks import Tasks
 from runtime.config import Config
 from runtime.cri.client import CriRuntime
 from runtime.cri.containerd import ContainerdPaths, PrivateContainerd
+from runtime.cri.containerd_log import ContainerdLog
 from runtime.images.load import ImageLoader
 from runtime.images.pause import PAUSE_IMAGE
 from runtime.images.pull import ImagePuller
@@ -24,6 +25,7 @@ from runtime.network.setup import clean_up
 from runtime.node import pod_network
 from runtime.node.api.agent_pods import AgentPods
 from runtime.node.api.listener import KubeletApi, ListenSettings
+from runtime.node.housekeeping import Housekeeping
 from runtime.node.lease import NodeLease
 from runtime.node.machine import Machine, look_around
 from runtime.node.node_object import NodeFacts, capacity
@@ -90,6 +92,7 @@ class NodeAgent:
         self._statistics = self._make_statistics(self._pods)
         self._api = self._make_api(self._pods)
         await self._api.start()
+        Housekeeping(self._runtime, self._pods, self._clock, self._config.kubelet).start(self._tasks)
         await self._pods.run()
 
     async def release(self) -> None:
@@ -115,6 +118,8 @@ class NodeAgent:
         if self._containerd is not None:
             await self._containerd.start()
             self._tasks.start(self._containerd.supervise(), name="containerd")
+            log = ContainerdLog(self._containerd.paths.log, self._clock)
+            self._tasks.start(log.run(), name="containerd-log")
             self._loader = ImageLoader(
                 self._containerd.endpoint,
                 self._runtime,

@@ -1,6 +1,7 @@
 """Reading and following log files."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -133,6 +134,47 @@ async def test_following_survives_rotation(container: Container, watcher: Direct
             await reader.until(expected)
         container.end()
         await asyncio.wait_for(running, 5)
+
+
+async def test_what_is_written_to_the_old_file_after_the_new_one_is_there_is_seen(
+    container: Container, watcher: DirectoryWatcher
+) -> None:
+    reader = Reader(container, watcher)
+    async with Tasks("test") as tasks:
+        running = tasks.start(reader.run(), name="reader")
+        container.write(line("before"))
+        await reader.until(b"before\n")
+        old = container._file
+        container.path.rename(container.path.with_name("0.log.20260101-000000"))
+        with container.path.open("ab", buffering=0) as new:
+            new.write(line("new"))
+            await reader.until(b"before\nnew\n")
+            old.write(line("late"))
+            new.write(line("newer"))
+            await reader.until(b"before\nnew\nlate\nnewer\n")
+        container.end()
+        await asyncio.wait_for(running, 5)
+
+
+async def test_a_reader_that_is_slow_misses_no_log(container: Container, watcher: DirectoryWatcher) -> None:
+    container.write(line("0"))
+    pieces = follow_log(container.path, FOLLOW, watcher, container.is_running)
+    async with aclosing(pieces):
+        seen = await anext(pieces)
+        for number in range(1, 5):
+            rotated = container.path.with_name(f"0.log.2026010{number}-000000")
+            container.path.rename(rotated)
+            container._file.close()
+            container._file = container.path.open("ab", buffering=0)
+            container.write(line(str(number)))
+            if number < 3:
+                rotated.with_name(rotated.name + ".gz").write_bytes(gzip.compress(rotated.read_bytes()))
+                rotated.unlink()
+            await asyncio.sleep(0.01)  # the watcher hears of it, the reader does not
+        while seen.count(b"\n") < 5:
+            seen += await anext(pieces)
+        container.end()
+    assert seen == b"0\n1\n2\n3\n4\n"
 
 
 async def test_a_container_that_closes_its_output_is_waited_for(

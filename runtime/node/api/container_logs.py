@@ -19,9 +19,12 @@ from runtime.node.api.errors import HttpError
 from runtime.node.logs.output import LogOptions
 from runtime.node.logs.reader import follow_log, read_log
 from runtime.node.logs.record import nanoseconds
+from runtime.node.logs.rotation import rotated_logs
 from runtime.node.logs.watcher import DirectoryWatcher
 
 _TRUE = ("true", "1", "t", "True", "TRUE", "T")
+_ROTATION_LOOKS, _ROTATION_DELAY = 100, 0.01
+"""How often, and after how many seconds, a log is looked for that is being rotated."""
 _STREAMS = {"": None, "All": None, "Stdout": b"stdout", "Stderr": b"stderr"}
 
 
@@ -44,10 +47,20 @@ class ContainerLogs:
         container_id = logged_container(pod, container, previous=previous)
         status = await self._runtime.container_status(container_id)
         path = Path(status.log_path)
-        if not path.exists():
+        if not await self._is_there(path):
             text = f'failed to open log file "{path}": open {path}: no such file or directory'
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, text)
         return await send_log(request, self._pieces(container_id, path, options))
+
+    async def _is_there(self, path: Path) -> bool:
+        """In the middle of a rotation it is not, for a moment."""
+        for _ in range(_ROTATION_LOOKS):
+            if path.exists():
+                return True
+            if not rotated_logs(path):
+                return False
+            await self._clock.sleep(_ROTATION_DELAY)
+        return path.exists()
 
     def _pieces(self, container_id: str, path: Path, options: LogOptions) -> AsyncGenerator[bytes]:
         if not options.follow:

@@ -27,11 +27,14 @@ class LogFile:
 
     def lines(self) -> list[bytes] | None:
         """The next whole lines, perhaps none yet; None at the end of what has been written."""
-        piece = os.read(self._descriptor, _PIECE)
+        piece = self._read()
         if not piece:
             return None
         *lines, self._rest = (self._rest + piece).split(b"\n")
         return lines
+
+    def _read(self) -> bytes:
+        return os.read(self._descriptor, _PIECE)
 
     def last_line(self) -> list[bytes]:
         """What stands at the end without a newline: no more will come."""
@@ -44,8 +47,15 @@ class LogFile:
             named = os.stat(self._path)
         except FileNotFoundError:
             return False  # renamed, and the new one is not there yet
+        return not self._is(named)
+
+    def same(self, other: "LogFile") -> bool:
+        """Whether both are the same file, whatever its names are."""
+        return self._is(os.fstat(other._descriptor))
+
+    def _is(self, other: os.stat_result) -> bool:
         own = os.fstat(self._descriptor)
-        return (named.st_dev, named.st_ino) != (own.st_dev, own.st_ino)
+        return (other.st_dev, other.st_ino) == (own.st_dev, own.st_ino)
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -59,3 +69,23 @@ class LogFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class CompressedLog(LogFile):
+    """A log that was rotated away and compressed."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        import gzip
+
+        super().__init__(path)
+        self._file = os.fdopen(os.dup(self._descriptor), "rb")
+        self._stream = gzip.GzipFile(fileobj=self._file)
+
+    def close(self) -> None:
+        super().close()
+        self._stream.close()
+        self._file.close()
+
+    def _read(self) -> bytes:
+        return self._stream.read(_PIECE)

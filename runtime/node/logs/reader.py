@@ -1,6 +1,6 @@
 """Reads a container's log, and goes on as it grows until the container has ended.
 
-read to the end ──▶ renamed away? ──yes──▶ go on with the new file
+read to the end ──▶ renamed away? ──yes──▶ go on with the new file, after those in between
       ▲                 │ no
       │                 ▼
       │        closed by its writer, or first time here? ──▶ container ended? ──yes──▶ the rest, done
@@ -10,8 +10,9 @@ read to the end ──▶ renamed away? ──yes──▶ go on with the new fi
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
-from runtime.node.logs.file import LogFile
+from runtime.node.logs.file import CompressedLog, LogFile
 from runtime.node.logs.output import LogOptions, LogOutput
+from runtime.node.logs.rotation import COMPRESSED
 from runtime.node.logs.watcher import Changes, DirectoryWatcher
 
 _CLOSED_DELAYS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -52,12 +53,14 @@ class _Follower:
         self._changes = changes
         self._running = running
         self._log = LogFile(path, tail=options.tail)
-        self._previous: LogFile | None = None
+        self._older: list[LogFile] = []
+        """Rotated away, not read to the end: the runtime writes to the newest of them for a moment more."""
+        self._changes.renamed.clear()
         self._looks = 0
 
     def close(self) -> None:
         self._log.close()
-        self._forget_previous()
+        self._forget_older()
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         must_look = True
@@ -74,21 +77,32 @@ class _Follower:
                 must_look = await self._wait()
 
     async def _available(self) -> AsyncGenerator[bytes]:
-        if self._previous is not None:  # what was written to it while it was being rotated away
-            async for piece in _rest(self._previous, self._output):
+        for log in (*self._older, self._log):
+            async for piece in _rest(log, self._output):
                 yield piece
-            self._forget_previous()
-        async for piece in _rest(self._log, self._output):
-            yield piece
 
     def _switch(self) -> bool:
         """Go on with the file that has taken the name, if one has."""
         if not self._log.rotated():
             return False
         new = LogFile(self._path)
-        self._forget_previous()
-        self._previous, self._log = self._log, new
+        self._forget_older()
+        self._older = [self._log, *self._missed()]
+        self._log = new
         return True
+
+    def _missed(self) -> list[LogFile]:
+        """Logs that were begun and rotated away while the reader of this one was slow."""
+        names = [each for each in self._changes.renamed if self._is_rotated(each)]
+        self._changes.renamed.clear()
+        opened = [_open_rotated(self._path.with_name(each)) for each in names]
+        own = next((at for at, log in enumerate(opened) if log and log.same(self._log)), 0)
+        for log in filter(None, opened[: own + 1]):
+            log.close()
+        return [log for log in opened[own + 1 :] if log]
+
+    def _is_rotated(self, name: str) -> bool:
+        return name.startswith(f"{self._path.name}.") and not name.endswith(COMPRESSED)
 
     async def _wait(self) -> bool:
         """Wait for a change; returns whether to look if the container has ended."""
@@ -98,10 +112,22 @@ class _Follower:
         told = await self._changes.wait(delay)
         return not told or self._path.name in self._changes.closed
 
-    def _forget_previous(self) -> None:
-        if self._previous is not None:
-            self._previous.close()
-            self._previous = None
+    def _forget_older(self) -> None:
+        for log in self._older:
+            log.close()
+        self._older = []
+
+
+def _open_rotated(path: Path) -> LogFile | None:
+    """Compressed or not; None when it has been removed."""
+    try:
+        return LogFile(path)
+    except OSError:
+        pass
+    try:
+        return CompressedLog(path.with_name(path.name + COMPRESSED))
+    except OSError:
+        return None
 
 
 async def _rest(log: LogFile, output: LogOutput) -> AsyncGenerator[bytes]:

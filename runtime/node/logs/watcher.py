@@ -19,10 +19,14 @@ class Changes:
         self._happened = asyncio.Event()
         self.closed: set[str] = set()
         """Names of files that a writer has closed."""
+        self.renamed: list[str] = []
+        """Names that files were given, the first first."""
 
-    def tell(self, name: str, *, closed: bool) -> None:
+    def tell(self, name: str, *, closed: bool = False, renamed: bool = False) -> None:
         if closed:
             self.closed.add(name)
+        if renamed:
+            self.renamed.append(name)
         self._happened.set()
 
     async def wait(self, timeout: float) -> bool:
@@ -84,9 +88,9 @@ class DirectoryWatcher:
     async def _read(self, inotify: Inotify) -> None:
         async for event in inotify:
             directory = event.watch.path if event.watch is not None else None
-            closed = bool(event.mask & Mask.CLOSE_WRITE)
+            closed, renamed = bool(event.mask & Mask.CLOSE_WRITE), bool(event.mask & Mask.MOVED_TO)
             for changes in self._readers.get(directory, []) if directory else self._everyone():
-                changes.tell(str(event.name or ""), closed=closed)
+                changes.tell(str(event.name or ""), closed=closed, renamed=renamed)
 
     def _everyone(self) -> list[Changes]:
         """The kernel's queue overflowed, or a watch has gone: all should look."""
