@@ -55,7 +55,6 @@ WITHOUT_EFFECT = frozenset(
         "eventBurst",
         "eventRecordQPS",
         "failSwapOn",
-        "featureGates",
         "fileCheckFrequency",
         "hairpinMode",
         "healthzBindAddress",
@@ -213,6 +212,8 @@ class KubeletConfiguration:
     eviction_pressure_transition_period: float = _of(_seconds, 300.0)
     eviction_soft: Mapping[str, str] = _of(_thresholds, {})
     eviction_soft_grace_period: Mapping[str, float] = _of(_grace_periods, {})
+    feature_gates: Mapping[str, Any] = _of(_mapping, {})
+    """Of those that upstream leaves off `MemoryQoS` is known; others are as they are by default."""
     image_gc_high_threshold_percent: int = _of(_number, 85)
     image_gc_low_threshold_percent: int = _of(_number, 80)
     image_maximum_gc_age: float = _of(_seconds, 0.0)

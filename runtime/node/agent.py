@@ -11,6 +11,7 @@ from kubeling.client.alarms import Alarms
 from kubeling.client.event_recorder import EventRecorder
 from kubeling.client.http import HttpClient
 from kubeling.client.resources import NODES, PODS, SERVICES
+from kubeling.objects import quantity
 from kubeling.objects.clock import Clock, SystemClock
 from kubeling.objects.tasks import Tasks
 from runtime.config import Config
@@ -23,19 +24,23 @@ from runtime.images.pull import ImagePuller
 from runtime.network.bridge import PodNetwork
 from runtime.network.setup import clean_up
 from runtime.node import pod_network
+from runtime.node.allocatable import allocatable, enforced
 from runtime.node.api.agent_pods import AgentPods
 from runtime.node.api.listener import KubeletApi, ListenSettings
 from runtime.node.housekeeping import Housekeeping
 from runtime.node.lease import NodeLease
-from runtime.node.machine import Machine, look_around
-from runtime.node.node_object import NodeFacts, capacity
+from runtime.node.machine import Machine, look_around, page_size_names
+from runtime.node.node_object import NodeFacts
 from runtime.node.node_reporter import NodeReporter
 from runtime.node.runtime_health import RuntimeHealth
 from runtime.node.shutdown import stop_all
 from runtime.pods import dns
 from runtime.pods.agent import PodAgent
+from runtime.pods.cgroup_tree import CgroupTree
+from runtime.pods.cgroups import NodeCgroups
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
+from runtime.pods.resources import ResourceRules
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics
@@ -61,6 +66,9 @@ class NodeAgent:
         config.root.mkdir(parents=True, exist_ok=True)
         self._machine = look_around(config.root)
         facts = _facts(config, self._machine)
+        tree = CgroupTree()
+        self._rules = _rules(config, self._machine, tree)
+        self._cgroups = NodeCgroups(self._rules, self._clock, tree)
         self._reporter = NodeReporter(self._client, self._clock, facts, self._recorder)
         self._containerd = None if config.cri_endpoint else _private_containerd(config, self._clock)
         endpoint = config.cri_endpoint or (self._containerd.endpoint if self._containerd else "")
@@ -77,6 +85,7 @@ class NodeAgent:
         Raises:
             MachineNotReady: the machine lacks something; the text says what to do.
         """
+        await self._cgroups.begin(enforced(self._machine, self._config.kubelet))
         _, node = await asyncio.gather(self._start_runtime(), self._reporter.register())
         self._tasks.start(NodeLease(self._client, self._clock, node).run(), name="lease")
         self._tasks.start(self._reporter.beat(), name="heartbeat")
@@ -148,8 +157,9 @@ class NodeAgent:
             root=config.root,
             node_name=config.node_name,
             host_ips=(config.node_ip,),
-            memory_capacity=self._machine.memory,
-            allocatable=capacity(self._machine),
+            rules=self._rules,
+            cgroups=self._cgroups,
+            allocatable=allocatable(self._machine, config.kubelet),
             resolv_conf=dns.read,
             kubelet=config.kubelet,
         )
@@ -196,7 +206,25 @@ class NodeAgent:
 
 
 def _facts(config: Config, machine: Machine) -> NodeFacts:
-    return NodeFacts(name=config.node_name, address=config.node_ip, port=config.port, machine=machine)
+    return NodeFacts(
+        name=config.node_name,
+        address=config.node_ip,
+        port=config.port,
+        machine=machine,
+        kubelet=config.kubelet,
+    )
+
+
+def _rules(config: Config, machine: Machine, tree: CgroupTree) -> ResourceRules:
+    return ResourceRules(
+        kubelet=config.kubelet,
+        memory_capacity=machine.memory,
+        memory_allocatable=quantity.value(allocatable(machine, config.kubelet)["memory"]),
+        swap=machine.swap,
+        page_sizes=page_size_names(),
+        unified=tree.unified,
+        swap_counted=tree.counts_swap,
+    )
 
 
 def _private_containerd(config: Config, clock: Clock) -> PrivateContainerd:

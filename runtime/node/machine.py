@@ -52,12 +52,26 @@ def _meminfo() -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) == 3}
 
 
+def page_size_names() -> list[str]:
+    """The sizes of huge pages that the machine knows, as cgroups name them: `2MB`."""
+    sizes = [_page_kibibytes(each) for each in _page_directories()]
+    return [f"{size >> 20}GB" if size >= 1 << 20 else f"{size >> 10}MB" for size in sizes if size >= 1024]
+
+
+def _page_directories() -> list[Path]:
+    directory = Path("/sys/kernel/mm/hugepages")
+    return sorted(directory.glob("hugepages-*kB")) if directory.is_dir() else []
+
+
+def _page_kibibytes(directory: Path) -> int:
+    return int(directory.name.removeprefix("hugepages-").removesuffix("kB"))
+
+
 def _huge_pages() -> dict[str, int]:
     """Bytes of huge pages that are set aside, by the resource's name: `hugepages-2Mi`."""
     found: dict[str, int] = {}
-    directory = Path("/sys/kernel/mm/hugepages")
-    for each in sorted(directory.glob("hugepages-*kB")) if directory.is_dir() else []:
-        size = int(each.name.removeprefix("hugepages-").removesuffix("kB"))
+    for each in _page_directories():
+        size = _page_kibibytes(each)
         name = f"hugepages-{size >> 20}Gi" if size >= 1 << 20 else f"hugepages-{size >> 10}Mi"
         found[name] = int((each / "nr_hugepages").read_text()) * size * 1024
     return found

@@ -12,9 +12,10 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object, timestamp
 from kubeling.version import KUBERNETES_VERSION
+from runtime.kubelet_configuration import KubeletConfiguration
+from runtime.node.allocatable import allocatable, capacity
 from runtime.node.machine import Machine
 
-MAX_PODS = 110
 MOST_IMAGES = 50
 
 _NO_PRESSURE = (
@@ -39,6 +40,7 @@ class NodeFacts:
     """Why the node is not ready, "" when it is."""
     images: tuple[tuple[tuple[str, ...], int], ...] = field(default=())
     """Names and sizes (bytes) of the images that are here."""
+    kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
 
 
 def node_labels(facts: NodeFacts) -> dict[str, str]:
@@ -61,9 +63,17 @@ def new_node(facts: NodeFacts, now: datetime) -> Object:
             "labels": node_labels(facts),
             "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
         },
-        "spec": {},
+        "spec": _spec(facts.kubelet),
         "status": node_status(facts, [], now),
     }
+
+
+def _spec(kubelet: KubeletConfiguration) -> Object:
+    """What only a node's creation can say."""
+    spec: Object = {"providerID": kubelet.provider_id} if kubelet.provider_id else {}
+    if kubelet.register_with_taints:
+        spec["taints"] = [dict(each) for each in kubelet.register_with_taints]
+    return spec
 
 
 def node_status(
@@ -73,10 +83,9 @@ def node_status(
     extended: Mapping[str, str | None] | None = None,
 ) -> Object:
     """`present` are the conditions that the API has now, `extended` are the resources that others added."""
-    resources = capacity(facts.machine)
     return {
-        "capacity": resources,
-        "allocatable": {**resources, **(extended or {})},
+        "capacity": capacity(facts.machine, facts.kubelet),
+        "allocatable": {**allocatable(facts.machine, facts.kubelet), **(extended or {})},
         "addresses": [
             {"type": "InternalIP", "address": facts.address},
             {"type": "Hostname", "address": facts.name},
@@ -98,16 +107,6 @@ def unfollowed(node: Object) -> dict[str, str | None]:
         name: there.get(name)
         for name in {**there, **offered}
         if "/" in name and there.get(name) != offered.get(name)
-    }
-
-
-def capacity(machine: Machine) -> dict[str, str]:
-    return {
-        "cpu": str(machine.cpus),
-        "memory": f"{machine.memory // 1024}Ki",
-        "ephemeral-storage": f"{machine.disk // 1024}Ki",
-        "pods": str(MAX_PODS),
-        **{name: str(size) for name, size in machine.huge_pages.items()},
     }
 
 
@@ -161,8 +160,10 @@ def runtime_problem(status: cri.RuntimeStatus) -> str:
     return ", ".join(problems)
 
 
-def image_list(images: Iterable[cri.Image]) -> tuple[tuple[tuple[str, ...], int], ...]:
-    """The largest images with their digests and tags, as Node.status.images shows them."""
+def image_list(
+    images: Iterable[cri.Image], most: int = MOST_IMAGES
+) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """The largest images with their digests and tags, as Node.status.images shows them; -1 for all."""
     listed = [((*each.repo_digests, *each.repo_tags), each.size) for each in images]
     named = [(names, size) for names, size in listed if names]
-    return tuple(sorted(named, key=lambda each: (-each[1], each[0]))[:MOST_IMAGES])
+    return tuple(sorted(named, key=lambda each: (-each[1], each[0]))[: most if most >= 0 else None])

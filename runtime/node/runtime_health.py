@@ -30,7 +30,9 @@ class RuntimeHealth:
         """Tell the reporter how the runtime is now."""
         try:
             problem = runtime_problem(await self._runtime.status())
-            images = image_list(await self._runtime.list_images())
+            images = image_list(
+                await self._runtime.list_images(), self._reporter.facts.kubelet.node_status_max_images
+            )
         except RuntimeServiceError as error:
             self._reporter.change(problem=f"container runtime is down: {error}")
         else:

@@ -12,7 +12,7 @@ from cri_api.v1 import api_pb2 as cri
 
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
-from runtime.pods.cgroups import CGROUP_ROOT, remove_pod_cgroup
+from runtime.pods.cgroup_tree import CGROUP_ROOT, CgroupTree
 from runtime.pods.identity import POD_TERMINATION_GRACE, POD_UID
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ async def stop_all(runtime: ContainerRuntime, *, cgroups: Path = CGROUP_ROOT) ->
     ready = [each for each in sandboxes if each.state == cri.SANDBOX_READY]
     await _all_of([runtime.stop_pod_sandbox(each.id) for each in ready])
     for uid in {each.labels.get(POD_UID, "") for each in sandboxes} - {""}:
-        await asyncio.to_thread(remove_pod_cgroup, uid, cgroups)
+        await asyncio.to_thread(CgroupTree(cgroups).remove_pod, uid)
 
 
 async def _stop(runtime: ContainerRuntime, container: cri.Container) -> None:

@@ -1,45 +1,104 @@
-"""A pod's own cgroup: the runtime makes it together with the sandbox; nobody but us removes it."""
+"""The cgroups above containers, as the kubelet's cgroupfs driver makes them: implements `PodCgroups`.
 
-import logging
-from collections.abc import Iterator
-from pathlib import Path
+    kubepods                 what the node can give to pods
+    ├── pod<uid>             guaranteed pods
+    ├── burstable/pod<uid>   shares of cpu: what its pods request together
+    └── besteffort/pod<uid>  the least shares
 
-logger = logging.getLogger(__name__)
+A pod's group is there before its sandbox and goes after it. The groups of containers are the runtime's.
+"""
 
-CGROUP_ROOT = Path("/sys/fs/cgroup")
+import asyncio
+from collections.abc import Mapping
 
+from kubeling.objects import quantity
+from kubeling.objects.clock import Clock
+from kubeling.objects.meta import Object
+from runtime.pods.cgroup_tree import LEAST_SHARES, CgroupTree, Limits
+from runtime.pods.qos import BESTEFFORT_PATH, BURSTABLE_PATH, KUBEPODS, cgroup_parent
+from runtime.pods.resources import ResourceRules, shares
 
-def remove_pod_cgroup(uid: str, root: Path = CGROUP_ROOT) -> None:
-    """Remove what is left of the pod's cgroups in every hierarchy; those still in use stay."""
-    for directory in pod_cgroups(uid, root):
-        _remove_tree(directory)
-
-
-def pod_cgroups(uid: str, root: Path = CGROUP_ROOT) -> Iterator[Path]:
-    """The pod's directories: one in the unified hierarchy (v2), one for each controller in v1."""
-    for hierarchy in _hierarchies(root):
-        for level in ("", "burstable", "besteffort"):
-            directory = hierarchy / "kubepods" / level / f"pod{uid}"
-            if directory.is_dir():
-                yield directory
+PATIENCE = (0.02, 0.05, 0.2, 0.5, 1.0)
+"""Seconds between attempts to remove a group in which processes are still ending."""
 
 
-def _hierarchies(root: Path) -> list[Path]:
-    if (root / "cgroup.controllers").exists():
-        return [root]
-    try:
-        return [each for each in root.iterdir() if each.is_dir() and not each.is_symlink()]
-    except OSError:
-        return []
+class NodeCgroups:
+    def __init__(self, rules: ResourceRules, clock: Clock, tree: CgroupTree) -> None:
+        self._rules = rules
+        self._clock = clock
+        self.tree = tree
+
+    async def begin(self, enforced: Mapping[str, str]) -> None:
+        """Make the levels; `enforced` is what all pods together may use. Raises CgroupError."""
+        limits = Limits()
+        if "pods" in self._rules.kubelet.enforce_node_allocatable:
+            limits = Limits(
+                cpu_shares=shares(quantity.milli(enforced["cpu"])),
+                memory=quantity.value(enforced["memory"]),
+                pids=quantity.value(enforced["pid"]) if "pid" in enforced else None,
+            )
+        await asyncio.to_thread(self._make_levels, limits)
+
+    def _make_levels(self, limits: Limits) -> None:
+        self.tree.apply(KUBEPODS, limits)
+        self.tree.apply(BESTEFFORT_PATH, Limits(cpu_shares=LEAST_SHARES))
+        self._follow()
+
+    async def ensure(self, pod: Object) -> None:
+        """Make the pod's group with its limits. Raises CgroupError."""
+        await asyncio.to_thread(self._ensure, pod)
+
+    def _ensure(self, pod: Object) -> None:
+        self.tree.apply(cgroup_parent(pod), self._rules.pod(pod))
+        if cgroup_parent(pod).startswith(BURSTABLE_PATH):
+            self._follow()
+
+    async def limits(self, pod: Object) -> Limits:
+        """What the pod's group is limited to now."""
+        return await asyncio.to_thread(self.tree.limits, cgroup_parent(pod))
+
+    async def limit(self, pod: Object, limits: Limits) -> None:
+        """Change some of the limits of the pod's group. Raises CgroupError."""
+        await asyncio.to_thread(self.tree.apply, cgroup_parent(pod), limits)
+        await asyncio.to_thread(self._follow)
+
+    def memory_usage(self, pod: Object, container_id: str = "") -> int | None:
+        """Bytes that the pod, or one of its containers, has in use; None where that cannot be told."""
+        path = cgroup_parent(pod)
+        return self.tree.memory_usage(f"{path}/{container_id}" if container_id else path)
+
+    async def remove(self, pod_uid: str) -> None:
+        """Remove the pod's group, once its processes have ended; what stays in use is left."""
+        for delay in (*PATIENCE, 0.0):
+            if await asyncio.to_thread(self.tree.remove_pod, pod_uid):
+                break
+            await self._clock.sleep(delay)
+        await asyncio.to_thread(self._follow)
+
+    def _follow(self) -> None:
+        """Let the level of burstable pods have what its pods have together.
+
+        It is summed up from the groups, not from what this agent knows: that holds over its restarts, and
+        where two clusters share a machine.
+        """
+        together = self.tree.shares_below(BURSTABLE_PATH)
+        self.tree.apply(BURSTABLE_PATH, Limits(cpu_shares=max(together, LEAST_SHARES)))
 
 
-def _remove_tree(directory: Path) -> None:
-    """Cgroup directories go with rmdir, the deepest first."""
-    try:
-        for child in [each for each in directory.iterdir() if each.is_dir()]:
-            _remove_tree(child)
-        directory.rmdir()
-    except FileNotFoundError:
+class NoCgroups:
+    """Implements `PodCgroups` where pods have no processes."""
+
+    async def ensure(self, pod: Object) -> None:
         return
-    except OSError as error:
-        logger.debug("cgroup %s stays: %s", directory, error)
+
+    async def limits(self, pod: Object) -> Limits:
+        return Limits()
+
+    async def limit(self, pod: Object, limits: Limits) -> None:
+        return
+
+    def memory_usage(self, pod: Object, container_id: str = "") -> int | None:
+        return None
+
+    async def remove(self, pod_uid: str) -> None:
+        return

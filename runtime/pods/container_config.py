@@ -8,7 +8,6 @@ from kubeling.objects.expansion import expand
 from kubeling.objects.meta import Object
 from runtime.pods import identity
 from runtime.pods.paths import log_path
-from runtime.pods.resources import linux_resources
 from runtime.pods.security import container_context
 
 
@@ -20,9 +19,9 @@ def container_config(
     image: cri.Image,
     env: Mapping[str, str],
     mounts: Sequence[cri.Mount],
-    memory_capacity: int,
+    resources: cri.LinuxContainerResources,
 ) -> cri.ContainerConfig:
-    """`attempt` is the restart count; `memory_capacity` the node's, in bytes.
+    """`attempt` is the restart count.
 
     Raises:
         ConfigError: the container would run as root and must not.
@@ -42,7 +41,7 @@ def container_config(
         stdin_once=bool(container.get("stdinOnce")),
         tty=bool(container.get("tty")),
         linux=cri.LinuxContainerConfig(
-            resources=linux_resources(pod, container, memory_capacity=memory_capacity),
+            resources=resources,
             security_context=container_context(pod, container, image),
         ),
     )

@@ -117,7 +117,7 @@ def _config(
             image=image,
             env=env,
             mounts=work.context.files.mounts(work, container, env),
-            memory_capacity=work.context.memory_capacity,
+            resources=work.context.rules.container(work.pod, container),
         )
     except ConfigError as error:
         work.events.warning("Failed", f"Error: {error}", container=container["name"])

@@ -19,12 +19,15 @@ from runtime.container_runtime import ContainerRuntime
 from runtime.images.pull import PullRequest
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.backoff import Backoff
+from runtime.pods.cgroup_tree import Limits
+from runtime.pods.cgroups import NoCgroups
 from runtime.pods.dns import ResolvConf
 from runtime.pods.downward import PodFacts
 from runtime.pods.host_ports import HostPorts
 from runtime.pods.http_get import http_get
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Reference, Sources
+from runtime.pods.resources import ResourceRules
 from runtime.pods.service_environment import service_environment
 from runtime.volumes.account_tokens import Tokens
 
@@ -100,7 +103,7 @@ class PodTokens(Protocol):
 
 
 class PodFiles(Protocol):
-    """What a pod has on the node beside its containers: directories, logs, its cgroup."""
+    """What a pod has on the node beside its containers: directories, logs."""
 
     def begin(self, paths: PodPaths) -> None:
         """Make the pod's directories."""
@@ -114,13 +117,29 @@ class PodFiles(Protocol):
     def mounts(self, work: "PodWork", container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         """What is mounted into a container. Raises ConfigError."""
 
-    async def free(self, pod_uid: str) -> None:
-        """The pod's processes have ended: remove its cgroup."""
-
     async def remove_log(self, paths: PodPaths, container: "ObservedContainer") -> None: ...
 
     async def remove(self, paths: PodPaths) -> None:
         """Remove the pod's directories."""
+
+
+class PodCgroups(Protocol):
+    """The pods' cgroups, in which those of their containers are. All raise CgroupError."""
+
+    async def ensure(self, pod: Object) -> None:
+        """Make the pod's group, with its limits."""
+
+    async def limits(self, pod: Object) -> Limits:
+        """What the group is limited to now."""
+
+    async def limit(self, pod: Object, limits: Limits) -> None:
+        """Change some of its limits."""
+
+    def memory_usage(self, pod: Object, container_id: str = "") -> int | None:
+        """Bytes that the pod, or one of its containers, has in use; None where that cannot be told."""
+
+    async def remove(self, pod_uid: str) -> None:
+        """The pod's processes have ended: remove its group."""
 
 
 class Probes(Protocol):
@@ -158,8 +177,7 @@ class NodeContext:
     root: Path
     node_name: str
     host_ips: tuple[str, ...]
-    memory_capacity: int
-    """Bytes."""
+    rules: ResourceRules
     allocatable: Mapping[str, str] = field(default_factory=dict)
     resolv_conf: Callable[[], ResolvConf] = ResolvConf
     cluster_domain: str = "cluster.local"
@@ -167,6 +185,7 @@ class NodeContext:
     host_ports: HostPorts = field(default_factory=HostPorts)
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
     files: PodFiles = field(default_factory=_on_disk)
+    cgroups: PodCgroups = field(default_factory=NoCgroups)
     probing: Callable[["PodWork"], Probes] = _probing
     http_get: Callable[..., Awaitable[str]] = http_get
     """For hooks; as `runtime.pods.http_get`."""

@@ -1,4 +1,4 @@
-"""A pod's directories, logs, mounts and cgroup on a node that runs containers: implements `PodFiles`."""
+"""A pod's directories, logs and mounts on a node that runs containers: implements `PodFiles`."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,7 +7,6 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
-from runtime.pods.cgroups import remove_pod_cgroup
 from runtime.pods.cleanup import remove_directories
 from runtime.pods.hosts import hosts_file
 from runtime.pods.mounts import container_mounts
@@ -39,9 +38,6 @@ class NodeFiles:
 
     def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         return container_mounts(work, container, env)
-
-    async def free(self, pod_uid: str) -> None:
-        await asyncio.to_thread(remove_pod_cgroup, pod_uid)
 
     async def remove_log(self, paths: PodPaths, container: ObservedContainer) -> None:
         await asyncio.to_thread(_remove_log, paths, container)

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from kubeling.objects import quantity
+from kubeling.objects import pod_resources, quantity
 from kubeling.objects.meta import Object, uid
 
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
+KUBEPODS = "/kubepods"
+BURSTABLE_PATH, BESTEFFORT_PATH = f"{KUBEPODS}/burstable", f"{KUBEPODS}/besteffort"
 _COUNTED = ("cpu", "memory")
+_LOWEST_SCORE, _HIGHEST_SCORE = -997, 1000
 
 
 def all_containers(pod: Object) -> list[Object]:
@@ -15,9 +18,9 @@ def all_containers(pod: Object) -> list[Object]:
     return [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
 
 
-def amounts(container: Object, kind: str) -> dict[str, Decimal]:
-    """The container's cpu and memory `requests` or `limits` that are not zero."""
-    given = (container.get("resources") or {}).get(kind) or {}
+def amounts(holder: Object, kind: str) -> dict[str, Decimal]:
+    """The cpu and memory `requests` or `limits` of a container, or of a pod as a whole, that are not zero."""
+    given = (holder.get("resources") or {}).get(kind) or {}
     parsed = {resource: quantity.parse(given[resource]) for resource in _COUNTED if resource in given}
     return {resource: amount for resource, amount in parsed.items() if amount}
 
@@ -25,11 +28,17 @@ def amounts(container: Object, kind: str) -> dict[str, Decimal]:
 def qos_class(pod: Object) -> str:
     """The class that the pod's requests and limits give it, unless its status already fixes one."""
     fixed = (pod.get("status") or {}).get("qosClass")
-    return str(fixed) if fixed else computed_class(all_containers(pod))
+    return str(fixed) if fixed else computed_class(holders(pod))
 
 
-def computed_class(containers: Iterable[Object]) -> str:
-    pairs = [(amounts(container, "requests"), amounts(container, "limits")) for container in containers]
+def holders(pod: Object) -> list[Object]:
+    """Whose requests and limits count: the pod's own, when it has any, in the place of its containers'."""
+    spec = pod.get("spec") or {}
+    return [spec] if pod_resources.has_own(spec) else all_containers(pod)
+
+
+def computed_class(holders: Iterable[Object]) -> str:
+    pairs = [(amounts(each, "requests"), amounts(each, "limits")) for each in holders]
     if not any(requests or limits for requests, limits in pairs):
         return BEST_EFFORT
     guaranteed = all(
@@ -40,19 +49,56 @@ def computed_class(containers: Iterable[Object]) -> str:
 
 def cgroup_parent(pod: Object) -> str:
     """The pod's cgroup as an absolute path of the cgroupfs driver."""
-    quality = qos_class(pod)
-    level = "" if quality == GUARANTEED else f"/{quality.lower()}"
-    return f"/kubepods{level}/pod{uid(pod)}"
+    level = {BURSTABLE: BURSTABLE_PATH, BEST_EFFORT: BESTEFFORT_PATH}.get(qos_class(pod), KUBEPODS)
+    return f"{level}/pod{uid(pod)}"
+
+
+def is_critical(pod: Object) -> bool:
+    """Static pods, and those whose priority is the system's own."""
+    notes = (pod.get("metadata") or {}).get("annotations") or {}
+    source = notes.get("kubernetes.io/config.source", "api")
+    priority = (pod.get("spec") or {}).get("priority")
+    return source != "api" or "kubernetes.io/config.mirror" in notes or (priority or 0) >= SYSTEM_CRITICAL
+
+
+SYSTEM_CRITICAL = 2_000_000_000
 
 
 def oom_score_adjustment(pod: Object, container: Object, *, memory_capacity: int) -> int:
-    """From -997 (guaranteed) to 1000 (best effort); burstable ones by their share of the node's memory."""
-    quality = qos_class(pod)
-    if quality == GUARANTEED:
-        return -997
+    """From -997 (guaranteed) to 1000 (best effort); burstable ones by their share of the node's memory.
+
+    A sidecar is killed no earlier than the container for which it is there.
+    """
+    spec, quality = pod.get("spec") or {}, qos_class(pod)
+    if quality == GUARANTEED or _is_node_critical(pod):
+        return _LOWEST_SCORE
     if quality == BEST_EFFORT:
-        return 1000
-    requests = amounts(container, "requests") or amounts(container, "limits")
-    requested = int(requests.get("memory", Decimal(0)))
-    score = 1000 - 1000 * requested // max(memory_capacity, 1)
-    return min(max(score, 3), 999)
+        return _HIGHEST_SCORE
+    share = _unclaimed_share(spec)
+    score = _score(_memory(container) + share, memory_capacity)
+    if container.get("restartPolicy") == "Always" and container in (spec.get("initContainers") or []):
+        least = min((_memory(each) for each in spec.get("containers") or []), default=0)
+        score = min(score, _score(least + share, memory_capacity))
+    return min(max(score, _HIGHEST_SCORE + _LOWEST_SCORE), _HIGHEST_SCORE - 1)
+
+
+def _is_node_critical(pod: Object) -> bool:
+    return is_critical(pod) and (pod.get("spec") or {}).get("priorityClassName") == "system-node-critical"
+
+
+def _score(memory: int, capacity: int) -> int:
+    return _HIGHEST_SCORE - 1000 * memory // max(capacity, 1)
+
+
+def _memory(container: Object) -> int:
+    return quantity.value(((container.get("resources") or {}).get("requests") or {}).get("memory", 0))
+
+
+def _unclaimed_share(spec: Object) -> int:
+    """What the pod as a whole requests beyond its containers, for each of them, in bytes."""
+    own = ((spec.get("resources") or {}).get("requests") or {}).get("memory")
+    if own is None:
+        return 0
+    claimed = quantity.value(pod_resources.of_containers(spec, "requests").get("memory", 0))
+    count = len(spec.get("containers") or []) + len(spec.get("initContainers") or [])
+    return max(quantity.value(own) - claimed, 0) // max(count, 1)

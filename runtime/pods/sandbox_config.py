@@ -10,11 +10,12 @@ from runtime.pods import identity
 from runtime.pods.dns import ResolvConf, dns_config
 from runtime.pods.hosts import hostname
 from runtime.pods.qos import all_containers, cgroup_parent
+from runtime.pods.resources import ResourceRules
 from runtime.pods.security import sandbox_context
 
 
 def sandbox_config(
-    pod: Object, *, attempt: int, log_directory: Path, resolv_conf: ResolvConf
+    pod: Object, *, attempt: int, log_directory: Path, resolv_conf: ResolvConf, rules: ResourceRules
 ) -> cri.PodSandboxConfig:
     """`attempt` counts the pod's sandboxes: 0 for the first, one more each time it must be made again."""
     on_host = (pod.get("spec") or {}).get("hostNetwork")
@@ -29,7 +30,11 @@ def sandbox_config(
         labels=identity.sandbox_labels(pod),
         annotations=identity.sandbox_annotations(pod),
         linux=cri.LinuxPodSandboxConfig(
-            cgroup_parent=cgroup_parent(pod), security_context=sandbox_context(pod), sysctls=_sysctls(pod)
+            cgroup_parent=cgroup_parent(pod),
+            security_context=sandbox_context(pod),
+            sysctls=_sysctls(pod),
+            resources=rules.sandbox(pod),
+            overhead=rules.overhead(pod),
         ),
     )
 

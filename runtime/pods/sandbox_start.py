@@ -6,6 +6,7 @@ from cri_api.v1 import api_pb2 as cri
 
 from runtime.errors import AlreadyExists, RuntimeServiceError
 from runtime.pods.activities import RetryLater
+from runtime.pods.cgroup_tree import CgroupError
 from runtime.pods.sandbox_config import sandbox_config
 from runtime.pods.work import PodWork
 
@@ -19,6 +20,7 @@ def config_of(work: PodWork, attempt: int) -> cri.PodSandboxConfig:
         attempt=attempt,
         log_directory=work.paths.logs,
         resolv_conf=work.context.resolv_conf(),
+        rules=work.context.rules,
     )
 
 
@@ -30,7 +32,11 @@ async def start_sandbox(work: PodWork, attempt: int) -> None:
         await _take_down_old(work)
     try:
         async with work.context.sandbox_starts:
+            await work.context.cgroups.ensure(work.pod)
             sandbox_id = await work.context.runtime.run_pod_sandbox(config_of(work, attempt))
+    except CgroupError as error:
+        work.events.warning("FailedToCreatePodContainer", f"unable to ensure pod container exists: {error}")
+        raise RetryLater(_delay(attempt)) from error
     except RuntimeServiceError as error:
         await _failed(work, error, attempt)
         raise RetryLater(_delay(attempt)) from error

@@ -94,7 +94,7 @@ async def _free(work: PodWork) -> None:
     """Give back what the pod holds: its sandbox's network, its volumes, its cgroup."""
     await asyncio.gather(*(_stop_sandbox(work, each) for each in list(work.view.observed.sandboxes)))
     await work.context.volumes.tear_down(work.paths)
-    await work.context.files.free(work.identity.uid)
+    await work.context.cgroups.remove(work.identity.uid)
     work.context.host_ports.release(work.identity.uid)
     work.volumes_ready = False
 

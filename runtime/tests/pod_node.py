@@ -18,6 +18,7 @@ from runtime.images.pull import ImagePuller
 from runtime.pods.agent import PodAgent
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
+from runtime.pods.resources import ResourceRules
 from runtime.tests.fake_runtime import FakeRuntime
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.volumes import Volumes
@@ -95,7 +96,7 @@ async def pod_node(
         root=root,
         node_name="node-1",
         host_ips=("192.0.2.7",),
-        memory_capacity=2**30,
+        rules=ResourceRules(memory_capacity=2**30),
     )
     agent = PodAgent(context, client.informer(PODS, field_selector="spec.nodeName=node-1"))
     tasks.start(agent.run(), name="agent")

@@ -19,6 +19,7 @@ from runtime.pods.dns import parse
 from runtime.pods.downward import PodFacts
 from runtime.pods.environment import ConfigError, environment
 from runtime.pods.references import CONFIG_MAP, SECRET, Reference
+from runtime.pods.resources import ResourceRules
 from runtime.pods.sandbox_config import sandbox_config
 from runtime.pods.security import container_context
 from runtime.pods.service_environment import service_environment
@@ -41,6 +42,7 @@ SERVICES = [
     ]
 ]
 FACTS = PodFacts("node-1", ("10.244.0.9",), ("192.0.2.7",), {"cpu": "4", "memory": "8Gi"})
+RULES = ResourceRules(memory_capacity=2**30)
 RESOLV_CONF = parse("nameserver 198.51.100.1\nsearch corp.test\noptions ndots:5 rotate\n")
 
 
@@ -49,8 +51,12 @@ def configurations(pod: dict[str, Any]) -> dict[str, Any]:
     services = service_environment(SERVICES, pod)
     env = environment(pod, container, sources=SOURCES, services=services, facts=FACTS)
     image = cri.Image(id="sha256:app", uid=cri.Int64Value(value=7))
-    made = container_config(pod, container, attempt=3, image=image, env=env, mounts=[], memory_capacity=2**30)
-    sandbox = sandbox_config(pod, attempt=1, log_directory=Path("/logs/pod"), resolv_conf=RESOLV_CONF)
+    made = container_config(
+        pod, container, attempt=3, image=image, env=env, mounts=[], resources=RULES.container(pod, container)
+    )
+    sandbox = sandbox_config(
+        pod, attempt=1, log_directory=Path("/logs/pod"), resolv_conf=RESOLV_CONF, rules=RULES
+    )
     return {"container": MessageToDict(made), "sandbox": MessageToDict(sandbox)}
 
 

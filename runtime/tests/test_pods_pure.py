@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 
 from runtime.pods.backoff import Backoff, duration_text
-from runtime.pods.cgroups import remove_pod_cgroup
 from runtime.pods.dns import dns_config, parse
 from runtime.pods.hosts import hostname, hosts_file
 from runtime.pods.observed import ObservedContainer, State
-from runtime.pods.qos import cgroup_parent, computed_class, oom_score_adjustment
 from runtime.pods.references import Reference, pod_references
-from runtime.pods.resources import linux_resources, quota, shares
 from runtime.pods.status_writer import status_patch
 from runtime.pods.termination_message import termination_message
 
@@ -48,64 +45,6 @@ def test_a_key_that_was_quiet_for_ten_minutes_starts_anew() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(10, "10s"), (40, "40s"), (80, "1m20s"), (300, "5m0s")])
 def test_durations_are_written_as_in_go(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
-
-
-def with_resources(requests: dict[str, str], limits: dict[str, str]) -> dict[str, Any]:
-    return {"name": "c", "resources": {"requests": requests, "limits": limits}}
-
-
-FULL = {"cpu": "1", "memory": "1Gi"}
-
-
-@pytest.mark.parametrize(
-    ("containers", "quality"),
-    [
-        ([with_resources({}, {})], "BestEffort"),
-        ([with_resources({"cpu": "0"}, {})], "BestEffort"),
-        ([with_resources({"cpu": "1"}, {})], "Burstable"),
-        ([with_resources(FULL, FULL)], "Guaranteed"),
-        ([with_resources({}, FULL)], "Guaranteed"),
-        ([with_resources({"cpu": "500m"}, FULL)], "Burstable"),
-        ([with_resources(FULL, FULL), with_resources({}, {})], "Burstable"),
-    ],
-)
-def test_the_quality_of_service_class(containers: list[dict[str, Any]], quality: str) -> None:
-    assert computed_class(containers) == quality
-
-
-@pytest.mark.parametrize(
-    ("quality", "parent"),
-    [
-        ("Guaranteed", "/kubepods/podu1"),
-        ("Burstable", "/kubepods/burstable/podu1"),
-        ("BestEffort", "/kubepods/besteffort/podu1"),
-    ],
-)
-def test_the_pods_cgroup(quality: str, parent: str) -> None:
-    assert cgroup_parent({"metadata": {"uid": "u1"}, "status": {"qosClass": quality}}) == parent
-
-
-@pytest.mark.parametrize(
-    ("quality", "memory", "score"),
-    [
-        ("Guaranteed", "1Gi", -997),
-        ("BestEffort", "0", 1000),
-        ("Burstable", "512Mi", 500),
-        ("Burstable", "1Ki", 999),
-        ("Burstable", "1Gi", 3),
-    ],
-)
-def test_the_out_of_memory_score(quality: str, memory: str, score: int) -> None:
-    container = with_resources({"memory": memory}, {})
-    pod = {"status": {"qosClass": quality}}
-    assert oom_score_adjustment(pod, container, memory_capacity=2**30) == score
-
-
-def test_cpu_becomes_shares_and_quota() -> None:
-    assert (shares(0), shares(1), shares(500), shares(10**9)) == (2, 2, 512, 262144)
-    assert (quota(1), quota(500), quota(2000)) == (1000, 50_000, 200_000)
-    no_limit = linux_resources({}, {"name": "c"}, memory_capacity=2**30)
-    assert (no_limit.cpu_quota, no_limit.memory_limit_in_bytes) == (0, 0)
 
 
 def test_dns_policy_none_takes_nothing_from_the_node() -> None:
@@ -210,13 +149,3 @@ def test_only_what_changed_is_patched() -> None:
         "$setElementOrder/conditions": [{"type": "Ready"}, {"type": "PodScheduled"}],
     }
     assert status_patch(wanted, wanted) == {}
-
-
-def test_a_pods_cgroups_go_in_every_hierarchy(tmp_path: Path) -> None:
-    inner = [tmp_path / each / "kubepods" / "burstable" / "podu1" / "container" for each in ("cpu", "memory")]
-    other = tmp_path / "cpu" / "kubepods" / "podu2"
-    for each in [*inner, other]:
-        each.mkdir(parents=True)
-    remove_pod_cgroup("u1", tmp_path)
-    assert not any(each.parent.exists() for each in inner)
-    assert other.exists()

@@ -16,6 +16,7 @@ from kubeling.objects import quantity
 from kubeling.objects.clock import Clock
 from kubeling.objects.tasks import Tasks
 from runtime.pods.context import NodeContext
+from runtime.pods.resources import ResourceRules
 from runtime.virtual.addresses import Serials
 from runtime.virtual.events import MANY_NODES, Allowance, NodeEvents
 from runtime.virtual.images import VirtualPuller
@@ -124,7 +125,7 @@ class VirtualAgent:
             root=Path("/"),
             node_name=node.name,
             host_ips=(shape.address,),
-            memory_capacity=int(quantity.value(shape.memory)),
+            rules=ResourceRules(memory_capacity=quantity.value(shape.memory)),
             allocatable=shape.capacity,
             sandbox_starts=parts.starts,
             files=_FILES,

@@ -68,9 +68,6 @@ class NoFiles:
     def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         return []
 
-    async def free(self, pod_uid: str) -> None:
-        return
-
     async def remove_log(self, paths: PodPaths, container: ObservedContainer) -> None:
         return
 
