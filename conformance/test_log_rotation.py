@@ -9,8 +9,8 @@ import pytest
 from conformance import cluster as clusters
 from conformance import rest
 from conformance import space as spaces
+from conformance.absence import absent
 from conformance.cluster import Cluster
-from conformance.conftest import absent
 from conformance.kubectl import Kubectl
 from conformance.space import Space
 from conformance.waiting import eventually
