@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", default="busybox", help="with --kubeconfig: an image with busybox in it")
     group.addoption("--tool-image", default="", help="with --kubeconfig: an image of conformance.toolimage")
     group.addoption("--kubectl", action="append", default=[], help="a kubectl to test with; may be repeated")
+    group.addoption("--one-by-one", action="store_true", help="kill the agent for each step alone (minutes)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

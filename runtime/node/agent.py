@@ -6,6 +6,8 @@ What can start side by side does: containerd comes up while the node registers. 
 
 import asyncio
 import logging
+import os
+from pathlib import Path
 
 from kubeling.client.alarms import Alarms
 from kubeling.client.event_recorder import EventRecorder
@@ -164,7 +166,7 @@ class NodeAgent:
             kubelet=config.kubelet,
         )
         agent = PodAgent(
-            context, self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")
+            _watched(context), self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")
         )
         return agent
 
@@ -203,6 +205,16 @@ class NodeAgent:
         await self._recorder.close()
         await self._client.close()
         await self._runtime.close()
+
+
+def _watched(context: NodeContext) -> NodeContext:
+    """For tests that kill the agent at a certain step; else it is what it was."""
+    directory = os.environ.get("KUBELING_STEPS")
+    if not directory:
+        return context
+    from runtime.pods.steps import watched
+
+    return watched(context, Path(directory))
 
 
 def _facts(config: Config, machine: Machine) -> NodeFacts:
