@@ -12,8 +12,8 @@ import pytest
 from conformance import cluster as clusters
 from conformance import pods, processes
 from conformance import space as spaces
+from conformance.absence import absent
 from conformance.cluster import Cluster
-from conformance.conftest import absent
 from conformance.leaks import Node, nothing_left, traces
 from conformance.rest import Object
 from conformance.space import Space
