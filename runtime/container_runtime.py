@@ -58,8 +58,8 @@ class ContainerRuntime(Protocol):
     async def version(self) -> cri.VersionResponse:
         """Name and version of the runtime (`runtime_name`, `runtime_version`)."""
 
-    async def status(self) -> cri.RuntimeStatus:
-        """Conditions RuntimeReady and NetworkReady; cheap enough for every heartbeat."""
+    async def status(self) -> cri.StatusResponse:
+        """Conditions RuntimeReady and NetworkReady, what the runtime can; cheap enough for every beat."""
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Changes of containers and sandboxes until the iterator is closed; one consumer per runtime.

@@ -59,10 +59,8 @@ class CriRuntime:
         request = cri.VersionRequest(version="v1")
         return await self._ask(self._runtime.Version, request, cri.VersionResponse, timeout=QUICK)
 
-    async def status(self) -> cri.RuntimeStatus:
-        request = cri.StatusRequest()
-        response = await self._ask(self._runtime.Status, request, cri.StatusResponse, timeout=QUICK)
-        return response.status
+    async def status(self) -> cri.StatusResponse:
+        return await self._ask(self._runtime.Status, cri.StatusRequest(), cri.StatusResponse, timeout=QUICK)
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         return EventStream(self._channel, self, clock=self._clock).events()

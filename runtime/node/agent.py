@@ -7,6 +7,7 @@ What can start side by side does: containerd comes up while the node registers. 
 import asyncio
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 from kubeling.client.alarms import Alarms
@@ -36,7 +37,7 @@ from runtime.node.node_object import NodeFacts
 from runtime.node.node_reporter import NodeReporter
 from runtime.node.runtime_health import RuntimeHealth
 from runtime.node.shutdown import stop_all
-from runtime.pods import dns
+from runtime.pods import abilities, dns
 from runtime.pods.agent import PodAgent
 from runtime.pods.cgroup_tree import CgroupTree
 from runtime.pods.cgroups import NodeCgroups
@@ -162,8 +163,9 @@ class NodeAgent:
             rules=self._rules,
             cgroups=self._cgroups,
             allocatable=allocatable(self._machine, config.kubelet),
-            resolv_conf=dns.read,
+            resolv_conf=partial(dns.read, config.kubelet.resolv_conf),
             kubelet=config.kubelet,
+            abilities=abilities.of_machine(self._machine.kernel, lambda: self._reporter.facts.features),
         )
         agent = PodAgent(
             _watched(context), self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")

@@ -15,6 +15,7 @@ from kubeling.version import KUBERNETES_VERSION
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.node.allocatable import allocatable, capacity
 from runtime.node.machine import Machine
+from runtime.pods.abilities import RuntimeFeatures
 
 MOST_IMAGES = 50
 
@@ -41,6 +42,8 @@ class NodeFacts:
     images: tuple[tuple[tuple[str, ...], int], ...] = field(default=())
     """Names and sizes (bytes) of the images that are here."""
     kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
+    features: RuntimeFeatures = field(default=RuntimeFeatures())
+    """What the runtime says that it can."""
 
 
 def node_labels(facts: NodeFacts) -> dict[str, str]:
@@ -94,7 +97,27 @@ def node_status(
         "nodeInfo": _node_info(facts),
         "conditions": _conditions(facts, present, now),
         "images": [{"names": list(names), "sizeBytes": size} for names, size in facts.images],
+        **_features(facts.features),
     }
+
+
+def _features(features: RuntimeFeatures) -> Object:
+    """Nothing where the runtime does not tell what it can."""
+    found: Object = {}
+    if features.handlers:
+        found["runtimeHandlers"] = [
+            {
+                "name": name,
+                "features": {
+                    "recursiveReadOnlyMounts": each.recursive_read_only,
+                    "userNamespaces": each.user_namespaces,
+                },
+            }
+            for name, each in features.handlers
+        ]
+    if features.supplemental_groups_policy is not None:
+        found["features"] = {"supplementalGroupsPolicy": features.supplemental_groups_policy}
+    return found
 
 
 def unfollowed(node: Object) -> dict[str, str | None]:

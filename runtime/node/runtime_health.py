@@ -5,6 +5,7 @@ from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
 from runtime.node.node_object import image_list, runtime_problem
 from runtime.node.node_reporter import NodeReporter
+from runtime.pods.abilities import runtime_features
 
 LOOK_EVERY = 10.0
 FIRST_LOOKS = 0.02
@@ -29,11 +30,12 @@ class RuntimeHealth:
     async def look(self) -> None:
         """Tell the reporter how the runtime is now."""
         try:
-            problem = runtime_problem(await self._runtime.status())
+            status = await self._runtime.status()
             images = image_list(
                 await self._runtime.list_images(), self._reporter.facts.kubelet.node_status_max_images
             )
         except RuntimeServiceError as error:
             self._reporter.change(problem=f"container runtime is down: {error}")
         else:
-            self._reporter.change(problem=problem, images=images)
+            problem, features = runtime_problem(status.status), runtime_features(status)
+            self._reporter.change(problem=problem, images=images, features=features)

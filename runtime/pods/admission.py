@@ -1,30 +1,47 @@
-"""Whether the node takes a pod that is bound to it: not one that asks for a port that another pod has.
+"""Whether the node takes a pod that is bound to it, asked once, before anything of it is begun.
 
-The scheduler sees to that as well; this is for pods that were bound by others. A pod that runs already - the
-agent was started again - keeps what it has.
+The scheduler and the server see to most of it as well; this is for pods that were bound by others, and for
+what only the node knows. A pod that runs already - the agent was started again - keeps what it has.
 """
+
+from collections.abc import Callable
 
 from runtime.pods.host_ports import ports_of
 from runtime.pods.pod_status import Verdict
+from runtime.pods.security_admission import refused_apparmor, refused_groups_policy, refused_sysctls
 from runtime.pods.work import PodWork
-
-REASON = "NodePorts"
-MESSAGE = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
 
 
 def check_admission(work: PodWork) -> None:
-    """Take the pod's ports before anything of it is begun, or pass the verdict that it cannot have them."""
-    wanted = ports_of(work.spec)
-    if work.ports_taken or not wanted or work.verdict is not None:
+    """Take the pod, or pass the verdict that it cannot be had."""
+    if work.admitted or work.verdict is not None:
         return
-    if work.context.host_ports.free(work.identity.uid, wanted):
+    refusal = next(filter(None, (check(work) for check in _CHECKS)), None)
+    if refusal is None:
         admit(work)
         return
-    work.verdict = Verdict(REASON, f"Pod was rejected: {MESSAGE}")
-    work.events.warning(REASON, MESSAGE)
+    work.verdict = Verdict(refusal.reason, f"Pod was rejected: {refusal.message}")
+    work.events.warning(refusal.reason, refusal.message)
 
 
 def admit(work: PodWork) -> None:
     """Without a question: it runs already."""
     work.context.host_ports.take(work.identity.uid, ports_of(work.spec))
-    work.ports_taken = True
+    work.admitted = True
+
+
+def _refused_ports(work: PodWork) -> Verdict | None:
+    wanted = ports_of(work.spec)
+    if not wanted or work.context.host_ports.free(work.identity.uid, wanted):
+        return None
+    message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
+    return Verdict("NodePorts", message)
+
+
+_CHECKS: tuple[Callable[[PodWork], Verdict | None], ...] = (
+    refused_sysctls,
+    _refused_ports,
+    refused_groups_policy,
+    refused_apparmor,
+)
+"""In the kubelet's order: the first that refuses gives the reason."""

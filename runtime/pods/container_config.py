@@ -8,7 +8,7 @@ from kubeling.objects.expansion import expand
 from kubeling.objects.meta import Object
 from runtime.pods import identity
 from runtime.pods.paths import log_path
-from runtime.pods.security import container_context
+from runtime.pods.security import KUBELET, SecurityDefaults, container_context
 
 
 def container_config(
@@ -20,6 +20,8 @@ def container_config(
     env: Mapping[str, str],
     mounts: Sequence[cri.Mount],
     resources: cri.LinuxContainerResources,
+    security: SecurityDefaults = KUBELET,
+    users: cri.UserNamespace | None = None,
 ) -> cri.ContainerConfig:
     """`attempt` is the restart count.
 
@@ -42,7 +44,7 @@ def container_config(
         tty=bool(container.get("tty")),
         linux=cri.LinuxContainerConfig(
             resources=resources,
-            security_context=container_context(pod, container, image),
+            security_context=container_context(pod, container, image, security, users),
         ),
     )
 

@@ -118,6 +118,8 @@ def _config(
             env=env,
             mounts=work.context.files.mounts(work, container, env),
             resources=work.context.rules.container(work.pod, container),
+            security=work.context.security,
+            users=work.context.files.user_namespace(work),
         )
     except ConfigError as error:
         work.events.warning("Failed", f"Error: {error}", container=container["name"])

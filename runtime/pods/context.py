@@ -18,16 +18,18 @@ from kubeling.objects.meta import Object
 from runtime.container_runtime import ContainerRuntime
 from runtime.images.pull import PullRequest
 from runtime.kubelet_configuration import KubeletConfiguration
+from runtime.pods.abilities import Abilities
 from runtime.pods.backoff import Backoff
 from runtime.pods.cgroup_tree import Limits
 from runtime.pods.cgroups import NoCgroups
-from runtime.pods.dns import ResolvConf
+from runtime.pods.dns import ClusterDns, ResolvConf
 from runtime.pods.downward import PodFacts
 from runtime.pods.host_ports import HostPorts
 from runtime.pods.http_get import http_get
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Reference, Sources
 from runtime.pods.resources import ResourceRules
+from runtime.pods.security import SecurityDefaults
 from runtime.pods.service_environment import service_environment
 from runtime.volumes.account_tokens import Tokens
 
@@ -111,6 +113,9 @@ class PodFiles(Protocol):
     def begin_container(self, paths: PodPaths, name: str) -> None:
         """Make what a container's log needs."""
 
+    def user_namespace(self, work: "PodWork", *, allocate: bool = False) -> cri.UserNamespace | None:
+        """The pod's own, None where it has none; with `allocate` it gets one. Raises NoUserNamespace."""
+
     def write_hosts(self, work: "PodWork") -> None:
         """Write the /etc/hosts of the pod's containers, as it is to be now."""
 
@@ -180,7 +185,6 @@ class NodeContext:
     rules: ResourceRules
     allocatable: Mapping[str, str] = field(default_factory=dict)
     resolv_conf: Callable[[], ResolvConf] = ResolvConf
-    cluster_domain: str = "cluster.local"
     crashes: Backoff = field(default_factory=Backoff)
     host_ports: HostPorts = field(default_factory=HostPorts)
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
@@ -190,8 +194,17 @@ class NodeContext:
     http_get: Callable[..., Awaitable[str]] = http_get
     """For hooks; as `runtime.pods.http_get`."""
     kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
+    abilities: Abilities = field(default_factory=Abilities)
     instant: bool = False
     """Whether steps take no time, so that no status is worth reporting in the middle of one."""
+
+    @property
+    def cluster_dns(self) -> ClusterDns:
+        return ClusterDns(self.kubelet.cluster_dns, self.kubelet.cluster_domain)
+
+    @property
+    def security(self) -> SecurityDefaults:
+        return SecurityDefaults(self.root / "seccomp", self.kubelet.seccomp_default, self.abilities.throttles)
 
     def facts(self, pod_ips: tuple[str, ...] = ()) -> PodFacts:
         return PodFacts(self.node_name, pod_ips, self.host_ips, self.allocatable)

@@ -1,8 +1,8 @@
-"""The /etc/hosts that every container of a pod sees."""
+"""A pod's host name, and the /etc/hosts that every container of it sees."""
 
 from collections.abc import Sequence
 
-from kubeling.objects.meta import Object, name
+from kubeling.objects.meta import Object, name, namespace
 
 _HEADER = "# Kubernetes-managed hosts file.\n"
 _HOST_NETWORK_HEADER = "# Kubernetes-managed hosts file (host network).\n"
@@ -16,12 +16,44 @@ _BASE = (
 )
 
 
+_LONGEST_NAME, _LONGEST_KERNEL_NAME = 63, 64
+
+
+class NameTooLong(Exception):
+    """The kernel does not take the pod's name with its domain; the text is the kubelet's."""
+
+
 def hostname(pod: Object) -> str:
-    """The pod's own host name: at most 63 letters of spec.hostname or its name."""
-    override = (pod.get("spec") or {}).get("hostnameOverride")
-    if override:
-        return str(override)
-    return str((pod.get("spec") or {}).get("hostname") or name(pod))[:63].rstrip("-.")
+    """The pod's own host name: at most 63 letters of what the spec says or the pod's name."""
+    spec = pod.get("spec") or {}
+    whole = str(spec.get("hostnameOverride") or spec.get("hostname") or name(pod))
+    return whole if len(whole) <= _LONGEST_NAME else whole[:_LONGEST_NAME].rstrip("-.")
+
+
+def domain(pod: Object, cluster_domain: str) -> str:
+    """ "" for a pod without a subdomain."""
+    spec = pod.get("spec") or {}
+    if not spec.get("subdomain") or spec.get("hostnameOverride"):
+        return ""
+    return f"{spec['subdomain']}.{namespace(pod)}.svc.{cluster_domain}"
+
+
+def kernel_hostname(pod: Object, cluster_domain: str) -> str:
+    """What `hostname` prints in the pod: with its domain where setHostnameAsFQDN asks for it.
+
+    Raises:
+        NameTooLong: together they have more than 64 letters.
+    """
+    own, place = hostname(pod), domain(pod, cluster_domain)
+    if not place or not (pod.get("spec") or {}).get("setHostnameAsFQDN"):
+        return own
+    whole = f"{own}.{place}"
+    if len(whole) > _LONGEST_KERNEL_NAME:
+        raise NameTooLong(
+            f"failed to construct FQDN from pod hostname and cluster domain, FQDN {whole} is too long "
+            f"({_LONGEST_KERNEL_NAME} characters is the max, {len(whole)} characters requested)"
+        )
+    return whole
 
 
 def hosts_file(pod: Object, pod_ips: Sequence[str], *, node_hosts: str, cluster_domain: str) -> str:
@@ -29,11 +61,8 @@ def hosts_file(pod: Object, pod_ips: Sequence[str], *, node_hosts: str, cluster_
     spec = pod.get("spec") or {}
     if spec.get("hostNetwork"):
         return _HOST_NETWORK_HEADER + node_hosts + _aliases(spec)
-    own = hostname(pod)
-    names = [own]
-    if spec.get("subdomain"):
-        namespace = (pod.get("metadata") or {}).get("namespace", "")
-        names.insert(0, f"{own}.{spec['subdomain']}.{namespace}.svc.{cluster_domain}")
+    own, place = hostname(pod), domain(pod, cluster_domain)
+    names = [f"{own}.{place}", own] if place else [own]
     addresses = "".join("\t".join([address, *names]) + "\n" for address in pod_ips)
     return _HEADER + _BASE + addresses + _aliases(spec)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
+from runtime.pods import user_namespaces
 from runtime.pods.cleanup import remove_directories
 from runtime.pods.hosts import hosts_file
 from runtime.pods.mounts import container_mounts
@@ -25,12 +26,20 @@ class NodeFiles:
     def begin_container(self, paths: PodPaths, name: str) -> None:
         (paths.logs / name).mkdir(parents=True, exist_ok=True)
 
+    def user_namespace(self, work: PodWork, *, allocate: bool = False) -> cri.UserNamespace | None:
+        if not user_namespaces.wanted(work.pod):
+            return None
+        if not allocate:
+            return user_namespaces.recorded(work.paths)
+        length = int(work.context.kubelet.user_namespaces.get("idsPerPod") or user_namespaces.IDS_PER_POD)
+        return user_namespaces.allocate(work.paths, length=length)
+
     def write_hosts(self, work: PodWork) -> None:
         """Written in place: the file is mounted into the containers."""
         sandbox = work.view.observed.ready_sandbox
         if sandbox is None:
             return
-        domain, file = work.context.cluster_domain, work.paths.hosts_file
+        domain, file = work.context.kubelet.cluster_domain, work.paths.hosts_file
         text = hosts_file(work.pod, sandbox.ips, node_hosts=_node_hosts(work.pod), cluster_domain=domain)
         if not file.exists() or file.read_text() != text:
             file.write_text(text)

@@ -5,23 +5,38 @@ import logging
 from cri_api.v1 import api_pb2 as cri
 
 from runtime.errors import AlreadyExists, RuntimeServiceError
+from runtime.pods import user_namespaces
 from runtime.pods.activities import RetryLater
 from runtime.pods.cgroup_tree import CgroupError
+from runtime.pods.dns import PodDns, pod_dns
+from runtime.pods.hosts import NameTooLong, kernel_hostname
+from runtime.pods.runtime_class import NoHandler, handler_of
 from runtime.pods.sandbox_config import sandbox_config
+from runtime.pods.user_namespaces import NoUserNamespace
 from runtime.pods.work import PodWork
 
 logger = logging.getLogger(__name__)
 
 
 def config_of(work: PodWork, attempt: int) -> cri.PodSandboxConfig:
-    """The same for the same pod and attempt: containers need it again when they are made."""
+    """The same for the same pod and attempt: containers need it again when they are made.
+
+    Raises:
+        NameTooLong: the pod's name with its domain.
+    """
     return sandbox_config(
         work.pod,
         attempt=attempt,
         log_directory=work.paths.logs,
-        resolv_conf=work.context.resolv_conf(),
+        hostname=kernel_hostname(work.pod, work.context.kubelet.cluster_domain),
+        dns=_dns(work).config,
         rules=work.context.rules,
+        users=work.context.files.user_namespace(work),
     )
+
+
+def _dns(work: PodWork) -> PodDns:
+    return pod_dns(work.pod, work.context.resolv_conf(), work.context.cluster_dns)
 
 
 async def start_sandbox(work: PodWork, attempt: int) -> None:
@@ -31,17 +46,28 @@ async def start_sandbox(work: PodWork, attempt: int) -> None:
         work.events.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
         await _take_down_old(work)
     try:
-        async with work.context.sandbox_starts:
-            await work.context.cgroups.ensure(work.pod)
-            sandbox_id = await work.context.runtime.run_pod_sandbox(config_of(work, attempt))
+        sandbox_id = await _run(work, attempt)
     except CgroupError as error:
         work.events.warning("FailedToCreatePodContainer", f"unable to ensure pod container exists: {error}")
         raise RetryLater(_delay(attempt)) from error
-    except RuntimeServiceError as error:
+    except (NoHandler, NoUserNamespace, NameTooLong, RuntimeServiceError) as error:
         await _failed(work, error, attempt)
         raise RetryLater(_delay(attempt)) from error
     await work.view.read_sandbox(sandbox_id)
     work.context.files.write_hosts(work)
+
+
+async def _run(work: PodWork, attempt: int) -> str:
+    handler = await handler_of(work.pod, work.context.client)
+    if user_namespaces.wanted(work.pod):
+        user_namespaces.check_runtime(work.context.abilities.runtime(), handler)
+        work.context.files.user_namespace(work, allocate=True)
+    config = config_of(work, attempt)
+    for reason, message in _dns(work).complaints:
+        work.events.warning(reason, message)
+    async with work.context.sandbox_starts:
+        await work.context.cgroups.ensure(work.pod)
+        return await work.context.runtime.run_pod_sandbox(config, handler=handler)
 
 
 async def _take_down_old(work: PodWork) -> None:
@@ -52,7 +78,7 @@ async def _take_down_old(work: PodWork) -> None:
     await work.view.refresh([each.id for each in work.view.observed.running()])
 
 
-async def _failed(work: PodWork, error: RuntimeServiceError, attempt: int) -> None:
+async def _failed(work: PodWork, error: Exception, attempt: int) -> None:
     work.events.warning("FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
     if isinstance(error, AlreadyExists):
         logger.info("sandbox %d of pod %s is reserved by an earlier attempt", attempt, work.identity)

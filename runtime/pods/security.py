@@ -1,10 +1,13 @@
 """Security contexts: the pod's and the container's fields merged into what the runtime is told."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
-from kubeling.objects.meta import Object
+from kubeling.objects.meta import Object, annotations
+from runtime.pods.apparmor import apparmor_profile, deprecated_name
 from runtime.pods.environment import ConfigError
 from runtime.pods.identity import of_pod
 
@@ -25,24 +28,43 @@ MASKED_PATHS = (
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _POLICIES = {"Merge": cri.Merge, "Strict": cri.Strict}
+HIGHEST_USER = 2**31 - 1
 
 
-def namespace_options(pod: Object) -> cri.NamespaceOption:
+@dataclass(frozen=True, slots=True)
+class SecurityDefaults:
+    """What a node adds to what pods say."""
+
+    profiles: Path = Path("/var/lib/kubelet/seccomp")
+    """Where `Localhost` seccomp profiles lie."""
+    seccomp: bool = False
+    """Whether containers without a seccomp profile get the runtime's."""
+    masked: tuple[str, ...] = ()
+    """Paths that are hidden beside MASKED_PATHS."""
+
+
+KUBELET = SecurityDefaults()
+
+
+def namespace_options(pod: Object, users: cri.UserNamespace | None = None) -> cri.NamespaceOption:
+    """`users` is the pod's own user namespace, where it has one."""
     spec = pod.get("spec") or {}
     pid = cri.POD if spec.get("shareProcessNamespace") else cri.CONTAINER
     return cri.NamespaceOption(
         network=cri.NODE if spec.get("hostNetwork") else cri.POD,
         ipc=cri.NODE if spec.get("hostIPC") else cri.POD,
         pid=cri.NODE if spec.get("hostPID") else pid,
+        userns_options=users,
     )
 
 
-def sandbox_context(pod: Object) -> cri.LinuxSandboxSecurityContext:
+def sandbox_context(pod: Object, users: cri.UserNamespace | None = None) -> cri.LinuxSandboxSecurityContext:
     """The pause container's context: the pod's user and groups, and always the runtime's seccomp profile."""
     given = _pod_context(pod)
     made = cri.LinuxSandboxSecurityContext(
-        namespace_options=namespace_options(pod),
+        namespace_options=namespace_options(pod, users),
         privileged=any(_context(container).get("privileged") for container in _containers(pod)),
+        selinux_options=_selinux(given),
         seccomp=cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault),
         supplemental_groups=_groups(given),
         supplemental_groups_policy=_POLICIES[given.get("supplementalGroupsPolicy") or "Merge"],
@@ -54,25 +76,35 @@ def sandbox_context(pod: Object) -> cri.LinuxSandboxSecurityContext:
     return made
 
 
-def container_context(pod: Object, container: Object, image: cri.Image) -> cri.LinuxContainerSecurityContext:
+def container_context(
+    pod: Object,
+    container: Object,
+    image: cri.Image,
+    defaults: SecurityDefaults = KUBELET,
+    users: cri.UserNamespace | None = None,
+) -> cri.LinuxContainerSecurityContext:
     """The container's context, with the image's user where nothing names one.
 
     Raises:
-        ConfigError: runAsNonRoot, and the container would run as root.
+        ConfigError: runAsNonRoot, and the container would run as root; or a profile is not named.
     """
     given = {**_pod_context(pod), **_context(container)}
+    apparmor = apparmor_profile(pod.get("spec") or {}, annotations(pod), container)
     made = cri.LinuxContainerSecurityContext(
-        namespace_options=namespace_options(pod),
+        namespace_options=namespace_options(pod, users),
         privileged=bool(given.get("privileged")),
         readonly_rootfs=bool(given.get("readOnlyRootFilesystem")),
         supplemental_groups=_groups(_pod_context(pod)),
         supplemental_groups_policy=_POLICIES[given.get("supplementalGroupsPolicy") or "Merge"],
         no_new_privs=given.get("allowPrivilegeEscalation") is False,
         capabilities=_capabilities(given),
-        seccomp=_seccomp(given),
+        selinux_options=_selinux(given),
+        seccomp=_seccomp(given, defaults),
+        apparmor=apparmor,
+        apparmor_profile=deprecated_name(apparmor),
     )
     if given.get("procMount") != "Unmasked":
-        made.masked_paths.extend(MASKED_PATHS)
+        made.masked_paths.extend((*MASKED_PATHS, *defaults.masked))
         made.readonly_paths.extend(READONLY_PATHS)
     _set_user(made, given, image)
     _verify_non_root(pod, container, given, image)
@@ -89,13 +121,11 @@ def common_user(pod: Object) -> int | None:
 def _set_user(made: cri.LinuxContainerSecurityContext, given: Object, image: cri.Image) -> None:
     if given.get("runAsUser") is not None:
         made.run_as_user.value = given["runAsUser"]
-    elif image.HasField("uid"):
+    elif image.HasField("uid") or not image.username:
         made.run_as_user.value = image.uid.value
     else:
         made.run_as_username = image.username
     if given.get("runAsGroup") is not None:
-        if not made.HasField("run_as_user") and not made.run_as_username:
-            made.run_as_user.value = 0
         made.run_as_group.value = given["runAsGroup"]
 
 
@@ -115,6 +145,11 @@ def _verify_non_root(pod: Object, container: Object, given: Object, image: cri.I
         )
     if image.uid.value == 0:
         raise ConfigError(f"container has runAsNonRoot and image will run as root {where}")
+    if not 0 < image.uid.value <= HIGHEST_USER:
+        raise ConfigError(
+            f"container has runAsNonRoot and image has an invalid user id ({image.uid.value}). "
+            f"(Must be 1-({HIGHEST_USER})): must be between 0 and {HIGHEST_USER}, inclusive {where}"
+        )
 
 
 def _capabilities(given: Object) -> cri.Capability | None:
@@ -126,13 +161,26 @@ def _capabilities(given: Object) -> cri.Capability | None:
     )
 
 
-def _seccomp(given: Object) -> cri.SecurityProfile:
+def _seccomp(given: Object, defaults: SecurityDefaults) -> cri.SecurityProfile:
+    """Of a privileged container the runtime ignores it."""
     profile = given.get("seccompProfile") or {}
-    kind = "Unconfined" if given.get("privileged") else profile.get("type") or "Unconfined"
-    if kind == "Localhost":
-        reference = f"/var/lib/kubelet/seccomp/{profile.get('localhostProfile', '')}"
-        return cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=reference)
-    return cri.SecurityProfile(profile_type=cri.SecurityProfile.ProfileType.Value(kind))
+    kind = profile.get("type") or ("RuntimeDefault" if defaults.seccomp else "Unconfined")
+    if kind != "Localhost":
+        return cri.SecurityProfile(profile_type=cri.SecurityProfile.ProfileType.Value(kind))
+    name = profile.get("localhostProfile")
+    if not name:
+        raise ConfigError("localhostProfile must be set if seccompProfile type is Localhost.")
+    if name.startswith("/") or ".." in name.split("/"):
+        raise ConfigError(f"localhostProfile must be below the directory of profiles: {name}")
+    reference = str(defaults.profiles / name)
+    return cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=reference)
+
+
+def _selinux(given: Object) -> cri.SELinuxOption | None:
+    label = given.get("seLinuxOptions")
+    if not label:
+        return None
+    return cri.SELinuxOption(**{key: label.get(key) or "" for key in ("user", "role", "type", "level")})
 
 
 def _groups(given: dict[str, Any]) -> list[int]:

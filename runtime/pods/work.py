@@ -47,8 +47,8 @@ class PodWork:
     finished: bool = False
     """Whether nothing of the pod is left, so that the worker may end."""
     verdict: Verdict | None = None
-    ports_taken: bool = False
-    """Whether the node's ports that it asks for are its own."""
+    admitted: bool = False
+    """Whether the node has taken the pod, with all that it asks for."""
     counted_crashes: dict[str, str] = field(default_factory=dict)
     """The id of the container whose end was counted last in the crash back-off, by name."""
     probes: ProbeResults = field(default_factory=ProbeResults)

@@ -31,6 +31,9 @@ class FakeRuntime:
     containers: dict[str, cri.ContainerStatus] = field(default_factory=dict)
     sandbox_of: dict[str, str] = field(default_factory=dict)
     configs: dict[str, cri.ContainerConfig] = field(default_factory=dict)
+    sandbox_configs: list[cri.PodSandboxConfig] = field(default_factory=list)
+    """Of the sandboxes that were asked for, and by which handlers they were to be run."""
+    handlers: list[str] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     layers: dict[str, int] = field(default_factory=dict)
     """Bytes in containers' writable layers, by id."""
@@ -83,13 +86,11 @@ class FakeRuntime:
     async def version(self) -> cri.VersionResponse:
         return cri.VersionResponse(runtime_name="containerd", runtime_version="1.6.20")
 
-    async def status(self) -> cri.RuntimeStatus:
+    async def status(self) -> cri.StatusResponse:
         self._note("status")
-        return cri.RuntimeStatus(
-            conditions=[
-                cri.RuntimeCondition(type=each, status=True) for each in ("RuntimeReady", "NetworkReady")
-            ]
-        )
+        kinds = ("RuntimeReady", "NetworkReady")
+        conditions = [cri.RuntimeCondition(type=each, status=True) for each in kinds]
+        return cri.StatusResponse(status=cri.RuntimeStatus(conditions=conditions))
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         yield RuntimeEvent(RuntimeEventKind.RELIST)
@@ -98,6 +99,8 @@ class FakeRuntime:
 
     async def run_pod_sandbox(self, config: cri.PodSandboxConfig, *, handler: str = "") -> str:
         self._note("run_pod_sandbox", config.metadata.name)
+        self.sandbox_configs.append(config)
+        self.handlers.append(handler)
         sandbox_id = self._new_id("sandbox")
         self.sandboxes[sandbox_id] = cri.PodSandboxStatus(
             id=sandbox_id,

@@ -15,6 +15,7 @@ from kubeling.objects.clock import FakeClock
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
 from runtime.images.pull import ImagePuller
+from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.agent import PodAgent
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
@@ -97,6 +98,7 @@ async def pod_node(
         node_name="node-1",
         host_ips=("192.0.2.7",),
         rules=ResourceRules(memory_capacity=2**30),
+        kubelet=KubeletConfiguration(cluster_dns=("10.96.0.10",)),
     )
     agent = PodAgent(context, client.informer(PODS, field_selector="spec.nodeName=node-1"))
     tasks.start(agent.run(), name="agent")

@@ -15,9 +15,10 @@ from cri_api.v1 import api_pb2 as cri
 from google.protobuf.json_format import MessageToDict
 
 from runtime.pods.container_config import container_config
-from runtime.pods.dns import parse
+from runtime.pods.dns import ClusterDns, parse, pod_dns
 from runtime.pods.downward import PodFacts
 from runtime.pods.environment import ConfigError, environment
+from runtime.pods.hosts import kernel_hostname
 from runtime.pods.references import CONFIG_MAP, SECRET, Reference
 from runtime.pods.resources import ResourceRules
 from runtime.pods.sandbox_config import sandbox_config
@@ -55,7 +56,12 @@ def configurations(pod: dict[str, Any]) -> dict[str, Any]:
         pod, container, attempt=3, image=image, env=env, mounts=[], resources=RULES.container(pod, container)
     )
     sandbox = sandbox_config(
-        pod, attempt=1, log_directory=Path("/logs/pod"), resolv_conf=RESOLV_CONF, rules=RULES
+        pod,
+        attempt=1,
+        log_directory=Path("/logs/pod"),
+        hostname=kernel_hostname(pod, "cluster.local"),
+        dns=pod_dns(pod, RESOLV_CONF, ClusterDns()).config,
+        rules=RULES,
     )
     return {"container": MessageToDict(made), "sandbox": MessageToDict(sandbox)}
 

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from runtime.pods.backoff import Backoff, duration_text
-from runtime.pods.dns import dns_config, parse
-from runtime.pods.hosts import hostname, hosts_file
 from runtime.pods.observed import ObservedContainer, State
 from runtime.pods.references import Reference, pod_references
 from runtime.pods.status_writer import status_patch
@@ -45,36 +43,6 @@ def test_a_key_that_was_quiet_for_ten_minutes_starts_anew() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(10, "10s"), (40, "40s"), (80, "1m20s"), (300, "5m0s")])
 def test_durations_are_written_as_in_go(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
-
-
-def test_dns_policy_none_takes_nothing_from_the_node() -> None:
-    node = parse("# comment\nnameserver 1.1.1.1\nsearch a b\noptions ndots:5\n")
-    spec = {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["2.2.2.2"]}}
-    made = dns_config({"spec": spec}, node)
-    assert (list(made.servers), list(made.searches), list(made.options)) == (["2.2.2.2"], [], [])
-    assert list(dns_config({"spec": {}}, node).searches) == ["a", "b"]
-
-
-def test_the_hosts_file_of_a_pod() -> None:
-    aliases = [{"ip": "1.2.3.4", "hostnames": ["a", "b"]}]
-    pod = {
-        "metadata": {"name": "web-0", "namespace": "n"},
-        "spec": {"subdomain": "web", "hostAliases": aliases},
-    }
-    text = hosts_file(pod, ["10.0.0.1"], node_hosts="", cluster_domain="cluster.local")
-    assert text.startswith("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
-    assert "\n10.0.0.1\tweb-0.web.n.svc.cluster.local\tweb-0\n" in text
-    assert text.endswith("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n")
-
-
-def test_pods_on_the_hosts_network_see_its_hosts_file() -> None:
-    pod = {"metadata": {"name": "p"}, "spec": {"hostNetwork": True}}
-    text = hosts_file(pod, ["10.0.0.1"], node_hosts="127.0.0.1 me\n", cluster_domain="cluster.local")
-    assert text == "# Kubernetes-managed hosts file (host network).\n127.0.0.1 me\n"
-
-
-def test_a_long_host_name_is_cut() -> None:
-    assert hostname({"metadata": {"name": f"{'a' * 62}-bcd"}}) == "a" * 62
 
 
 def test_the_objects_that_a_pod_refers_to() -> None:

@@ -15,6 +15,7 @@ from kubeling.client.protocol import Client, Informer
 from kubeling.objects import quantity
 from kubeling.objects.clock import Clock
 from kubeling.objects.tasks import Tasks
+from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.context import NodeContext
 from runtime.pods.resources import ResourceRules
 from runtime.virtual.addresses import Serials
@@ -131,6 +132,7 @@ class VirtualAgent:
             files=_FILES,
             probing=VirtualProbing,
             http_get=http_get,
+            kubelet=_KUBELET,
             instant=True,
         )
 
@@ -148,6 +150,8 @@ class _Parts:
     starts: asyncio.Semaphore
 
 
+_KUBELET = KubeletConfiguration(cluster_dns=("10.96.0.10",))
+"""No process asks for names: none of the pods is to hear that there is no DNS."""
 _VOLUMES, _TOKENS, _FILES = VirtualVolumes(), VirtualTokens(), NoFiles()
 
 

@@ -62,6 +62,9 @@ class NoFiles:
     def begin_container(self, paths: PodPaths, name: str) -> None:
         return
 
+    def user_namespace(self, work: PodWork, *, allocate: bool = False) -> cri.UserNamespace | None:
+        return None
+
     def write_hosts(self, work: PodWork) -> None:
         return
 

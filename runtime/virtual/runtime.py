@@ -81,9 +81,10 @@ class VirtualRuntime:
     async def version(self) -> cri.VersionResponse:
         return cri.VersionResponse(runtime_name=NAME, runtime_version=VERSION)
 
-    async def status(self) -> cri.RuntimeStatus:
+    async def status(self) -> cri.StatusResponse:
         kinds = ("RuntimeReady", "NetworkReady")
-        return cri.RuntimeStatus(conditions=[cri.RuntimeCondition(type=each, status=True) for each in kinds])
+        conditions = [cri.RuntimeCondition(type=each, status=True) for each in kinds]
+        return cri.StatusResponse(status=cri.RuntimeStatus(conditions=conditions))
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         yield RuntimeEvent(RuntimeEventKind.RELIST)
