@@ -47,6 +47,7 @@ from runtime.pods.resources import ResourceRules
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics
+from runtime.volumes import root
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.volumes import Volumes
 
@@ -100,6 +101,7 @@ class NodeAgent:
         await health.look()  # before the first report: a node that was ready stays so when its agent restarts
         self._tasks.start(self._reporter.run(), name="report")
         self._tasks.start(health.run(), name="health")
+        await asyncio.to_thread(root.begin, self._config.root)
         self._pods = self._make_pod_agent()
         self._statistics = self._make_statistics(self._pods)
         self._api = self._make_api(self._pods)
@@ -124,6 +126,7 @@ class NodeAgent:
             )
         if self._containerd is not None:
             await self._containerd.stop()
+        await asyncio.to_thread(root.end, self._config.root)
         await self._close()
 
     async def _start_runtime(self) -> None:

@@ -1,11 +1,11 @@
 """Removes a pod's directories, and those of pods that are no more. Mounts in them are taken away before."""
 
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from runtime.pods.paths import PodPaths
+from runtime.volumes.removal import remove_tree
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +32,6 @@ def remove_stale_logs(root: Path, known: set[str]) -> None:
 
 def _remove(directory: Path) -> None:
     try:
-        shutil.rmtree(directory)
-    except FileNotFoundError:
-        return
+        remove_tree(directory)
     except OSError as error:
         logger.warning("cannot remove %s: %s", directory, error)

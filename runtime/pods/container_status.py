@@ -190,12 +190,13 @@ def _resources(container: Object, latest: ObservedContainer) -> Object:
         found["resources"] = given
         if given.get("requests"):
             found["allocatedResources"] = given["requests"]
-    mounts = [_mount_status(mount) for mount in container.get("volumeMounts") or []]
+    mounts = [_mount_status(mount, latest) for mount in container.get("volumeMounts") or []]
     return found | ({"volumeMounts": mounts} if mounts else {})
 
 
-def _mount_status(mount: Object) -> Object:
+def _mount_status(mount: Object, latest: ObservedContainer) -> Object:
     status: Object = {"name": mount["name"], "mountPath": mount["mountPath"]}
     if mount.get("readOnly"):
-        status |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
+        recursive = mount["mountPath"] in latest.recursive_mounts
+        status |= {"readOnly": True, "recursiveReadOnly": "Enabled" if recursive else "Disabled"}
     return status

@@ -86,9 +86,8 @@ class PodVolumes(Protocol):
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path: ...
 
-    def subpath(self, paths: PodPaths, volume: Object, subpath: str) -> Path: ...
-
-    async def tear_down(self, paths: PodPaths) -> None: ...
+    async def tear_down(self, paths: PodPaths) -> None:
+        """Take all of the pod's volumes down. Raises VolumeBusy, which is to be tried again."""
 
 
 class PodTokens(Protocol):
@@ -188,6 +187,8 @@ class NodeContext:
     crashes: Backoff = field(default_factory=Backoff)
     host_ports: HostPorts = field(default_factory=HostPorts)
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
+    recursive_read_only: bool = False
+    """Whether the runtime can make a mount read-only with everything that is mounted below it."""
     files: PodFiles = field(default_factory=_on_disk)
     cgroups: PodCgroups = field(default_factory=NoCgroups)
     probing: Callable[["PodWork"], Probes] = _probing

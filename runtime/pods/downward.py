@@ -77,3 +77,22 @@ def resource_value(container: Object, selector: Object, facts: PodFacts) -> str:
     amount = quantity.parse(given.get(resource, fallback))
     divisor = quantity.parse(selector.get("divisor") or "1") or Decimal(1)
     return str(int((amount / divisor).to_integral_value(rounding=ROUND_CEILING)))
+
+
+def shows_changed(old: Object, new: Object) -> bool:
+    """Whether the pod's downward volumes show something else of it than before."""
+    volumes = (new.get("spec") or {}).get("volumes") or []
+    if not any(map(_is_downward, volumes)):
+        return False
+    return _shown(old) != _shown(new)
+
+
+def _is_downward(volume: Object) -> bool:
+    sources = (volume.get("projected") or {}).get("sources") or []
+    return "downwardAPI" in volume or any("downwardAPI" in each for each in sources)
+
+
+def _shown(pod: Object) -> list[object]:
+    spec = pod.get("spec") or {}
+    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    return [labels(pod), annotations(pod), [each.get("resources") for each in containers]]

@@ -1,16 +1,20 @@
 """What is mounted into a container: its volumes, /etc/hosts, and the file for its termination message."""
 
+import logging
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cri_api.v1 import api_pb2 as cri
 
-from kubeling.objects.expansion import expand
+from kubeling.objects.expansion import expand, missing
 from kubeling.objects.meta import Object
 from runtime.pods.environment import ConfigError
 from runtime.pods.work import PodWork
+from runtime.volumes import subpath
 from runtime.volumes.errors import VolumeError
+
+logger = logging.getLogger(__name__)
 
 _PROPAGATION = {
     "None": cri.PROPAGATION_PRIVATE,
@@ -18,8 +22,8 @@ _PROPAGATION = {
     "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
 }
 _HOSTS = "/etc/hosts"
-READ_ONLY = frozenset({"configMap", "secret", "downwardAPI", "projected"})
-"""Volumes that the node writes, and containers only read."""
+READ_ONLY = frozenset({"configMap", "secret", "downwardAPI", "projected", "image"})
+"""Volumes that containers only read, whatever their mounts say."""
 
 
 def container_mounts(work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
@@ -28,23 +32,25 @@ def container_mounts(work: PodWork, container: Object, env: Mapping[str, str]) -
     Raises:
         ConfigError: a volume mount cannot be made.
     """
-    mounts = [_volume_mount(work, container, mount, env) for mount in container.get("volumeMounts") or []]
+    given = container.get("volumeMounts") or []
+    mounts = [_volume_mount(work, container, mount, env, index=at) for at, mount in enumerate(given)]
     if work.paths.hosts_file.exists() and all(mount.container_path != _HOSTS for mount in mounts):
         mounts.append(cri.Mount(container_path=_HOSTS, host_path=str(work.paths.hosts_file)))
     mounts.append(_termination_mount(work, container))
     return mounts
 
 
-def _volume_mount(work: PodWork, container: Object, mount: Object, env: Mapping[str, str]) -> cri.Mount:
+def _volume_mount(
+    work: PodWork, container: Object, mount: Object, env: Mapping[str, str], *, index: int
+) -> cri.Mount:
     path, volume = mount["mountPath"], _volume(work, container, mount)
-    try:
-        source = _source(work, volume, mount, env)
-    except VolumeError as error:
-        raise ConfigError(str(error)) from error
+    recursive = _recursive_read_only(mount, supported=work.context.recursive_read_only)
+    source = _source(work, container, volume, mount, env, index=index)
     return cri.Mount(
         container_path=path if path.startswith("/") else f"/{path}",
         host_path=str(source),
         readonly=bool(mount.get("readOnly")) or not READ_ONLY.isdisjoint(volume),
+        recursive_read_only=recursive,
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
 
@@ -60,11 +66,73 @@ def _volume(work: PodWork, container: Object, mount: Object) -> Object:
     return volume
 
 
-def _source(work: PodWork, volume: Object, mount: Object, env: Mapping[str, str]) -> Path:
-    subpath = mount.get("subPath") or expand(mount.get("subPathExpr") or "", env)
-    if not subpath:
-        return work.context.volumes.host_path(work.paths, volume)
-    return work.context.volumes.subpath(work.paths, volume, subpath)
+def _recursive_read_only(mount: Object, *, supported: bool) -> bool:
+    """Raises: ConfigError."""
+    wanted = mount.get("recursiveReadOnly") or "Disabled"
+    if wanted == "Disabled":
+        return False
+    what = (
+        f'failed to resolve recursive read-only mode: volume "{mount["name"]}" requested recursive '
+        "read-only mode"
+    )
+    if not mount.get("readOnly"):
+        raise ConfigError(f"{what}, but it is not read-only")
+    propagation = mount.get("mountPropagation") or "None"
+    if propagation != "None":
+        raise ConfigError(f'{what}, but it is not compatible with propagation "{propagation}"')
+    if wanted == "Enabled" and not supported:
+        raise ConfigError(f"{what}, but it is not supported by the runtime")
+    return supported
+
+
+def _source(
+    work: PodWork, container: Object, volume: Object, mount: Object, env: Mapping[str, str], *, index: int
+) -> Path:
+    try:
+        place = work.context.volumes.host_path(work.paths, volume)
+    except VolumeError as error:
+        raise ConfigError(str(error)) from error
+    inner = _subpath(mount, env)
+    if not inner:
+        return place
+    target = work.paths.volume_subpath(mount["name"], container["name"], index)
+    _make_subpath(place, inner, container, mount)
+    try:
+        subpath.prepare(place, inner, target)
+    except OSError as error:
+        logger.warning("pod %s: subPath %s of volume %s: %s", work.identity, inner, mount["name"], error)
+        raise ConfigError(_failed("prepare subPath", container, mount)) from error
+    return target
+
+
+def _make_subpath(place: Path, inner: str, container: Object, mount: Object) -> None:
+    """Made by us it has the volume's mode and group; made by the runtime it would have neither."""
+    try:
+        if not (place / inner).exists():
+            subpath.make_directory(place, inner)
+    except OSError as error:
+        logger.warning("subPath %s of volume %s cannot be made: %s", inner, mount["name"], error)
+        raise ConfigError(_failed("create subPath directory", container, mount)) from error
+
+
+def _failed(what: str, container: Object, mount: Object) -> str:
+    """Without the reason, which would tell the pod's owner about files of the host."""
+    return f'failed to {what} for volumeMount "{mount["name"]}" of container "{container["name"]}"'
+
+
+def _subpath(mount: Object, env: Mapping[str, str]) -> str:
+    """Raises: ConfigError."""
+    inner = mount.get("subPath") or ""
+    if mount.get("subPathExpr"):
+        unknown = missing(mount["subPathExpr"], env)
+        if unknown:
+            raise ConfigError(f"missing value for {', '.join(unknown)}")
+        inner = expand(mount["subPathExpr"], env)
+    if inner.startswith("/"):
+        raise ConfigError(f"error SubPath `{inner}` must not be an absolute path")
+    if ".." in PurePosixPath(inner).parts:
+        raise ConfigError(f"unable to provision SubPath `{inner}`: must not contain '..'")
+    return inner
 
 
 def _termination_mount(work: PodWork, container: Object) -> cri.Mount:

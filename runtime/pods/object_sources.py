@@ -1,5 +1,7 @@
 """Watches just the ConfigMaps and Secrets that pods of this node refer to, each once however many pods do.
 
+Of trust bundles it watches all, once a pod refers to any.
+
 `get` gives the object as last seen; a pod is told when one of its objects changes, appears or goes away.
 """
 
@@ -7,12 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from kubeling.client.informer import CachedInformer
-from kubeling.client.protocol import Client
-from kubeling.client.resources import CONFIGMAPS, SECRETS
+from kubeling.client.protocol import Client, Informer
+from kubeling.client.resources import CLUSTER_TRUST_BUNDLES, CONFIGMAPS, SECRETS
 from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from kubeling.objects.tasks import Tasks
-from runtime.pods.references import CONFIG_MAP, Reference
+from runtime.pods.references import CONFIG_MAP, SECRET, TRUST_BUNDLES, Reference
+
+RESOURCES = {CONFIG_MAP: CONFIGMAPS, SECRET: SECRETS, TRUST_BUNDLES: CLUSTER_TRUST_BUNDLES}
 
 
 @dataclass(slots=True)
@@ -56,7 +60,7 @@ class ObjectSources:
             if source is None:
                 continue
             await source.informer.wait_synced()
-            obj = source.informer.get(reference.namespace, reference.name)
+            obj = shown(source.informer, reference)
             if obj is not None:
                 found[reference] = obj
         return found
@@ -69,10 +73,10 @@ class ObjectSources:
     def _watch(self, reference: Reference) -> _Source:
         informer = CachedInformer(
             self._client,
-            CONFIGMAPS if reference.kind == CONFIG_MAP else SECRETS,
+            RESOURCES[reference.kind],
             clock=self._clock,
-            namespace=reference.namespace,
-            field_selector=f"metadata.name={reference.name}",
+            namespace=reference.namespace or None,
+            field_selector=f"metadata.name={reference.name}" if reference.name else "",
         )
         tasks = Tasks(f"watch-{reference.kind.lower()}-{reference.namespace}-{reference.name}")
         tasks.start(informer.run(tasks), name="informer")
@@ -84,3 +88,10 @@ class ObjectSources:
         if source is not None and informer.synced:
             for pod_uid in source.pods:
                 self.changed(pod_uid)
+
+
+def shown(informer: Informer, reference: Reference) -> Object | None:
+    """What the informer has of it; of trust bundles the list of all."""
+    if reference.kind == TRUST_BUNDLES:
+        return {"items": informer.list()}
+    return informer.get(reference.namespace, reference.name)

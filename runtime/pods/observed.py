@@ -43,6 +43,8 @@ class ObservedContainer:
     log_path: str = ""
     termination_path: str = ""
     """The host's path of the termination message, "" when there is none."""
+    recursive_mounts: frozenset[str] = frozenset()
+    """Where, in the container, mounts are read-only with everything that is mounted below them."""
     termination_fallback: bool = False
     """Whether the log's end serves as message when the file is empty and the container failed."""
     resources: cri.LinuxContainerResources | None = field(default=None, compare=False)
@@ -134,6 +136,7 @@ def container(status: cri.ContainerStatus, sandbox_id: str) -> ObservedContainer
         image_id=status.image_ref,
         log_path=status.log_path,
         termination_path=_host_path(status.mounts, path),
+        recursive_mounts=frozenset(each.container_path for each in status.mounts if each.recursive_read_only),
         termination_fallback=policy == "FallbackToLogsOnError",
         resources=status.resources.linux if status.HasField("resources") else None,
     )

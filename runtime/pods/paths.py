@@ -33,6 +33,22 @@ class PodPaths:
         """The directory of one volume, `volumes/kubernetes.io~<plugin>/<name>` as the kubelet lays it out."""
         return self.volumes / f"kubernetes.io~{plugin}" / volume_name
 
+    @property
+    def volume_states(self) -> Path:
+        return self.directory / "plugins"
+
+    def volume_state(self, plugin: str, volume_name: str) -> Path:
+        """Where the node marks how far it has come with a volume."""
+        return self.volume_states / f"kubernetes.io~{plugin}" / volume_name
+
+    @property
+    def volume_subpaths(self) -> Path:
+        return self.directory / "volume-subpaths"
+
+    def volume_subpath(self, volume_name: str, container_name: str, index: int) -> Path:
+        """Where the part of a volume is shown that a container's volume mount of that number means."""
+        return self.volume_subpaths / volume_name / container_name / str(index)
+
     def container(self, container_name: str) -> Path:
         return self.directory / "containers" / container_name
 

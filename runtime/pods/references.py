@@ -1,4 +1,7 @@
-"""Which ConfigMaps and Secrets a pod refers to, so that just these are watched. They are read elsewhere."""
+"""Which ConfigMaps, Secrets and trust bundles a pod refers to, so that just these are watched.
+
+They are read elsewhere.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -7,10 +10,12 @@ from kubeling.objects.meta import Object, namespace
 from runtime.pods.qos import all_containers
 
 CONFIG_MAP, SECRET = "ConfigMap", "Secret"
+TRUST_BUNDLES = "ClusterTrustBundleList"
+"""All trust bundles at once: they are chosen by signer and labels. The reference has no name."""
 
 
 class Reference(NamedTuple):
-    """One object that a pod names. `kind` is CONFIG_MAP or SECRET."""
+    """What a pod names. `kind` is CONFIG_MAP, SECRET or TRUST_BUNDLES."""
 
     kind: str
     namespace: str
@@ -62,6 +67,8 @@ def _of_volume(volume: Object, space: str) -> Iterator[tuple[Reference, bool]]:
             given = source.get(field)
             if given:
                 yield Reference(kind, space, given.get(name, "")), bool(given.get("optional"))
+    if any(each.get("clusterTrustBundle") for each in _projections(volume)):
+        yield Reference(TRUST_BUNDLES, "", ""), True
 
 
 def _projections(volume: Object) -> list[Object]:

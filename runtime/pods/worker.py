@@ -24,6 +24,7 @@ from runtime.pods.admission import admit, check_admission
 from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
+from runtime.pods.downward import shows_changed
 from runtime.pods.identity import PodIdentity
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
@@ -140,6 +141,9 @@ class PodWorker:
         await self.work.activities.finish(within=within)
 
     def _take(self, pod: Object) -> None:
+        if self.work.pod and shows_changed(self.work.pod, pod):
+            self.work.volumes_stale = True
+            self.wake()
         self.work.pod = pod
         self.work.writer.saw(pod)
         self.work.context.sources.hold(self.work.identity.uid, pod_references(pod))

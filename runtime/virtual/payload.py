@@ -30,9 +30,6 @@ class VirtualVolumes:
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         return Path("/")
 
-    def subpath(self, paths: PodPaths, volume: Object, subpath: str) -> Path:
-        return Path("/")
-
     async def tear_down(self, paths: PodPaths) -> None:
         return
 

@@ -6,12 +6,10 @@ A kind is watched from when the first pod refers to an object of it.
 from collections.abc import Callable, Iterable
 
 from kubeling.client.protocol import Client, Informer
-from kubeling.client.resources import CONFIGMAPS, SECRETS
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
-from runtime.pods.references import CONFIG_MAP, SECRET, Reference
-
-_RESOURCES = {CONFIG_MAP: CONFIGMAPS, SECRET: SECRETS}
+from runtime.pods.object_sources import RESOURCES, shown
+from runtime.pods.references import TRUST_BUNDLES, Reference
 
 
 class SharedSources:
@@ -47,7 +45,7 @@ class SharedSources:
             informer = self._informer(reference.kind)
             if not informer.synced:
                 await informer.wait_synced()
-            obj = informer.get(reference.namespace, reference.name)
+            obj = shown(informer, reference)
             if obj is not None:
                 found[reference] = obj
         return found
@@ -57,10 +55,13 @@ class SharedSources:
 
     def _informer(self, kind: str) -> Informer:
         if kind not in self._informers:
-            informer = self._informers[kind] = self._client.informer(_RESOURCES[kind])
+            informer = self._informers[kind] = self._client.informer(RESOURCES[kind])
 
             def tell(_: str, obj: Object, __: Object | None) -> None:
-                for pod_uid in list(self._pods.get(Reference(kind, meta.namespace(obj), meta.name(obj)), ())):
+                reference = Reference(kind, meta.namespace(obj), meta.name(obj))
+                if kind == TRUST_BUNDLES:
+                    reference = Reference(kind, "", "")
+                for pod_uid in list(self._pods.get(reference, ())):
                     self._changed(pod_uid)
 
             informer.add_handler(tell)

@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.volumes import ownership
+
 DATA = "..data"
 _DATA_NEW = "..data_tmp"
 
@@ -32,7 +34,7 @@ class File(NamedTuple):
 def write(directory: Path, files: Mapping[str, File], *, now: datetime, group: int | None = None) -> bool:
     """Make the directory show exactly these files; returns whether anything had to be written.
 
-    Keys are paths below the directory; `group` (the pod's fsGroup) gets the files, and may read them.
+    Keys are paths below the directory; `group` (the pod's fsGroup) gets everything, and may read it.
 
     Raises:
         OSError: the files cannot be written; what was there before stays.
@@ -78,9 +80,11 @@ def _write_version(directory: Path, files: Mapping[str, File], *, now: datetime,
         path = version / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
-        path.chmod(_mode(file, group))
-        if group is not None or file.owner is not None:
-            os.chown(path, -1 if file.owner is None else file.owner, -1 if group is None else group)
+        path.chmod(file.mode)
+        if file.owner is not None:
+            os.chown(path, file.owner, -1)
+    if group is not None:
+        ownership.give(directory, group, read_only=True)
     return version
 
 

@@ -7,13 +7,16 @@ from pathlib import PurePosixPath
 from kubeling.objects.meta import Object, namespace
 from runtime.pods.downward import DownwardError, PodFacts, field_value, resource_value
 from runtime.pods.environment import named_container
-from runtime.pods.references import CONFIG_MAP, SECRET, Reference, Sources
+from runtime.pods.references import CONFIG_MAP, SECRET, TRUST_BUNDLES, Reference, Sources
 from runtime.pods.security import common_user
 from runtime.volumes.account_tokens import Tokens, token_kind
 from runtime.volumes.atomic_writer import File
 from runtime.volumes.errors import VolumeError
+from runtime.volumes.ownership import fs_group
+from runtime.volumes.trust_anchors import AnchorsMissing, trust_anchors
 
 DEFAULT_MODE = 0o644
+_KEYS = {CONFIG_MAP: "config", SECRET: "secret"}
 NO_TOKENS: Tokens = {}
 Payload = dict[str, File]
 
@@ -50,18 +53,38 @@ def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts, t
             files |= _downward_payload(pod, source["downwardAPI"], facts, volume["name"], default=mode)
         if "serviceAccountToken" in source:
             files |= _token_payload(pod, source["serviceAccountToken"], tokens, volume["name"], default=mode)
+        if "clusterTrustBundle" in source:
+            files |= _anchors_payload(pod, source, sources, volume["name"], default=mode)
+        if "podCertificate" in source:
+            raise VolumeError.set_up(volume["name"], "this node does not ask for certificates of pods")
     return files
 
 
 def _token_payload(pod: Object, source: Object, tokens: Tokens, volume_name: str, *, default: int) -> Payload:
-    """Only the pod's user or group may read a token, where there is a single one."""
     token = tokens.get(token_kind(source))
     if token is None:
         raise VolumeError.set_up(volume_name, "failed to fetch token: there is none")
+    path = _safe(source.get("path") or "token", volume_name)
+    return {path: _private(pod, token.encode(), default=default)}
+
+
+def _anchors_payload(
+    pod: Object, source: Object, sources: Sources, volume_name: str, *, default: int
+) -> Payload:
+    source = source["clusterTrustBundle"]
+    bundles = (sources.get(Reference(TRUST_BUNDLES, "", "")) or {}).get("items") or []
+    try:
+        anchors = trust_anchors(source, bundles)
+    except AnchorsMissing as error:
+        raise VolumeError.set_up(volume_name, error) from error
+    return {_safe(source.get("path") or "", volume_name): _private(pod, anchors, default=default)}
+
+
+def _private(pod: Object, content: bytes, *, default: int) -> File:
+    """A file that only the pod's user or group may read, where there is a single one."""
     user = common_user(pod)
-    grouped = ((pod.get("spec") or {}).get("securityContext") or {}).get("fsGroup") is not None
-    mode = 0o600 if grouped or user is not None else default
-    return {_safe(source.get("path") or "token", volume_name): File(token.encode(), mode, user)}
+    mode = 0o600 if fs_group(pod) is not None or user is not None else default
+    return File(content, mode, user)
 
 
 def _object_payload(
@@ -79,11 +102,9 @@ def _object_payload(
     files: Payload = {}
     for item in items:
         if item["key"] in data:
-            files[_safe(item["path"], volume_name)] = File(data[item["key"]], item.get("mode") or mode)
+            files[_safe(item["path"], volume_name)] = File(data[item["key"]], _item_mode(item, mode))
         elif not optional:
-            raise VolumeError.set_up(
-                volume_name, f"references non-existent {kind.lower()} key: {item['key']}"
-            )
+            raise VolumeError.set_up(volume_name, f"references non-existent {_KEYS[kind]} key: {item['key']}")
     return files
 
 
@@ -107,7 +128,7 @@ def _downward_payload(
             text = _downward_value(pod, item, facts)
         except DownwardError as error:
             raise VolumeError.set_up(volume_name, error) from error
-        files[_safe(item["path"], volume_name)] = File(text.encode(), item.get("mode") or default)
+        files[_safe(item["path"], volume_name)] = File(text.encode(), _item_mode(item, default))
     return files
 
 
@@ -121,6 +142,11 @@ def _downward_value(pod: Object, item: Object, facts: PodFacts) -> str:
 def _mode(source: Object) -> int:
     mode = source.get("defaultMode")
     return DEFAULT_MODE if mode is None else int(mode)
+
+
+def _item_mode(item: Object, default: int) -> int:
+    mode = item.get("mode")
+    return default if mode is None else int(mode)
 
 
 def _safe(path: str, volume_name: str) -> str:

@@ -1,26 +1,91 @@
-"""subPath mounts: one file or directory inside a volume."""
+"""subPath mounts: one file or directory inside a volume, whatever containers do in the volume meanwhile.
 
-from pathlib import Path, PurePosixPath
+A name in a volume may become a link to anywhere between two looks at it. So what is mounted is what was
+opened: links are resolved, then every step of the resolved path is opened without following any, and the
+open file is bound to a place in the pod's directory that only the node can change, which the runtime is told.
+"""
 
-from runtime.volumes.errors import VolumeError
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from runtime.volumes import mount
+
+_KEPT = 0o2777
+"""What a new directory takes over of the mode of its volume."""
 
 
-def resolve_subpath(volume: Path, subpath: str, volume_name: str) -> Path:
-    """The path in the volume, symlinks followed; a directory is made when there is nothing.
+def prepare(volume: Path, subpath: str, target: Path) -> None:
+    """Show the file or directory at `target`; one that is shown there already stays, or gives way.
 
     Raises:
-        VolumeError: it leads out of the volume or cannot be made.
+        OSError: it leads out of the volume, is not there, or cannot be bound.
     """
-    if subpath.startswith("/") or ".." in PurePosixPath(subpath).parts:
-        raise VolumeError(f'failed to prepare subPath for volumeMount "{volume_name}" of container')
-    root = volume.resolve()
-    target = (root / subpath).resolve()
-    if target != root and root not in target.parents:
-        raise VolumeError(f'failed to prepare subPath for volumeMount "{volume_name}" of container')
-    try:
-        if not target.exists():
-            target.mkdir(parents=True)
-            target.chmod(volume.stat().st_mode & 0o7777)
-    except OSError as error:
-        raise VolumeError(f'failed to create subPath directory for volumeMount "{volume_name}"') from error
-    return target
+    root = volume.resolve(strict=True)
+    with _opened(root, (root / subpath).resolve(strict=True)) as descriptor:
+        if mount.is_mount_point(target):
+            if _same(descriptor, target):
+                return
+            mount.unmount(target)
+        _make_target(target, directory=stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        mount.bind(f"/proc/self/fd/{descriptor}", target)
+
+
+def make_directory(volume: Path, subpath: str) -> None:
+    """Make the directory where there is nothing, with the volume's own mode and group.
+
+    Raises:
+        OSError: it leads out of the volume, or cannot be made.
+    """
+    root = volume.resolve(strict=True)
+    mode = root.stat().st_mode & _KEPT
+    existing = (root / subpath).resolve()
+    missing: list[str] = []
+    while existing != root and not existing.exists():
+        missing.insert(0, existing.name)
+        existing = existing.parent
+    with _opened(root, existing) as descriptor, ExitStack() as steps:
+        for name in missing:
+            os.mkdir(name, mode, dir_fd=descriptor)
+            descriptor = _step(descriptor, name, steps)
+            os.chmod(f"/proc/self/fd/{descriptor}", mode)
+
+
+@contextmanager
+def _opened(root: Path, path: Path) -> Iterator[int]:
+    """A descriptor of a resolved path. Raises OSError when it is not below root, or a link by now."""
+    if path != root and root not in path.parents:
+        raise OSError(errno.EXDEV, "the path leads out of the volume", str(path))
+    with ExitStack() as steps:
+        descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY)
+        steps.callback(os.close, descriptor)
+        for name in path.relative_to(root).parts:
+            descriptor = _step(descriptor, name, steps)
+        yield descriptor
+
+
+def _step(parent: int, name: str, steps: ExitStack) -> int:
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+    steps.callback(os.close, descriptor)
+    if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+        raise OSError(errno.ELOOP, "a link took the place of the path", name)
+    return descriptor
+
+
+def _same(descriptor: int, target: Path) -> bool:
+    shown, wanted = target.stat(), os.fstat(descriptor)
+    return (shown.st_dev, shown.st_ino) == (wanted.st_dev, wanted.st_ino)
+
+
+def _make_target(target: Path, *, directory: bool) -> None:
+    """Of an earlier attempt there may be a directory where a file is wanted, or the other way round."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    if target.exists() and target.is_dir() != directory:
+        target.rmdir() if target.is_dir() else target.unlink()
+    if directory:
+        target.mkdir(exist_ok=True, mode=0o750)
+    else:
+        target.touch(mode=0o640)

@@ -1,13 +1,11 @@
 """Sets a pod's volumes up and takes them down again.
 
-Kinds: emptyDir (on disk or in memory), hostPath, configMap, secret, downwardAPI, projected. Setting up again
-is harmless and brings files up to date. Which container mounts what is decided in `runtime.pods.mounts`.
+Setting up again is harmless and brings files up to date. What each kind of volume is made of is in a module
+of its own; which container mounts what is decided in `runtime.pods.mounts`.
 """
 
 import asyncio
 import logging
-import os
-import shutil
 from pathlib import Path
 
 from kubeling.objects import quantity
@@ -16,11 +14,11 @@ from kubeling.objects.meta import Object
 from runtime.pods.downward import PodFacts
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Sources
-from runtime.volumes import atomic_writer, host_path, mount
+from runtime.volumes import atomic_writer, empty_dir, host_path, mount, nested_mounts, ownership
 from runtime.volumes.account_tokens import Tokens
-from runtime.volumes.errors import VolumeError
-from runtime.volumes.payload import NO_TOKENS, volume_payload
-from runtime.volumes.subpath import resolve_subpath
+from runtime.volumes.errors import VolumeBusy, VolumeError
+from runtime.volumes.payload import NO_TOKENS, Payload, volume_payload
+from runtime.volumes.removal import remove_tree
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +29,12 @@ _PLUGINS = {
     "downwardAPI": "downward-api",
     "projected": "projected",
 }
+_IN_MEMORY = frozenset({"secret", "projected", "downwardAPI"})
 
 
 class Volumes:
+    """Implements `PodVolumes`."""
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
@@ -57,17 +58,16 @@ class Volumes:
             return Path(volume["hostPath"]["path"])
         return paths.volume(_plugin(volume), volume["name"])
 
-    def subpath(self, paths: PodPaths, volume: Object, subpath: str) -> Path:
-        """A file or directory in the volume; a directory is made when there is nothing.
+    async def tear_down(self, paths: PodPaths) -> None:
+        """Unmount everything of the pod and remove its volumes' files; those of hostPath stay.
 
         Raises:
-            VolumeError: the path leads out of the volume, or cannot be made.
+            VolumeBusy: something stays mounted, or a file cannot be removed.
         """
-        return resolve_subpath(self.host_path(paths, volume), subpath, volume["name"])
-
-    async def tear_down(self, paths: PodPaths) -> None:
-        """Unmount everything of the pod and remove its volumes' files; those of hostPath stay."""
-        await asyncio.to_thread(_tear_down, paths)
+        try:
+            await asyncio.to_thread(_tear_down, paths)
+        except OSError as error:
+            raise VolumeBusy(f"{error.filename or paths.volumes}: {error.strerror}") from error
 
     def _set_up(
         self,
@@ -81,15 +81,22 @@ class Volumes:
         if "hostPath" in volume:
             host_path.prepare(volume)
             return
-        group = ((pod.get("spec") or {}).get("securityContext") or {}).get("fsGroup")
-        directory = paths.volume(_plugin(volume), volume["name"])
-        directory.mkdir(parents=True, exist_ok=True)
+        plugin, name = _plugin(volume), volume["name"]
+        directory = paths.volume(plugin, name)
         if "emptyDir" in volume:
-            _empty_dir(directory, volume["emptyDir"] or {}, group)
+            memory = int(quantity.value(facts.allocatable.get("memory") or 0))
+            mark = paths.volume_state(plugin, name) / "ready"
+            empty_dir.set_up(directory, mark, pod, volume, memory=memory)
             return
         payload = volume_payload(pod, volume, sources, facts, tokens)
+        self._write(pod, volume, directory, payload or {})
+
+    def _write(self, pod: Object, volume: Object, directory: Path, payload: Payload) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         _as_tmpfs(directory, volume)
-        atomic_writer.write(directory, payload or {}, now=self._clock.now(), group=group)
+        nested_mounts.make_places(pod, volume["name"], directory)
+        group = ownership.fs_group(pod)
+        atomic_writer.write(directory, payload, now=self._clock.now(), group=group)
 
 
 def _plugin(volume: Object) -> str:
@@ -100,31 +107,13 @@ def _plugin(volume: Object) -> str:
     raise VolumeError.set_up(volume["name"], "no volume plugin matched")
 
 
-def _empty_dir(directory: Path, source: Object, group: int | None) -> None:
-    if source.get("medium") == "Memory" and not mount.is_mount_point(directory):
-        limit = source.get("sizeLimit")
-        mount.mount_tmpfs(directory, size=quantity.value(limit) if limit else None)
-    directory.chmod(0o777)
-    if group is not None:
-        os.chown(directory, -1, group)
-        directory.chmod(0o2777)
-
-
 def _as_tmpfs(directory: Path, volume: Object) -> None:
     """What may hold secrets never reaches the disk."""
-    if "secret" not in volume and "projected" not in volume:
-        return
-    if not mount.is_mount_point(directory):
-        mount.mount_tmpfs(directory, size=None, mode=0o1777)
+    if not _IN_MEMORY.isdisjoint(volume) and not mount.is_mount_point(directory):
+        mount.mount_tmpfs(directory, size=None)
 
 
 def _tear_down(paths: PodPaths) -> None:
-    if not paths.directory.is_dir():
-        return
-    for target in mount.mounts_below(paths.directory):
-        try:
-            mount.unmount(target)
-        except OSError as error:
-            logger.warning("cannot unmount %s: %s", target, error)
-    if not mount.mounts_below(paths.directory):
-        shutil.rmtree(paths.volumes, ignore_errors=True)
+    mount.unmount_below(paths.directory)
+    for directory in (paths.volume_subpaths, paths.volumes, paths.volume_states):
+        remove_tree(directory)
