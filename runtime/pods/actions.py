@@ -2,19 +2,25 @@
 
 The rules are the kubelet's:
 
+    a container asks for a new start of all ──> kill and remove all, that one last
     no sandbox, or the newest is not ready ──> make one, unless nothing is left to run in it
-    sandbox ready ──> init containers, one after the other (sidecars stay running)
+    sandbox ready ──> ephemeral containers, once
+                  ──> init containers, one after the other (sidecars stay running)
                   ──> then every container that does not run, if its restart policy says so
                   ──> replace containers whose definition changed or whose probe failed
-    nothing runs and nothing is to start ──> stop the sandbox
+    nothing runs and nothing is to start ──> stop what still runs beside them: sidecars, ephemeral containers
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kubeling.objects.meta import Object
+from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, containers_of, is_sidecar, kind_of
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer, ObservedPod, State
+from runtime.pods.restart import is_restartable, restart_policy, restart_sources, should_restart
+
+KILLED = 137
+"""The exit code that is assumed of a container of which the runtime does not know how it ended."""
 
 
 @dataclass(slots=True)
@@ -28,6 +34,12 @@ class Actions:
     start: list[str] = field(default_factory=list)
     kill: dict[str, str] = field(default_factory=dict)
     """Container id → why, as the event says it."""
+    remove: list[str] = field(default_factory=list)
+    """Ids of ended containers whose records must go before the pod starts anew."""
+    restart_all: bool = False
+    """Whether what is killed is killed at once, since all start anew."""
+    kill_pod: bool = False
+    """Whether the pod has come to its end: what still runs is stopped, in the order of a deletion."""
     initialized: bool = False
     """Whether the init containers are done, so that the others may run."""
     failed: bool = False
@@ -35,7 +47,7 @@ class Actions:
 
     @property
     def nothing(self) -> bool:
-        return not (self.create_sandbox or self.stop_sandboxes or self.start or self.kill)
+        return not (self.create_sandbox or self.stop_sandboxes or self.start or self.kill or self.remove)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +60,11 @@ class ProbeResults:
     """Running containers whose startup probe has not succeeded yet."""
 
 
-def restart_policy(pod: Object) -> str:
-    return str((pod.get("spec") or {}).get("restartPolicy") or "Always")
-
-
-def is_sidecar(container: Object) -> bool:
-    """An init container that goes on running beside the others."""
-    return container.get("restartPolicy") == "Always"
-
-
 def pod_actions(pod: Object, observed: ObservedPod, probes: ProbeResults = ProbeResults()) -> Actions:
     """What to do for a pod that is wanted (not deleted, not finished)."""
+    sources = restart_sources(pod, observed)
+    if sources:
+        return _restart_all(pod, observed, sources)
     newest = observed.sandbox
     if newest is None or not newest.ready:
         return _without_sandbox(pod, observed)
@@ -69,109 +75,127 @@ def pod_actions(pod: Object, observed: ObservedPod, probes: ProbeResults = Probe
     _init_containers(pod, observed, probes, actions)
     if actions.initialized:
         _containers(pod, observed, probes, actions)
-    if actions.failed or (actions.initialized and not actions.start and _all_done(pod, observed)):
-        actions.stop_sandboxes.append(newest.id)
+    actions.kill_pod |= actions.failed
+    if not actions.kill_pod:
+        actions.start[:0] = _ephemeral(pod, observed)
+    return actions
+
+
+def _restart_all(pod: Object, observed: ObservedPod, sources: set[str]) -> Actions:
+    actions = Actions(restart_all=True)
+    ours = [each for each in observed.containers.values() if kind_of(pod, each.name) != EPHEMERAL]
+    actions.kill = {each.id: f"Stopping container {each.name}" for each in ours if each.running}
+    others = [each.id for each in ours if not each.running and each.id not in sources]
+    actions.remove = others if others or actions.kill else sorted(sources)
     return actions
 
 
 def _without_sandbox(pod: Object, observed: ObservedPod) -> Actions:
-    newest = observed.sandbox
+    newest, containers = observed.sandbox, containers_of(pod, MAIN)
     actions = Actions(attempt=0 if newest is None else newest.attempt + 1)
-    spec = pod.get("spec") or {}
-    if newest is not None and observed.containers and restart_policy(pod) == "Never":
+    ran = newest is not None and observed.containers
+    if ran and restart_policy(pod) == "Never" and not any(is_restartable(pod, each) for each in containers):
         return actions
-    left = [
-        container
-        for container in spec.get("containers") or []
-        if not (restart_policy(pod) == "OnFailure" and _succeeded(observed.latest(container["name"])))
-    ]
-    actions.create_sandbox = bool(left)
+    actions.create_sandbox = any(not _is_finished(pod, each, observed) for each in containers)
     return actions
 
 
-def _succeeded(container: ObservedContainer | None) -> bool:
-    return container is not None and container.succeeded
+def _is_finished(pod: Object, container: Object, observed: ObservedPod) -> bool:
+    latest = observed.latest(container["name"])
+    return latest is not None and latest.succeeded and restart_policy(pod, container) == "OnFailure"
+
+
+def _ephemeral(pod: Object, observed: ObservedPod) -> list[str]:
+    """Those that have never been made: they are not started again."""
+    names = [each["name"] for each in containers_of(pod, EPHEMERAL)]
+    latest = {name: observed.latest(name) for name in names}
+    return [name for name, found in latest.items() if found is None or found.state is State.CREATED]
 
 
 def _init_containers(pod: Object, observed: ObservedPod, probes: ProbeResults, actions: Actions) -> None:
-    """Start the next init container, or find that all are done; keep sidecars running."""
-    spec = pod.get("spec") or {}
-    ran = any(observed.current(container["name"]) for container in spec.get("containers") or [])
-    for container in spec.get("initContainers") or []:
-        current = observed.current(container["name"])
-        if is_sidecar(container):
-            if not _sidecar(pod, container, current, probes, actions) and not ran:
-                return
-        elif not ran and (current is None or not current.succeeded):
-            _init_container(pod, container, current, actions)
+    """Start the next init container, or find that all are done; keep sidecars running.
+
+    From the last to the first, since the last that has run tells how far the pod has come.
+    """
+    inits = containers_of(pod, INIT)
+    done = not inits or any(observed.current(each["name"]) for each in containers_of(pod, MAIN))
+    passed, starts = done, set[int]()
+    for index in reversed(range(len(inits))):
+        container, current = inits[index], observed.current(inits[index]["name"])
+        if passed and not is_sidecar(container):
+            continue
+        if current is None:
+            starts |= {index} if passed else set()
+            continue
+        again, complete = _init_container(pod, container, current, probes, actions)
+        if actions.failed:
             return
-    actions.initialized = True
-
-
-def _sidecar(
-    pod: Object, container: Object, latest: ObservedContainer | None, probes: ProbeResults, actions: Actions
-) -> bool:
-    """Whether it has started, so that what comes after it may."""
-    name = container["name"]
-    if latest is None or not latest.running:
-        actions.start.append(name)
-        return False
-    reason = _replacement_reason(pod, container, latest, probes)
-    if reason:
-        actions.kill[latest.id] = reason
-    return name not in probes.not_started
+        starts |= {index} if again else set()
+        starts |= {index + 1} if complete and not passed and index + 1 < len(inits) else set()
+        done = done or (complete and index + 1 == len(inits))
+        passed = True
+    actions.start = [inits[index]["name"] for index in sorted(starts if passed else {0})]
+    actions.initialized = done
 
 
 def _init_container(
-    pod: Object, container: Object, current: ObservedContainer | None, actions: Actions
-) -> None:
-    if current is None or current.state is State.CREATED:
-        actions.start.append(container["name"])
-    elif current.exited:
-        actions.failed = restart_policy(pod) == "Never"
-        if not actions.failed:
-            actions.start.append(container["name"])
+    pod: Object, container: Object, current: ObservedContainer, probes: ProbeResults, actions: Actions
+) -> tuple[bool, bool]:
+    """Whether it must be started, and whether it is so far that what comes after it may be."""
+    if is_sidecar(container):
+        return not current.running, current.running and _sidecar(container, current, probes, actions)
+    if current.state is State.CREATED:
+        return True, False
+    if current.running or current.succeeded:
+        return False, current.succeeded
+    actions.failed = not should_restart(pod, container, current.exit_code or KILLED)
+    return True, False
+
+
+def _sidecar(container: Object, current: ObservedContainer, probes: ProbeResults, actions: Actions) -> bool:
+    """Whether a running one has started up; whether it must be replaced goes into the actions."""
+    name, what = container["name"], f"Init container {container['name']}"
+    if name in probes.startup_failed:
+        actions.kill[current.id] = f"{what} failed startup probe"
+    elif current.hash and current.hash != container_hash(container):
+        actions.kill[current.id] = f"{what} definition changed"
+    elif name in probes.liveness_failed:
+        actions.kill[current.id] = f"{what} failed liveness probe"
+    return name not in probes.not_started
 
 
 def _containers(pod: Object, observed: ObservedPod, probes: ProbeResults, actions: Actions) -> None:
-    for container in (pod.get("spec") or {}).get("containers") or []:
+    starts, kept = [], False
+    for container in containers_of(pod, MAIN):
         latest = observed.latest(container["name"])
         if latest is None or not latest.running:
-            if _should_start(pod, latest):
-                actions.start.append(container["name"])
+            if _should_start(pod, container, latest):
+                starts.append(container["name"])
             continue
-        reason = _replacement_reason(pod, container, latest, probes)
+        reason, restart = _replacement(pod, container, latest, probes)
+        kept |= restart
         if reason:
             actions.kill[latest.id] = reason
+    actions.kill_pod = not starts and not kept
+    actions.start = [] if actions.kill_pod else [*actions.start, *starts]
 
 
-def _should_start(pod: Object, latest: ObservedContainer | None) -> bool:
+def _should_start(pod: Object, container: Object, latest: ObservedContainer | None) -> bool:
     if latest is None or latest.state in (State.CREATED, State.UNKNOWN):
         return True
-    policy = restart_policy(pod)
-    return policy == "Always" or (policy == "OnFailure" and latest.exit_code != 0)
+    return should_restart(pod, container, latest.exit_code)
 
 
-def _replacement_reason(
+def _replacement(
     pod: Object, container: Object, latest: ObservedContainer, probes: ProbeResults
-) -> str:
-    """Why a running container must be killed, "" when it may run on. The next decision starts it again."""
-    name = container["name"]
-    after = "" if restart_policy(pod) == "Never" and not is_sidecar(container) else ", will be restarted"
+) -> tuple[str, bool]:
+    """Why a running container must be killed, "" when it may run on; and whether it will run on or again."""
+    name, restart = container["name"], restart_policy(pod, container) != "Never"
+    after = ", will be restarted" if restart else ""
     if latest.hash and latest.hash != container_hash(container):
-        return f"Container {name} definition changed, will be restarted"
+        return f"Container {name} definition changed, will be restarted", True
     if name in probes.liveness_failed:
-        return f"Container {name} failed liveness probe" + after
+        return f"Container {name} failed liveness probe{after}", restart
     if name in probes.startup_failed:
-        return f"Container {name} failed startup probe" + after
-    return ""
-
-
-def _all_done(pod: Object, observed: ObservedPod) -> bool:
-    """No container runs or will run again: sidecars do not keep a pod alive."""
-    spec = pod.get("spec") or {}
-    return not _any_running(observed, [each["name"] for each in spec.get("containers") or []])
-
-
-def _any_running(observed: ObservedPod, names: Iterable[str]) -> bool:
-    return any(latest is not None and latest.running for latest in map(observed.latest, names))
+        return f"Container {name} failed startup probe{after}", restart
+    return "", True

@@ -13,7 +13,9 @@ from runtime.errors import AlreadyExists, NotFound, RuntimeServiceError
 from runtime.images.pull import ImageUnavailable, PullRequest
 from runtime.pods.activities import RetryLater
 from runtime.pods.container_config import container_config
+from runtime.pods.container_kinds import statuses_of
 from runtime.pods.container_status import Waiting
+from runtime.pods.container_stop import begin_stop
 from runtime.pods.environment import ConfigError, environment
 from runtime.pods.hooks import HookFailed, run_hook
 from runtime.pods.observed import ObservedSandbox, State
@@ -47,9 +49,7 @@ async def start_container(work: PodWork, container: Object, key: str) -> None:
     container_id = await _create(work, container, sandbox, config, sandbox_config)
     await _start(work, name, container_id)
     work.waiting.pop(name, None)
-    await work.view.read_container(container_id)
-    work.wake()
-    await _post_start(work, container, container_id)
+    await _read_started(work, container, container_id)
 
 
 async def _image(work: PodWork, container: Object) -> cri.Image:
@@ -90,11 +90,8 @@ async def _next_attempt(work: PodWork, name: str) -> int:
 
 def _counted_by_api(work: PodWork, name: str) -> int:
     """After the runtime lost its records the API still knows how often the container ran."""
-    status = work.writer.latest
-    for each in [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]:
-        if each["name"] == name and (each.get("containerID") or each.get("restartCount")):
-            return int(each.get("restartCount", 0)) + 1
-    return 0
+    status = next((each for each in statuses_of(work.writer.latest) if each["name"] == name), {})
+    return int(status.get("restartCount", 0)) + bool(status.get("containerID"))
 
 
 def _config(
@@ -110,7 +107,7 @@ def _config(
     facts = work.context.facts(work.context.host_ips if sandbox.on_host else sandbox.ips)
     try:
         env = environment(work.pod, container, sources=sources, services=services, facts=facts)
-        return container_config(
+        made = container_config(
             work.pod,
             container,
             attempt=attempt,
@@ -121,9 +118,26 @@ def _config(
             security=work.context.security,
             users=work.context.files.user_namespace(work),
         )
+        _enter_target(work, container, made)
+        return made
     except ConfigError as error:
         work.events.warning("Failed", f"Error: {error}", container=container["name"])
         _give_up(work, container["name"], "CreateContainerConfigError", str(error), RETRY)
+
+
+def _enter_target(work: PodWork, container: Object, config: cri.ContainerConfig) -> None:
+    """Let an ephemeral container see the processes of the one that it is to debug.
+
+    Raises:
+        ConfigError: that one has never run.
+    """
+    target, options = container.get("targetContainerName"), config.linux.security_context.namespace_options
+    if not target or options.pid != cri.CONTAINER:
+        return
+    latest = work.view.observed.latest(target)
+    if latest is None:
+        raise ConfigError(f"unable to find target container {target}")
+    options.pid, options.target_id = cri.TARGET, latest.id
 
 
 async def _create(
@@ -157,20 +171,29 @@ async def _start(work: PodWork, name: str, container_id: str) -> None:
     work.events.normal("Started", "Container started", container=name)
 
 
-async def _post_start(work: PodWork, container: Object, container_id: str) -> None:
+async def _read_started(work: PodWork, container: Object, container_id: str) -> None:
+    """Until its postStart hook has ended the container does not count as running."""
     hook = (container.get("lifecycle") or {}).get("postStart")
-    if not hook:
-        return
-    try:
-        await run_hook(work, container, container_id, hook)
-    except HookFailed as error:
-        work.events.warning(
-            "FailedPostStartHook", f"PostStartHook failed: {error}", container=container["name"]
-        )
-        work.events.normal("Killing", "FailedPostStartHook", container=container["name"])
-        grace = int(work.spec.get("terminationGracePeriodSeconds", 30))
-        await work.context.runtime.stop_container(container_id, timeout=grace)
-        await work.view.read_container(container_id)
+    if hook:
+        work.hooked.add(container_id)
+    await work.view.read_container(container_id)
+    work.wake()
+    if hook:
+        try:
+            await run_hook(work, container, container_id, hook)
+        except HookFailed as error:
+            await _post_start_failed(work, container["name"], container_id, str(error))
+        finally:
+            work.hooked.discard(container_id)
+
+
+async def _post_start_failed(work: PodWork, name: str, container_id: str, message: str) -> None:
+    work.events.warning("FailedPostStartHook", "PostStartHook failed", container=name)
+    work.waiting[name] = Waiting("PostStartHookError", message)
+    observed = work.view.observed.containers.get(container_id)
+    if observed is not None and observed.running:
+        grace = float(work.spec.get("terminationGracePeriodSeconds", 30))
+        begin_stop(work, observed, "FailedPostStartHook", grace=grace)
 
 
 def _give_up(work: PodWork, name: str, reason: str, message: str, retry_after: float) -> NoReturn:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object, timestamp
-from runtime.pods.actions import is_sidecar, restart_policy
+from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, STATUSES, containers_of, is_sidecar, kind_of
 from runtime.pods.observed import ObservedContainer, ObservedPod, State
+from runtime.pods.phase import RESTARTING_ALL
+from runtime.pods.restart import RESTART_ALL, matching_action, should_restart
 
 
 class Waiting(NamedTuple):
@@ -25,6 +27,10 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 CREATING = Waiting("ContainerCreating")
 INITIALIZING = Waiting("PodInitializing")
+REMOVED = Waiting(RESTARTING_ALL, "The container is removed because RestartAllContainers in place")
+
+MESSAGES_PER_POD = 12 * 1024
+"""Bytes of termination messages in a pod's status; each container has the same part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +45,23 @@ class Knowledge:
     """Running containers whose readiness probe has not succeeded."""
     not_started: frozenset[str] = frozenset()
     """Running containers whose startup probe has not succeeded."""
+    hooked: frozenset[str] = frozenset()
+    """Ids of containers that run, but whose postStart hook has not ended."""
+    restarting_all: bool = False
+    """Whether containers are removed so that all start anew."""
 
 
 def container_statuses(pod: Object, observed: ObservedPod, known: Knowledge, *, kind: str) -> list[Object]:
-    """The statuses for `containerStatuses` or, with kind `initContainers`, `initContainerStatuses`."""
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    field_name = "containerStatuses" if kind == "containers" else "initContainerStatuses"
-    old = {each["name"]: each for each in status.get(field_name) or []}
-    default = INITIALIZING if spec.get("initContainers") else CREATING
+    """The statuses of the containers in one list of the spec."""
+    old = {each["name"]: each for each in (pod.get("status") or {}).get(STATUSES[kind]) or []}
+    default = INITIALIZING if containers_of(pod, INIT) else CREATING
     made = [
         container_status(
             pod, container, observed, known, old=old.get(container["name"]) or {}, default=default
         )
-        for container in spec.get(kind) or []
+        for container in containers_of(pod, kind)
     ]
-    return made if kind == "initContainers" else sorted(made, key=lambda each: str(each["name"]))
+    return made if kind == INIT else sorted(made, key=lambda each: str(each["name"]))
 
 
 def container_status(
@@ -64,15 +72,17 @@ def container_status(
     latest = observed.latest(name)
     waiting = known.waiting.get(name)
     if latest is None:
-        return _never_seen(container, old, waiting or default)
+        if known.restarting_all and old and kind_of(pod, name) != EPHEMERAL:
+            return _removed(container, old)
+        return _never_seen(pod, container, old, waiting or default)
     status: Object = {
         "name": name,
         "image": latest.image or container.get("image", ""),
         "imageID": latest.image_id,
         "containerID": container_id(latest),
         "restartCount": latest.restart_count,
-        "lastState": _last_state(observed, known, latest, old),
-        "state": _state(latest, known, default),
+        "lastState": _last_state(pod, observed, known, latest, old),
+        "state": _state(pod, latest, known, default),
         **_readiness(pod, container, latest, known),
     }
     if waiting is not None and not latest.running and _may_start(pod, container, latest):
@@ -86,18 +96,41 @@ def container_id(container: ObservedContainer) -> str:
     return f"containerd://{container.id}"
 
 
-def _never_seen(container: Object, old: Object, waiting: Waiting) -> Object:
-    """No trace in the runtime: the restart count and what was known last come from the API."""
+def _removed(container: Object, old: Object) -> Object:
+    """Of a container whose record went so that all start anew; asked again it is the same."""
+    state = old.get("state") or {}
+    if "waiting" in state:
+        return old
+    ended = state.get("terminated")
+    if not ended or matching_action(container, ended["exitCode"]) != RESTART_ALL:
+        ended = {"exitCode": 137, "reason": REMOVED.reason, "message": REMOVED.message}
+    kept = {key: value for key, value in old.items() if key != "containerID"}
+    return {
+        **kept,
+        "state": REMOVED.state(),
+        "lastState": {"terminated": ended},
+        "restartCount": old.get("restartCount", 0) + 1,
+        "ready": False,
+        "started": False,
+    }
+
+
+def _never_seen(pod: Object, container: Object, old: Object, waiting: Waiting) -> Object:
+    """No trace in the runtime: the restart count and what was known last come from the API.
+
+    A count beside a containerID is that container's, one without is that of the container to come.
+    """
     status: Object = {
         "name": container["name"],
         "image": container.get("image", ""),
         "imageID": "",
-        "restartCount": old.get("restartCount", 0),
+        "restartCount": old.get("restartCount", 0) + bool(old.get("containerID")),
         "lastState": old.get("lastState") or {},
         "ready": False,
-        "started": False,
         "state": waiting.state(),
     }
+    if kind_of(pod, container["name"]) != EPHEMERAL:
+        status["started"] = False
     previous = old.get("state") or {}
     if "terminated" in previous:
         return {**old, "ready": False, "started": False}
@@ -118,41 +151,50 @@ def _lost(running: Object, old: Object) -> Object:
     }
 
 
+def without_trace(status: Object) -> Object:
+    """For a pod that is over: a container of which nobody knows how it ended counts as failed."""
+    if "terminated" in status["state"]:
+        return status
+    message = "The container could not be located when the pod was terminated"
+    ended = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": message}
+    return {**status, "state": {"terminated": ended}, "ready": False}
+
+
 def _readiness(pod: Object, container: Object, latest: ObservedContainer, known: Knowledge) -> Object:
-    """An init container that is no sidecar is ready when it has succeeded."""
-    name = container["name"]
-    if is_init(pod, name) and not is_sidecar(container):
-        return {"ready": latest.succeeded, "started": latest.running}
-    started = latest.running and name not in known.not_started
-    ready = started and name not in known.unready
-    return {"ready": ready, "started": started}
+    """An init container that is no sidecar is ready when it has succeeded; an ephemeral one never is."""
+    name, kind = container["name"], kind_of(pod, container["name"])
+    if kind == EPHEMERAL:
+        return {"ready": False}
+    running = latest.running and latest.id not in known.hooked
+    if kind == INIT and not is_sidecar(container):
+        return {"ready": latest.succeeded, "started": running}
+    started = running and name not in known.not_started
+    return {"ready": started and name not in known.unready, "started": started}
 
 
 def is_init(pod: Object, name: str) -> bool:
-    return any(each["name"] == name for each in (pod.get("spec") or {}).get("initContainers") or [])
+    return kind_of(pod, name) == INIT
 
 
 def _may_start(pod: Object, container: Object, latest: ObservedContainer) -> bool:
     """Whether the container waits to be started again, so that its end is not its present state."""
-    if latest.state is State.CREATED or is_sidecar(container):
+    if latest.state is State.CREATED:
         return True
-    policy = restart_policy(pod)
-    if policy == "Never":
-        return False
-    if policy == "OnFailure" or is_init(pod, container["name"]):
-        return not latest.succeeded
-    return True
+    kind = kind_of(pod, container["name"])
+    if kind == MAIN or is_sidecar(container):
+        return should_restart(pod, container, latest.exit_code)
+    return kind == INIT and not latest.succeeded and should_restart(pod, container, latest.exit_code)
 
 
-def _state(container: ObservedContainer, known: Knowledge, default: Waiting) -> Object:
-    if container.running:
+def _state(pod: Object, container: ObservedContainer, known: Knowledge, default: Waiting) -> Object:
+    if container.running and container.id not in known.hooked:
         return {"running": _times(startedAt=container.started_at)}
-    if container.state is State.CREATED:
+    if container.running or container.state is State.CREATED:
         return default.state()
-    return {"terminated": terminated(container, known)}
+    return {"terminated": terminated(pod, container, known)}
 
 
-def terminated(container: ObservedContainer, known: Knowledge) -> Object:
+def terminated(pod: Object, container: ObservedContainer, known: Knowledge) -> Object:
     if container.state is State.UNKNOWN:
         reason, exit_code = "ContainerStatusUnknown", container.exit_code or 137
     else:
@@ -164,18 +206,25 @@ def terminated(container: ObservedContainer, known: Knowledge) -> Object:
         "containerID": container_id(container),
         **_times(startedAt=container.started_at or NEVER, finishedAt=container.finished_at or NEVER),
     }
-    message = known.messages.get(container.id) or container.message
+    said = [each for each in (container.message, known.messages.get(container.id)) if each]
+    message = _cut(": ".join(said), MESSAGES_PER_POD // max(len(containers_of(pod)), 1))
     return state | ({"message": message} if message else {})
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def _times(**moments: datetime | None) -> Object:
     return {key: timestamp(moment) for key, moment in moments.items() if moment is not None}
 
 
-def _last_state(observed: ObservedPod, known: Knowledge, latest: ObservedContainer, old: Object) -> Object:
+def _last_state(
+    pod: Object, observed: ObservedPod, known: Knowledge, latest: ObservedContainer, old: Object
+) -> Object:
     previous = observed.previous(latest.name)
     if previous is not None and previous.exited:
-        return {"terminated": terminated(previous, known)}
+        return {"terminated": terminated(pod, previous, known)}
     last: Object = old.get("lastState") or {}
     ended = (old.get("state") or {}).get("terminated")
     if ended and ended.get("containerID") != container_id(latest):

@@ -7,10 +7,15 @@ import ssl
 from kubeling.objects.meta import Object
 
 LONGEST_BODY = 10 * 1024
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 
 
 class HttpFailed(Exception):
     """No answer, or one that says no."""
+
+
+class HttpRefused(HttpFailed):
+    """An answer that says no."""
 
 
 async def http_get(action: Object, container: Object, host: str, *, timeout: float) -> str:
@@ -31,7 +36,7 @@ async def http_get(action: Object, container: Object, host: str, *, timeout: flo
         ):
             body = (await answer.content.read(LONGEST_BODY)).decode(errors="replace")
             if not 200 <= answer.status < 400:
-                raise HttpFailed(f"HTTP probe failed with statuscode: {answer.status}")
+                raise HttpRefused(f"HTTP probe failed with statuscode: {answer.status}")
             return body
     except TimeoutError as error:
         raise HttpFailed(
@@ -87,6 +92,8 @@ def _unverified(target: str) -> ssl.SSLContext | bool:
 
 def _reason(error: Exception, target: str) -> str:
     inner = getattr(error, "os_error", None)
+    if isinstance(inner, ssl.SSLError) and inner.reason in _NO_TLS:
+        return "http: server gave HTTP response to HTTPS client"
     if isinstance(inner, OSError):
         place = target.split("/")[2]
         return f"dial tcp {place}: connect: {_os_reason(inner)}"

@@ -6,9 +6,22 @@ from datetime import datetime
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object, metadata
 from runtime.pods import phase as phases
-from runtime.pods.actions import is_sidecar
+from runtime.pods.container_kinds import MAIN, containers_of, sidecars
+from runtime.pods.restart import may_restart_all
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+RESTARTING = "AllContainersRestarting"
+OWNED = (
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    RESTARTING,
+)
+
+Condition = tuple[str, str, str]
+"""Status, reason, message."""
+_TRUE: Condition = ("True", "", "")
 
 
 def pod_conditions(
@@ -17,16 +30,24 @@ def pod_conditions(
     phase: str,
     init: Sequence[Object],
     containers: Sequence[Object],
-    sandbox_ready: bool,
+    sandbox: str,
+    restarting: bool = False,
     now: datetime,
 ) -> list[Object]:
-    """The conditions to report; lastTransitionTime is kept where the status did not change."""
+    """The conditions to report; lastTransitionTime is kept where the status did not change.
+
+    `sandbox` says what the sandbox lacks, "" when containers may start; `restarting` whether all containers
+    are on their way to a new start.
+    """
+    unready = _containers_ready(pod, phase, init, containers)
     wanted = {
-        "PodReadyToStartContainers": ("True" if sandbox_ready else "False", "", ""),
-        "Initialized": _initialized(pod, phase, init),
-        "Ready": _ready(pod, phase, _containers_ready(phase, containers)),
-        "ContainersReady": _containers_ready(phase, containers),
+        "PodReadyToStartContainers": ("False", "PodSandboxNotReady", sandbox) if sandbox else _TRUE,
+        "Initialized": _initialized(pod, phase, init, containers),
+        "Ready": _ready(pod, unready),
+        "ContainersReady": unready,
     }
+    if may_restart_all(pod):
+        wanted[RESTARTING] = _restarting(phase, restarting)
     holder: Object = {"status": {"conditions": [dict(each) for each in _owned(pod)]}}
     for kind, (status, reason, message) in wanted.items():
         conditions.set_condition(holder, kind, status, reason=reason, message=message, now=now)
@@ -48,37 +69,54 @@ def _stamped(condition: Object, pod: Object) -> Object:
     return {**condition, **stamp}
 
 
-def _initialized(pod: Object, phase: str, init: Sequence[Object]) -> tuple[str, str, str]:
+def _initialized(pod: Object, phase: str, init: Sequence[Object], containers: Sequence[Object]) -> Condition:
+    """Once true it stays so, though init containers may run again."""
     if phase == phases.SUCCEEDED:
         return "True", "PodCompleted", ""
-    spec = pod.get("spec") or {}
-    sidecars = {each["name"] for each in spec.get("initContainers") or [] if is_sidecar(each)}
-    waiting = [each["name"] for each in init if not _is_initialized(each, each["name"] in sidecars)]
+    before = conditions.find(pod, "Initialized") or {}
+    if before.get("status") == "True" or phases.has_started(containers):
+        return _TRUE
+    running_on = {each["name"] for each in sidecars(pod)}
+    waiting = [
+        each["name"] for each in init if not each["started" if each["name"] in running_on else "ready"]
+    ]
     if waiting:
         message = f"containers with incomplete status: [{' '.join(waiting)}]"
         return "False", "ContainersNotInitialized", message
-    return "True", "", ""
+    return _TRUE
 
 
-def _is_initialized(status: Object, sidecar: bool) -> bool:
-    if sidecar:
-        return bool(status["started"])
-    ended = status["state"].get("terminated")
-    return ended is not None and ended["exitCode"] == 0
-
-
-def _containers_ready(phase: str, containers: Sequence[Object]) -> tuple[str, str, str]:
-    if phase == phases.SUCCEEDED:
-        return "False", "PodCompleted", ""
-    if phase == phases.FAILED:
-        return "False", "PodFailed", ""
-    unready = [each["name"] for each in containers if not each["ready"]]
+def _containers_ready(
+    pod: Object, phase: str, init: Sequence[Object], containers: Sequence[Object]
+) -> Condition:
+    """Sidecars count like the containers beside which they run."""
+    ended = _ended(phase)
+    if ended:
+        return ended
+    ready = {each["name"] for each in [*init, *containers] if each["ready"]}
+    counted = [*sidecars(pod), *containers_of(pod, MAIN)]
+    unready = [each["name"] for each in counted if each["name"] not in ready]
     if unready:
         return "False", "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]"
-    return "True", "", ""
+    return _TRUE
 
 
-def _ready(pod: Object, phase: str, containers: tuple[str, str, str]) -> tuple[str, str, str]:
+def _restarting(phase: str, restarting: bool) -> Condition:
+    ended = _ended(phase)
+    if ended:
+        return ended
+    if restarting:
+        return "True", "RestartAllContainersStarted", "container exited with restart policy rule"
+    return "False", "", ""
+
+
+def _ended(phase: str) -> Condition | None:
+    if phase == phases.SUCCEEDED:
+        return "False", "PodCompleted", ""
+    return ("False", "PodFailed", "") if phase == phases.FAILED else None
+
+
+def _ready(pod: Object, containers: Condition) -> Condition:
     if containers[0] != "True":
         return containers
     missing = []
@@ -91,4 +129,4 @@ def _ready(pod: Object, phase: str, containers: tuple[str, str, str]) -> tuple[s
             missing.append(f'the status of pod readiness gate "{kind}" is not "True", but {held["status"]}')
     if missing:
         return "False", "ReadinessGatesNotReady", ", ".join(missing)
-    return "True", "", ""
+    return _TRUE

@@ -1,7 +1,7 @@
 """Events about one pod and its containers: their form. The texts are written where things happen."""
 
 from kubeling.objects.meta import Object
-from runtime.pods.container_status import is_init
+from runtime.pods.container_kinds import kind_of
 from runtime.pods.context import Recorder
 
 
@@ -23,7 +23,5 @@ class PodEvents:
             return
         path = ""
         if container:
-            path = (
-                f"spec.{'initContainers' if is_init(self._pod, container) else 'containers'}{{{container}}}"
-            )
+            path = f"spec.{kind_of(self._pod, container)}{{{container}}}"
         self._recorder.event(self._pod, kind, reason, message, field_path=path)

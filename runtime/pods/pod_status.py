@@ -4,15 +4,18 @@ Writing it to the API is `status_writer`'s.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from kubeling.objects import conditions
 from kubeling.objects.meta import Object, metadata, timestamp
 from runtime.pods import phase as phases
-from runtime.pods.container_status import Knowledge, container_statuses
+from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, STATUSES, containers_of
+from runtime.pods.container_status import Knowledge, container_statuses, without_trace
 from runtime.pods.observed import ObservedPod
-from runtime.pods.pod_conditions import pod_conditions
+from runtime.pods.pod_conditions import RESTARTING, pod_conditions
 from runtime.pods.qos import qos_class
+from runtime.pods.restart import restart_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,10 @@ class Verdict:
 
     reason: str
     message: str
+    grace: float | None = None
+    """Seconds that the pod gets to end, where they are fewer than it wishes for."""
+    disruption: str = ""
+    """The reason of the condition DisruptionTarget, where the node itself is what disrupts the pod."""
 
 
 def pod_status(
@@ -35,19 +42,21 @@ def pod_status(
 ) -> Object:
     """The status to report; `ended` says that the pod is stopped for good and nothing runs any more."""
     old = pod.get("status") or {}
-    init = container_statuses(pod, observed, known, kind="initContainers")
-    containers = container_statuses(pod, observed, known, kind="containers")
-    phase = _phase(pod, init, containers, ended=ended, failed=verdict is not None)
+    restarting = _is_restarting(pod, observed)
+    known = replace(known, restarting_all=restarting)
+    init, containers = _container_statuses(pod, observed, known, ended=ended and bool(observed.sandboxes))
+    computed = _phase(pod, init, containers, ended=ended, failed=verdict is not None)
+    phase = _shown_phase(computed, str(old.get("phase") or phases.PENDING), observed)
     ips = _pod_ips(observed, host_ips, old)
-    sandbox = observed.ready_sandbox
     status: Object = {
         "phase": phase,
         "conditions": pod_conditions(
             pod,
-            phase=phase,
+            phase=computed,
             init=init,
             containers=containers,
-            sandbox_ready=sandbox is not None and bool(ips),
+            sandbox=_missing(observed, ips),
+            restarting=restarting and _any_left(pod, observed),
             now=now,
         ),
         "startTime": old.get("startTime") or timestamp(now),
@@ -56,14 +65,56 @@ def pod_status(
         **_addresses(host_ips, ips),
     }
     if init:
-        status["initContainerStatuses"] = init
+        status[STATUSES[INIT]] = init
+    if containers_of(pod, EPHEMERAL):
+        status[STATUSES[EPHEMERAL]] = container_statuses(pod, observed, known, kind=EPHEMERAL)
     if metadata(pod).get("generation"):
         status["observedGeneration"] = metadata(pod)["generation"]
+    return status | _reason(phase, old, verdict)
+
+
+def _container_statuses(
+    pod: Object, observed: ObservedPod, known: Knowledge, *, ended: bool
+) -> tuple[list[Object], list[Object]]:
+    init = container_statuses(pod, observed, known, kind=INIT)
+    containers = container_statuses(pod, observed, known, kind=MAIN)
+    if ended and (phases.has_started(containers) or all(each["ready"] for each in init)):
+        containers = [without_trace(each) for each in containers]
+    return init, containers
+
+
+def _is_restarting(pod: Object, observed: ObservedPod) -> bool:
+    shown = conditions.find(pod, RESTARTING) or {}
+    return shown.get("status") == "True" or bool(restart_sources(pod, observed))
+
+
+def _any_left(pod: Object, observed: ObservedPod) -> bool:
+    return any(observed.latest(each["name"]) for each in containers_of(pod, INIT, MAIN))
+
+
+def _reason(phase: str, old: Object, verdict: Verdict | None) -> Object:
+    if not phases.is_terminal(phase):
+        return {}
     if verdict is not None:
-        status |= {"reason": verdict.reason, "message": verdict.message}
-    elif phases.is_terminal(phase):
-        status |= {key: old[key] for key in ("reason", "message") if old.get(key)}
-    return status
+        return {"reason": verdict.reason, "message": verdict.message}
+    return {key: old[key] for key in ("reason", "message") if old.get(key)}
+
+
+def _missing(observed: ObservedPod, ips: tuple[str, ...]) -> str:
+    """Why no container can be started in the sandbox, as the kubelet says it."""
+    sandbox = observed.sandbox
+    if sandbox is None:
+        return "no pod sandbox exists"
+    if not sandbox.ready:
+        return "pod sandbox is not ready"
+    return "" if ips else "pod sandbox has no IP address"
+
+
+def _shown_phase(computed: str, old: str, observed: ObservedPod) -> str:
+    """Others take what a pod has used when its phase is terminal: not while anything of it still runs."""
+    if phases.is_terminal(computed) and not phases.is_terminal(old) and any(observed.running()):
+        return old
+    return computed
 
 
 def _phase(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from kubeling.objects.meta import Object, is_terminating
 from kubeling.objects.tasks import Tasks
 from runtime.pods.actions import ProbeResults
+from runtime.pods.container_kinds import statuses_of
 from runtime.pods.container_status import container_id
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.probe import run_probe
@@ -78,7 +79,7 @@ class Probing:
         kinds = (READINESS,) if terminating else (STARTUP, LIVENESS, READINESS)
         for observed in self._work.view.observed.running():
             container = self._work.container(observed.name)
-            if container is None:
+            if container is None or observed.id in self._work.hooked:
                 continue
             for kind in kinds:
                 if container.get(f"{kind}Probe"):
@@ -89,8 +90,7 @@ class Probing:
         if key.kind == LIVENESS:
             return True
         field = "ready" if key.kind == READINESS else "started"
-        status = self._work.writer.latest
-        for each in [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]:
+        for each in statuses_of(self._work.writer.latest):
             if each.get("containerID") == container_id(observed):
                 return bool(each.get(field))
         return False

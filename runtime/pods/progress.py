@@ -9,9 +9,10 @@ from kubeling.objects.meta import Object
 from runtime.pods.actions import Actions, pod_actions
 from runtime.pods.activities import RetryLater
 from runtime.pods.backoff import duration_text
+from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, containers_of
 from runtime.pods.container_start import start_container
 from runtime.pods.container_status import Waiting
-from runtime.pods.container_stop import begin_stop
+from runtime.pods.container_stop import begin_stop, go_on, stop_all
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.references import volume_references
@@ -27,9 +28,16 @@ FIRST_VOLUME_DELAY, LONGEST_VOLUME_DELAY = 0.5, 122.0
 def advance(work: PodWork) -> None:
     """Begin whatever the pod lacks."""
     actions = pod_actions(work.pod, work.view.observed, work.probes)
+    work.stopping = actions.kill_pod
     for container_id, why in actions.kill.items():
         container = work.view.observed.containers[container_id]
-        begin_stop(work, container, why, grace=_grace(work, container.name))
+        begin_stop(work, container, why, grace=0.0 if actions.restart_all else _grace(work, container.name))
+    if actions.kill_pod:
+        stop_all(work, grace=_grace(work, ""))
+    go_on(work)
+    if actions.remove and not _any_in_backoff(work, actions.remove):
+        for container_id in actions.remove:
+            work.activities.begin(f"reset/{container_id}", partial(_remove, work, container_id))
     for sandbox_id in actions.stop_sandboxes:
         work.activities.begin(f"stop-sandbox/{sandbox_id}", partial(_stop_sandbox, work, sandbox_id))
     if not work.volumes_ready:
@@ -52,15 +60,27 @@ def _grace(work: PodWork, name: str) -> float:
 
 def _start_containers(work: PodWork, actions: Actions) -> None:
     """Several at once, but none before the postStart hook of one that stands before it has ended."""
-    for name in actions.start:
-        container = work.container(name)
-        if container is None:
-            continue
-        key = f"start/{name}"
-        if key not in work.activities and not _in_backoff(work, container):
+    for container in containers_of(work.pod, EPHEMERAL, INIT, MAIN):
+        key = f"start/{container['name']}"
+        wanted = container["name"] in actions.start and key not in work.activities
+        if wanted and not _in_backoff(work, container):
             work.activities.begin(key, partial(start_container, work, container, key))
         if key in work.activities and (container.get("lifecycle") or {}).get("postStart"):
             return
+
+
+def _any_in_backoff(work: PodWork, container_ids: list[str]) -> bool:
+    """Whether a container whose end lets all start anew did so too often of late."""
+    names = {work.view.observed.containers[each].name for each in container_ids}
+    specs = [each for each in containers_of(work.pod, INIT, MAIN) if each["name"] in names]
+    held = [_in_backoff(work, each) for each in specs if work.restarts_all(each["name"])]
+    return any(held)
+
+
+async def _remove(work: PodWork, container_id: str) -> None:
+    work.waiting.pop(work.view.observed.containers[container_id].name, None)
+    await work.context.runtime.remove_container(container_id)
+    await work.view.read_container(container_id)
 
 
 def _in_backoff(work: PodWork, container: Object) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object, namespace
-from runtime.pods.qos import all_containers
+from runtime.pods.container_kinds import containers_of
 
 CONFIG_MAP, SECRET = "ConfigMap", "Secret"
 TRUST_BUNDLES = "ClusterTrustBundleList"
@@ -34,7 +34,7 @@ Sources = Mapping[Reference, Object]
 def pod_references(pod: Object) -> set[Reference]:
     space, spec = namespace(pod), pod.get("spec") or {}
     found = set(volume_references(pod))
-    for container in all_containers(pod):
+    for container in containers_of(pod):
         found.update(environment_references(container, space))
     for secret in spec.get("imagePullSecrets") or []:
         if secret.get("name"):

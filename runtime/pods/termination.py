@@ -1,6 +1,6 @@
 """The way down: a pod that was deleted, that the API has no more, or that has finished.
 
-containers stopped (sidecars last, in reverse) ──> final status ──> sandbox, volumes, cgroup
+containers stopped (`container_stop`) ──> final status ──> sandbox, volumes, cgroup
     ──> deleted: DELETE with grace 0 ──> records, logs and directory removed: finished
     ──> finished by itself: settled, its records stay for its logs until it is deleted
 """
@@ -14,9 +14,7 @@ from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.errors import ApiError, Conflict, NotFound
 from kubeling.objects.meta import is_terminating, metadata
-from runtime.pods.actions import is_sidecar
-from runtime.pods.container_stop import begin_stop
-from runtime.pods.observed import ObservedContainer
+from runtime.pods.container_stop import stop_all
 from runtime.pods.report import report
 from runtime.pods.work import PodWork
 
@@ -28,10 +26,11 @@ DEFAULT_GRACE = 30
 def terminate(work: PodWork) -> None:
     """Begin the next step down."""
     work.activities.interrupt()
-    running = list(work.view.observed.running())
-    for container in _next_to_stop(work, running):
-        begin_stop(work, container, f"Stopping container {container.name}", grace=_grace_left(work))
-    if running or work.activities.any("start", "sandbox", "volumes", "stop", "stop-sandbox"):
+    work.stopping = True
+    stop_all(work, grace=_grace_left(work), in_order=not work.gone)
+    if any(work.view.observed.running()) or work.activities.any(
+        "start", "sandbox", "volumes", "stop", "stop-sandbox"
+    ):
         return
     if work.gone or is_terminating(work.pod):
         work.activities.begin("tear-down", partial(_tear_down, work))
@@ -53,16 +52,10 @@ def _grace(work: PodWork) -> float:
     given = metadata(work.pod).get("deletionGracePeriodSeconds")
     if given is None:
         given = work.spec.get("terminationGracePeriodSeconds")
-    return float(DEFAULT_GRACE if given is None else given)
-
-
-def _next_to_stop(work: PodWork, running: list[ObservedContainer]) -> list[ObservedContainer]:
-    """All that are no sidecars; when those are down, the last sidecar that still runs."""
-    order = [each["name"] for each in work.spec.get("initContainers") or [] if is_sidecar(each)]
-    plain = [each for each in running if each.name not in order]
-    if plain or not running or work.gone:
-        return plain if not work.gone else running
-    return [max(running, key=lambda each: order.index(each.name))]
+    wished = float(DEFAULT_GRACE if given is None else given)
+    if work.verdict is None or work.verdict.grace is None:
+        return wished
+    return min(wished, work.verdict.grace)
 
 
 async def _settle(work: PodWork) -> None:

@@ -9,9 +9,11 @@ from runtime.pods.observed import ObservedContainer
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 4096
-"""Bytes of the file that are shown."""
+"""Bytes of the file's end that are shown."""
 LONGEST_LOG, MOST_LINES = 2048, 80
 """Bytes and lines of the log that stand for the message."""
+LONGEST_STAMP = 64
+"""Bytes that stand before a line's text in the log, at most."""
 
 
 def termination_message(container: ObservedContainer) -> str:
@@ -25,14 +27,18 @@ def termination_message(container: ObservedContainer) -> str:
 def _file_message(path: str) -> str:
     try:
         with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(file.tell() - LONGEST_MESSAGE, 0))
             return file.read(LONGEST_MESSAGE).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
     except OSError as error:
-        return f"Error on reading termination-log {path}: {error}"
+        return f"Error on reading termination log {path}: {error.strerror}"
 
 
 def _log_end(path: str) -> str:
     try:
-        data = _tail(Path(path), LONGEST_LOG * 2)
+        data = _tail(Path(path), LONGEST_LOG + MOST_LINES * LONGEST_STAMP)
     except OSError as error:
         logger.warning("cannot read the log %s: %s", path, error)
         return ""

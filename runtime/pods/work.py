@@ -2,18 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kubeling.objects.meta import Object
 from runtime.pods.actions import ProbeResults
 from runtime.pods.activities import Activities
+from runtime.pods.container_kinds import containers_of
 from runtime.pods.container_status import Knowledge, Waiting
 from runtime.pods.context import NodeContext
 from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
 from runtime.pods.pod_events import PodEvents
 from runtime.pods.pod_status import Verdict
+from runtime.pods.restart import restart_sources
 from runtime.pods.status_writer import StatusWriter
 from runtime.pods.view import PodView
+
+if TYPE_CHECKING:
+    from runtime.pods.container_stop import Stop
 
 
 @dataclass(slots=True)
@@ -36,8 +42,12 @@ class PodWork:
     """Whether an object that a volume shows has changed since the files were written."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
     """Why containers could not be started, by name."""
-    stop_deadlines: dict[str, float] = field(default_factory=dict)
-    """Until when (monotonic) each container that is being stopped may live."""
+    stops: "dict[str, Stop]" = field(default_factory=dict)
+    """The containers that are being stopped, by id."""
+    stopping: bool = False
+    """Whether the pod comes to its end, so that its containers stop in their order."""
+    hooked: set[str] = field(default_factory=set)
+    """Ids of containers that run, but whose postStart hook has not ended."""
     stop_by: float | None = None
     """Until when (monotonic) the whole pod may live, once it is being stopped."""
     slow: bool = False
@@ -73,6 +83,7 @@ class PodWork:
             messages=self.view.messages,
             unready=self.unready,
             not_started=self.probes.not_started,
+            hooked=frozenset(self.hooked),
         )
 
     @property
@@ -83,9 +94,12 @@ class PodWork:
             return sandbox.ips[0]
         return self.context.host_ips[0]
 
+    def restarts_all(self, name: str) -> bool:
+        """Whether the container's end asks for a new start of all."""
+        latest = self.view.observed.latest(name)
+        return latest is not None and latest.id in restart_sources(self.pod, self.view.observed)
+
     def container(self, name: str) -> Object | None:
         """The container's spec, whichever list it is in."""
-        for each in [*(self.spec.get("initContainers") or []), *(self.spec.get("containers") or [])]:
-            if each["name"] == name:
-                return dict(each)
-        return None
+        found = (each for each in containers_of(self.pod) if each["name"] == name)
+        return next(found, None)

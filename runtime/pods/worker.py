@@ -124,6 +124,7 @@ class PodWorker:
                 await self._woken.wait()
                 await self.turn()
         await self._probing.stop()
+        await self.work.activities.stop()
 
     async def turn(self) -> None:
         """Look, and begin what is missing."""
@@ -197,7 +198,7 @@ class PodWorker:
         return True
 
     def _is_over(self) -> bool:
-        return phases.is_terminal(self.work.writer.latest.get("phase", ""))
+        return self.work.verdict is not None or phases.is_terminal(self.work.writer.latest.get("phase", ""))
 
     def _refresh_volumes(self) -> None:
         work = self.work

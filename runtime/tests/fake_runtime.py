@@ -25,6 +25,8 @@ class FakeRuntime:
     pullable: set[str] = field(default_factory=set)
     stubborn: set[str] = field(default_factory=set)
     """Names of containers that ignore their stop signal."""
+    exec_result: ExecResult = field(default_factory=lambda: ExecResult(b"", b"", 0))
+    """How each command ends."""
     exit_at_start: dict[str, int] = field(default_factory=dict)
     """Exit codes of containers that end as soon as they are started, by name."""
     sandboxes: dict[str, cri.PodSandboxStatus] = field(default_factory=dict)
@@ -235,7 +237,7 @@ class FakeRuntime:
 
     async def exec_sync(self, container_id: str, command: Sequence[str], *, timeout: float) -> ExecResult:
         self._note("exec_sync", " ".join(command))
-        return ExecResult(b"", b"", 0)
+        return self.exec_result
 
     async def exec_url(self, request: cri.ExecRequest) -> str:
         return "http://exec"

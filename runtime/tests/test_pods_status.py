@@ -1,5 +1,6 @@
 """Decisions and statuses, from a spec and what the runtime reports."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,7 +67,7 @@ SIDECAR = {"name": "side", "image": "app", "restartPolicy": "Always"}
 def test_the_restart_policy_decides_who_starts_again(policy: str, code: int, starts: bool) -> None:
     actions = pod_actions(a_pod(restartPolicy=policy), seen(exited(code=code)))
     assert actions.start == (["a"] if starts else [])
-    assert actions.stop_sandboxes == ([] if starts else ["s0"])
+    assert actions.kill_pod is not starts
 
 
 def test_a_new_pod_gets_a_sandbox_first() -> None:
@@ -151,12 +152,93 @@ def test_a_finished_pod_stays_finished_whatever_the_runtime_says() -> None:
 
 
 def test_a_verdict_fails_the_pod() -> None:
-    status = status_of(a_pod(), seen(a_container()), verdict=Verdict("DeadlineExceeded", "too long"))
+    status = status_of(a_pod(), seen(exited(code=137)), verdict=Verdict("DeadlineExceeded", "too long"))
     assert (status["phase"], status["reason"], status["message"]) == (
         "Failed",
         "DeadlineExceeded",
         "too long",
     )
+
+
+def test_a_pod_is_not_over_while_something_of_it_runs() -> None:
+    pod = a_pod(init=[SIDECAR], restartPolicy="Never")
+    assert status_of(pod, seen(a_container("side"), exited()))["phase"] == "Running"
+    debugged = a_pod(ephemeralContainers=[{"name": "debug", "image": "app"}], restartPolicy="Never")
+    debugged["status"] = {"phase": "Running"}
+    assert status_of(debugged, seen(a_container("debug"), exited()))["phase"] == "Running"
+    doomed = {**a_pod(), "status": {"phase": "Running"}}
+    status = status_of(doomed, seen(a_container()), verdict=Verdict("DeadlineExceeded", "too long"))
+    assert (status["phase"], status.get("reason")) == ("Running", None)
+    assert condition(status, "Ready")["reason"] == "PodFailed"
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next((each for each in status["conditions"] if each["type"] == kind), {})
+
+
+def test_a_sidecar_that_is_not_ready_keeps_the_pod_from_being_ready() -> None:
+    pod, observed = a_pod(init=[SIDECAR]), seen(a_container("side"), a_container())
+    ready = condition(status_of(pod, observed, unready=frozenset({"side"})), "Ready")
+    assert ready["message"] == "containers with unready status: [side]"
+    assert condition(status_of(pod, observed), "Ready")["status"] == "True"
+
+
+def test_a_sidecar_that_starts_again_leaves_the_pod_running_and_initialized() -> None:
+    status = status_of(a_pod(init=[SIDECAR]), seen(exited("side", 1), a_container()))
+    assert status["phase"] == "Running"
+    assert condition(status, "Initialized")["status"] == "True"
+
+
+def test_a_pod_is_pending_until_its_sidecars_have_started() -> None:
+    observed, starting = seen(a_container("side")), frozenset({"side"})
+    status = status_of(a_pod(init=[SIDECAR]), observed, not_started=starting)
+    assert status["phase"] == "Pending"
+    assert condition(status, "Initialized")["message"] == "containers with incomplete status: [side]"
+
+
+def test_why_no_container_can_be_started_is_said() -> None:
+    assert condition(status_of(a_pod(), ObservedPod()), "PodReadyToStartContainers") == {
+        "type": "PodReadyToStartContainers",
+        "status": "False",
+        "reason": "PodSandboxNotReady",
+        "message": "no pod sandbox exists",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+
+
+def test_an_ephemeral_container_counts_for_nothing() -> None:
+    pod = a_pod(ephemeralContainers=[{"name": "debug", "image": "app"}])
+    status = status_of(pod, seen(a_container(), exited("debug", 1)))
+    assert (status["phase"], condition(status, "Ready")["status"]) == ("Running", "True")
+    (debug,) = status["ephemeralContainerStatuses"]
+    assert (debug["ready"], "started" in debug, debug["state"]["terminated"]["exitCode"]) == (False, False, 1)
+    assert pod_actions(pod, seen(a_container(), exited("debug", 1))).start == []
+    assert pod_actions(pod, seen(a_container())).start == ["debug"]
+
+
+def test_termination_messages_share_twelve_kibibytes() -> None:
+    pod = a_pod(*"abcdef")
+    messages = {f"{each}-0": "x" * 4096 for each in "abcdef"}
+    status = status_of(pod, seen(*(exited(each, 1) for each in "abcdef")), messages=messages)
+    assert {len(each["state"]["terminated"]["message"]) for each in status["containerStatuses"]} == {2048}
+
+
+def test_the_runtimes_message_stands_before_the_containers() -> None:
+    observed = seen(replace(exited(code=1), message="OCI"))
+    ended = status_of(a_pod(), observed, messages={"a-0": "mine"})["containerStatuses"][0]["state"]
+    assert ended["terminated"]["message"] == "OCI: mine"
+
+
+def test_a_container_does_not_run_before_its_start_hook_has_ended() -> None:
+    (status,) = status_of(a_pod(), seen(a_container()), hooked=frozenset({"a-0"}))["containerStatuses"]
+    assert status["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    assert (status["ready"], status["started"]) == (False, False)
+
+
+def test_containers_of_a_pod_that_is_over_have_ended_somehow() -> None:
+    (status,) = status_of(a_pod(), seen(ready=False), ended=True)["containerStatuses"]
+    ended = status["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (137, "ContainerStatusUnknown")
 
 
 def test_who_is_not_ready_is_said_in_the_conditions() -> None:

@@ -19,7 +19,7 @@ from kubeling.version import VERSION
 from runtime.container_runtime import ExecResult, RuntimeEvent, RuntimeEventKind
 from runtime.errors import NotFound, RuntimeFailed, Unimplemented
 from runtime.pods import identity
-from runtime.pods.actions import is_sidecar
+from runtime.pods.container_kinds import containers_of, is_sidecar, statuses_of
 from runtime.virtual.addresses import Addresses, Serials
 from runtime.virtual.commands import FOREVER, Run, run_of
 from runtime.virtual.records import Container, Sandbox, image_id, of_status
@@ -342,9 +342,8 @@ def _runs_to_end(pod: Object, name: str) -> bool:
 
 
 def _containers_of(pod: Object, sandbox: Sandbox) -> Iterator[Container]:
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    specs = {each["name"]: each for each in [*(spec.get("initContainers") or []), *spec["containers"]]}
-    for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+    specs = {each["name"]: each for each in containers_of(pod)}
+    for each in statuses_of(pod.get("status") or {}):
         known = specs.get(each["name"])
         if known is None:
             continue
