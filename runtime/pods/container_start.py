@@ -4,6 +4,7 @@ Whether and when it is to be started is decided in `actions` and `progress`.
 """
 
 import logging
+from functools import partial
 from typing import NoReturn
 
 from cri_api.v1 import api_pb2 as cri
@@ -104,9 +105,12 @@ def _config(
     sources: Sources,
     services: dict[str, str],
 ) -> cri.ContainerConfig:
+    files = partial(work.context.files.env_value, work)
     facts = work.context.facts(work.context.host_ips if sandbox.on_host else sandbox.ips)
     try:
-        env = environment(work.pod, container, sources=sources, services=services, facts=facts)
+        env = environment(
+            work.pod, container, sources=sources, services=services, facts=facts, file_value=files
+        )
         made = container_config(
             work.pod,
             container,

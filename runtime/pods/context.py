@@ -118,6 +118,9 @@ class PodFiles(Protocol):
     def write_hosts(self, work: "PodWork") -> None:
         """Write the /etc/hosts of the pod's containers, as it is to be now."""
 
+    def env_value(self, work: "PodWork", selector: Object) -> str | None:
+        """The value of a `fileKeyRef`; None where the variable is not to be set. Raises ConfigError."""
+
     def mounts(self, work: "PodWork", container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         """What is mounted into a container. Raises ConfigError."""
 

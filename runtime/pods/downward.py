@@ -1,6 +1,5 @@
 """The downward API: a pod's own fields and its containers' resources, for env and volumes."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from decimal import ROUND_CEILING, Decimal
 from kubeling.objects import quantity
 from kubeling.objects.meta import Object, annotations, labels, name, namespace, uid
 
+_ESCAPES = {letter: f"\\{shown}" for letter, shown in zip('"\\\a\b\f\n\r\t\v', '"\\abfnrtv', strict=True)}
+_LIMITED_BY_NODE = ("cpu", "memory", "ephemeral-storage")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -44,6 +45,7 @@ def field_value(pod: Object, path: str, facts: PodFacts) -> str:
         "metadata.labels": format_map(labels(pod)),
         "metadata.annotations": format_map(annotations(pod)),
         "spec.nodeName": facts.node_name or spec.get("nodeName", ""),
+        "spec.host": facts.node_name or spec.get("nodeName", ""),
         "spec.serviceAccountName": spec.get("serviceAccountName", ""),
         "status.hostIP": next(iter(facts.host_ips), ""),
         "status.hostIPs": ",".join(facts.host_ips),
@@ -57,24 +59,40 @@ def field_value(pod: Object, path: str, facts: PodFacts) -> str:
 
 def format_map(values: Mapping[str, str]) -> str:
     """Labels or annotations as lines `key="value"`, sorted, as downward files hold them."""
-    return "\n".join(f"{key}={json.dumps(values[key], ensure_ascii=False)}" for key in sorted(values))
+    return "\n".join(f"{key}={_quoted(values[key])}" for key in sorted(values))
 
 
-def resource_value(container: Object, selector: Object, facts: PodFacts) -> str:
+def _quoted(text: str) -> str:
+    """As Go quotes it: what can be printed stays."""
+    return '"' + "".join(_ESCAPES.get(each) or _shown(each) for each in text) + '"'
+
+
+def _shown(letter: str) -> str:
+    code = ord(letter)
+    if letter.isprintable():
+        return letter
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def resource_value(pod: Object, container: Object, selector: Object, facts: PodFacts) -> str:
     """The text of a `resourceFieldRef`: the amount divided by the divisor, rounded up.
 
-    A limit that is not set is what the node can give; a request that is not set is 0.
+    A limit that is not set is the whole pod's, or what the node can give; a request that is not set is 0.
 
     Raises:
         DownwardError: no such resource.
     """
     path = str(selector.get("resource", ""))
+    limits = ((pod.get("spec") or {}).get("resources") or {}).get("limits") or {}
     kind, _, resource = path.partition(".")
     if kind not in ("limits", "requests") or not resource:
         raise DownwardError(f"unsupported container resource : {path}")
     given = (container.get("resources") or {}).get(kind) or {}
-    fallback = facts.allocatable.get(resource, "0") if kind == "limits" else "0"
-    amount = quantity.parse(given.get(resource, fallback))
+    amount = quantity.parse(given.get(resource, "0"))
+    if not amount and kind == "limits" and resource in _LIMITED_BY_NODE:
+        amount = quantity.parse(limits.get(resource) or facts.allocatable.get(resource, "0"))
     divisor = quantity.parse(selector.get("divisor") or "1") or Decimal(1)
     return str(int((amount / divisor).to_integral_value(rounding=ROUND_CEILING)))
 

@@ -1,7 +1,7 @@
 """A container's environment: envFrom, env with its sources, the services' variables, in that order."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from kubeling.objects.expansion import expand
 from kubeling.objects.meta import Object, namespace
@@ -15,10 +15,22 @@ class ConfigError(Exception):
     """A container cannot be configured (CreateContainerConfigError); the text is the kubelet's."""
 
 
+def _no_file(selector: Object) -> str | None:
+    return None
+
+
 def environment(
-    pod: Object, container: Object, *, sources: Sources, services: Mapping[str, str], facts: PodFacts
+    pod: Object,
+    container: Object,
+    *,
+    sources: Sources,
+    services: Mapping[str, str],
+    facts: PodFacts,
+    file_value: Callable[[Object], str | None] = _no_file,
 ) -> dict[str, str]:
     """The container's variables; later ones may refer to earlier ones and to the services' by `$(NAME)`.
+
+    `file_value` reads what a `fileKeyRef` means: None where the variable is not to be set.
 
     Raises:
         ConfigError: an object or key that is not optional is missing.
@@ -28,7 +40,11 @@ def environment(
     for source in container.get("envFrom") or []:
         found.update(_from_object(source, space, sources))
     for variable in container.get("env") or []:
-        value = _value(variable, pod, container, {**services, **found}, sources, facts)
+        value_from = variable.get("valueFrom") or {}
+        if "fileKeyRef" in value_from:
+            value = file_value(value_from["fileKeyRef"])
+        else:
+            value = _value(variable, pod, container, {**services, **found}, sources, facts)
         if value is not None:
             found[variable["name"]] = value
     return {**found, **{key: value for key, value in services.items() if key not in found}}
@@ -51,7 +67,7 @@ def _value(
             return downward.field_value(pod, value_from["fieldRef"].get("fieldPath", ""), facts)
         if "resourceFieldRef" in value_from:
             selector = value_from["resourceFieldRef"]
-            return downward.resource_value(named_container(pod, selector, container), selector, facts)
+            return downward.resource_value(pod, named_container(pod, selector, container), selector, facts)
     except DownwardError as error:
         raise ConfigError(str(error)) from error
     return _key(value_from, namespace(pod), sources)
@@ -107,7 +123,7 @@ def _from_object(source: Object, space: str, sources: Sources) -> dict[str, str]
         if held is None and not selector.get("optional"):
             raise ConfigError(reference.missing)
         values = text_data(held or {}, kind)
-        return {prefix + key: values[key] for key in sorted(values) if "=" not in prefix + key}
+        return {prefix + key: values[key] for key in sorted(values)}
     return {}
 
 

@@ -1,6 +1,7 @@
 """A pod's directories, logs and mounts on a node that runs containers: implements `PodFiles`."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,12 +10,19 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.objects.meta import Object
 from runtime.pods import user_namespaces
 from runtime.pods.cleanup import remove_directories
+from runtime.pods.env_file import EnvFileError, value_in
+from runtime.pods.environment import ConfigError
 from runtime.pods.hosts import hosts_file
 from runtime.pods.mounts import container_mounts
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
 from runtime.pods.work import PodWork
+from runtime.volumes.confined import read_file
 
+logger = logging.getLogger(__name__)
+
+LONGEST_ENV_FILE = 1 << 20
+"""Bytes of a file of variables that are read."""
 _NODE_HOSTS = Path("/etc/hosts")
 
 
@@ -45,6 +53,18 @@ class NodeFiles:
             file.write_text(text)
             file.chmod(0o644)
 
+    def env_value(self, work: PodWork, selector: Object) -> str | None:
+        name, key = selector.get("volumeName", ""), selector.get("key", "")
+        volume = next((each for each in work.spec.get("volumes") or [] if each["name"] == name), None)
+        if volume is None:
+            raise ConfigError(f'cannot find the volume "{name}" referenced by FileKeyRef')
+        place = work.context.volumes.host_path(work.paths, volume)
+        value = _value_in_file(place, selector.get("path", ""), key)
+        if value or selector.get("optional"):
+            return value or None
+        file = place / selector.get("path", "")
+        raise ConfigError(f'environment variable key "{key}" not found in file "{file}"')
+
     def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         return container_mounts(work, container, env)
 
@@ -62,6 +82,16 @@ def _node_hosts(pod: Object) -> str:
         return _NODE_HOSTS.read_text(errors="replace")
     except OSError:
         return ""
+
+
+def _value_in_file(directory: Path, path: str, key: str) -> str:
+    """Raises: ConfigError."""
+    try:
+        text = read_file(directory, path, most=LONGEST_ENV_FILE).decode(errors="surrogateescape")
+        return value_in(text, key)
+    except (OSError, EnvFileError) as error:
+        logger.warning("%s of %s cannot be read for its variables: %s", path, directory, error)
+        raise ConfigError("couldn't parse env file") from error
 
 
 def _remove_log(paths: PodPaths, container: ObservedContainer) -> None:

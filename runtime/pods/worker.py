@@ -78,7 +78,7 @@ class PodWorker:
         if metadata(pod).get("resourceVersion") == self.work.writer.version:
             self._take(pod)  # the worker's own report has come back: nothing is new to it
             return
-        if _generation(pod) != _generation(self.work.pod) or is_terminating(pod):
+        if _asks_for(pod) != _asks_for(self.work.pod) or is_terminating(pod):
             self.work.activities.clear_delays()
         self._take(pod)
         self.wake()
@@ -208,5 +208,7 @@ class PodWorker:
             work.activities.begin("volumes", partial(set_up_volumes, work))
 
 
-def _generation(pod: Object) -> object:
-    return metadata(pod).get("generation")
+def _asks_for(pod: Object) -> object:
+    """Changes with whatever a start that failed may have failed for."""
+    held = metadata(pod)
+    return held.get("generation"), held.get("labels"), held.get("annotations")

@@ -65,6 +65,9 @@ class NoFiles:
     def write_hosts(self, work: PodWork) -> None:
         return
 
+    def env_value(self, work: PodWork, selector: Object) -> str | None:
+        return None
+
     def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         return []
 

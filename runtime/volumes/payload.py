@@ -136,7 +136,7 @@ def _downward_value(pod: Object, item: Object, facts: PodFacts) -> str:
     if item.get("fieldRef"):
         return field_value(pod, item["fieldRef"].get("fieldPath", ""), facts)
     selector = item.get("resourceFieldRef") or {}
-    return resource_value(named_container(pod, selector), selector, facts)
+    return resource_value(pod, named_container(pod, selector), selector, facts)
 
 
 def _mode(source: Object) -> int:
