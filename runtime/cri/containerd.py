@@ -155,6 +155,7 @@ class PrivateContainerd:
             registry_hosts=self.paths.registry_hosts,
             sandbox_image=self._sandbox_image,
             snapshotter=self.snapshotter,
+            handlers=machine.runtime_handlers(),
             restrict_oom_score_adj=not machine.has_capability(machine.CAP_SYS_RESOURCE),
         )
 

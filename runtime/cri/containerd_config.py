@@ -4,7 +4,8 @@ containerd 1.6 and 1.7 read version 2; 2.x moved the CRI plug-in's settings, ver
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ class ContainerdSettings:
     sandbox_image: str
     snapshotter: str
     restrict_oom_score_adj: bool
+    handlers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What RuntimeClasses may name beside `runc`, and how containerd runs it."""
+
+    def runtimes(self) -> dict[str, Any]:
+        return {**self.handlers, "runc": _RUNC}
 
 
 def render(settings: ContainerdSettings, *, major_version: int) -> str:
@@ -69,7 +75,7 @@ def _plugins_v2(settings: ContainerdSettings) -> dict[str, Any]:
             "containerd": {
                 "snapshotter": settings.snapshotter,
                 "default_runtime_name": "runc",
-                "runtimes": {"runc": _RUNC},
+                "runtimes": settings.runtimes(),
             },
             "registry": {"config_path": str(settings.registry_hosts)},
         }
@@ -88,7 +94,7 @@ def _plugins_v3(settings: ContainerdSettings) -> dict[str, Any]:
             "restrict_oom_score_adj": settings.restrict_oom_score_adj,
             "netns_mounts_under_state_dir": True,
             "cni": {"bin_dir": settings.cni_bin, "conf_dir": str(settings.cni_conf)},
-            "containerd": {"default_runtime_name": "runc", "runtimes": {"runc": _RUNC}},
+            "containerd": {"default_runtime_name": "runc", "runtimes": settings.runtimes()},
         },
     }
 

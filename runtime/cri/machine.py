@@ -1,11 +1,13 @@
 """What this machine offers to containerd: binaries, capabilities, filesystems. Changes nothing."""
 
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from runtime.errors import MachineNotReady
 
@@ -18,6 +20,8 @@ PACKAGES = {
     "runc": "runc",
     "nft": "nftables",
 }
+_LIKE_RUNC = ("crun", "youki")
+_SHIM = re.compile(r"containerd-shim-(?P<name>[a-z0-9][a-z0-9-]*)-(?P<version>v\d+)")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -30,6 +34,25 @@ def find_binary(name: str) -> str:
     if found is None:
         package = PACKAGES.get(name, name)
         raise MachineNotReady(f"{name} is not installed: run `apt-get install {package}` and start again")
+    return found
+
+
+def runtime_handlers(path: str = "") -> dict[str, dict[str, Any]]:
+    """What else on this machine runs containers, by handler: containerd's shims, and runtimes as runc is one.
+
+    `path` is where to look, PATH and the system's directories by default.
+    """
+    searched = path or f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}"
+    found: dict[str, dict[str, Any]] = {}
+    for name in _LIKE_RUNC:
+        program = shutil.which(name, path=searched)
+        if program:
+            found[name] = {"runtime_type": "io.containerd.runc.v2", "options": {"BinaryName": program}}
+    for directory in filter(None, searched.split(":")):
+        for shim in sorted(Path(directory).glob("containerd-shim-*-v*")):
+            match = _SHIM.fullmatch(shim.name)
+            if match and match["name"] != "runc":
+                found[match["name"]] = {"runtime_type": f"io.containerd.{match['name']}.{match['version']}"}
     return found
 
 

@@ -64,10 +64,10 @@ def format_map(values: Mapping[str, str]) -> str:
 
 def _quoted(text: str) -> str:
     """As Go quotes it: what can be printed stays."""
-    return '"' + "".join(_ESCAPES.get(each) or _shown(each) for each in text) + '"'
+    return '"' + "".join(_ESCAPES.get(each) or _printed(each) for each in text) + '"'
 
 
-def _shown(letter: str) -> str:
+def _printed(letter: str) -> str:
     code = ord(letter)
     if letter.isprintable():
         return letter

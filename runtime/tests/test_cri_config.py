@@ -33,6 +33,7 @@ def test_version_2_for_containerd_1() -> None:
     assert plugin["stream_server_address"] == "127.0.0.1"
     assert plugin["cni"] == {"bin_dir": "/usr/lib/cni", "conf_dir": "/data/cni"}
     assert plugin["containerd"]["runtimes"]["runc"]["options"] == {"SystemdCgroup": False}
+    assert set(plugin["containerd"]["runtimes"]) == {"runc"}
     assert plugin["registry"] == {"config_path": "/data/certs.d"}
 
 

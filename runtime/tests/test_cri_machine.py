@@ -23,6 +23,18 @@ def test_the_first_complete_directory_of_cni_plugins_is_taken(tmp_path: Path) ->
     assert machine.find_cni_dir(["/nonexistent", str(tmp_path)]) == str(tmp_path)
 
 
+def test_other_runtimes_become_handlers(tmp_path: Path) -> None:
+    for name in ("containerd-shim-runc-v2", "containerd-shim-kata-v2", "containerd-shim-runsc-v1", "crun"):
+        (tmp_path / name).touch(mode=0o755)
+    found = machine.runtime_handlers(str(tmp_path))
+    assert {name: each["runtime_type"] for name, each in found.items()} == {
+        "crun": "io.containerd.runc.v2",
+        "kata": "io.containerd.kata.v2",
+        "runsc": "io.containerd.runsc.v1",
+    }
+    assert found["crun"]["options"] == {"BinaryName": str(tmp_path / "crun")}
+
+
 def test_missing_cni_plugins_are_told_with_their_package(tmp_path: Path) -> None:
     with pytest.raises(MachineNotReady, match="apt-get install containernetworking-plugins"):
         machine.find_cni_dir([str(tmp_path)])
