@@ -1,6 +1,7 @@
 """Files in directories that containers write to, opened so that no symlink leads out of the directory."""
 
 import ctypes
+import errno
 import os
 import stat
 from pathlib import Path
@@ -30,7 +31,8 @@ def read_file(root: Path, path: str, *, most: int) -> bytes:
     if number < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), path)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "no regular file", path)
     with open(number, "rb") as file:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(f"{path} is no regular file")
         return file.read(most)
