@@ -61,8 +61,9 @@ lint: $(DEV_STAMP)
 unit: $(DEV_STAMP)
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
+# Two processes, each with clusters of its own: most of the time they wait for containers.
 conformance: $(DEV_STAMP)
-	$(BIN)/pytest conformance
+	$(BIN)/pytest conformance --numprocesses 2 --dist loadfile
 
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)

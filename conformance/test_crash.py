@@ -14,7 +14,7 @@ from conformance.rest import Object
 from conformance.waiting import eventually
 from conformance.write_load import MAPS, Load
 
-KILLS = 30
+KILLS = 20
 
 
 @dataclass
@@ -69,7 +69,7 @@ def survived(mortal: Mortal) -> tuple[Load, dict[str, Object]]:
     return load, {item["metadata"]["name"]: item for item in items}
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_writes_went_on_between_the_kills(survived: tuple[Load, dict[str, Object]]) -> None:
     load, _ = survived
     assert not load.troubles

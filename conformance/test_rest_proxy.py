@@ -24,7 +24,8 @@ def service(space: Space, name: str, *, address: str, port: int, target: Object 
 
 @pytest.mark.usefixtures("containers")
 def test_a_pod_and_its_service_answer_through_the_server(rest: Rest, space: Space) -> None:
-    pod = space.run_ready("web", WEB, container={"ports": [{"containerPort": 8080}]})
+    probe = {"httpGet": {"port": 8080, "path": "/index.html"}, "periodSeconds": 1}
+    pod = space.run_ready("web", WEB, container={"ports": [{"containerPort": 8080}], "readinessProbe": probe})
     target = {"kind": "Pod", "name": "web", "namespace": space.name}
     service(space, "front", address=pod["status"]["podIP"], port=8080, target=target)
     for path in (
