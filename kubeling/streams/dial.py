@@ -1,7 +1,7 @@
-"""Asks a backend to upgrade a connection, as exec, attach and port-forward do.
+"""Asks a backend to upgrade a connection, as exec, attach and port-forward do, or for an endless answer.
 
-Responsible for one HTTP/1.1 request whose answer is either 101 (then the bare connection is handed over)
-or an ordinary response (then its whole body). Not a general HTTP client.
+Responsible for one HTTP/1.1 request whose answer is either the one that was hoped for (then the bare
+connection is handed over) or an ordinary response (then its whole body). Not a general HTTP client.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _MAX_BODY = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class UpgradeAnswer:
-    """`ends` is the connection after a 101 and None otherwise; `body` is what came instead."""
+    """`ends` is the connection after the hoped-for answer, else None; `body` is what came instead."""
 
     status: int
     reason: str
@@ -45,20 +45,25 @@ async def dial_upgrade(
     headers: Iterable[tuple[str, str]],
     tls: ssl.SSLContext | None = None,
     timeout: float = ANSWER_TIMEOUT,
+    hoped: HTTPStatus = HTTPStatus.SWITCHING_PROTOCOLS,
 ) -> UpgradeAnswer:
-    """Send an upgrade request with exactly these headers (and Host) to `url` and read the answer.
+    """Send a request with exactly these headers (and Host) to `url` and read the answer's head.
 
     Raises DialError when there is no connection or no answer.
     """
     try:
         async with asyncio.timeout(timeout):
-            return await _dial(url, method, headers, tls)
+            return await _dial(url, method, headers, tls, hoped)
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
         raise DialError(f"error dialing backend: {error or type(error).__name__}") from error
 
 
 async def _dial(
-    url: str, method: str, headers: Iterable[tuple[str, str]], tls: ssl.SSLContext | None
+    url: str,
+    method: str,
+    headers: Iterable[tuple[str, str]],
+    tls: ssl.SSLContext | None,
+    hoped: HTTPStatus,
 ) -> UpgradeAnswer:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -70,7 +75,7 @@ async def _dial(
         lines += ["Content-Length: 0"] if method != "GET" else []
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         status, reason, found = _parse_head(await reader.readuntil(b"\r\n\r\n"))
-        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if status == hoped:
             keep_alive(writer)
             return UpgradeAnswer(status, reason, found, ends=Ends(reader, writer))
         body = await _body(reader, found)

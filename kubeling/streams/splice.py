@@ -7,11 +7,8 @@ what the bytes mean.
 import asyncio
 import contextlib
 import socket
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from kubeling.objects.tasks import Tasks
-
-_PIECE = 64 * 1024
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # seconds, seconds, probes
 
 
@@ -28,33 +25,103 @@ async def splice(one: Ends, other: Ends) -> None:
     What a side sent before it ended is delivered. A side that ends only its own half (plain TCP) still
     gets what the other has to say; over TLS, which knows no half-close, the end of one direction is the end.
     """
-    async with Tasks("splice") as tasks:
-        pending: set[asyncio.Task[bool]] = {
-            tasks.start(_copy(one, other), name="forth"),
-            tasks.start(_copy(other, one), name="back"),
-        }
-        while pending:
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            if not all(task.result() for task in done):
-                return
+    await _join(_Relay(one), _Relay(other))
 
 
-async def _copy(source: Ends, sink: Ends) -> bool:
-    """Copy until the source's end; returns whether the other direction can go on without this one."""
+async def pour(source: Ends, sink: Ends) -> None:
+    """Copy one way until the source has ended, or the sink has gone; what the sink's peer says is dropped."""
+    await _join(_Relay(source), _Drain(sink))
+
+
+async def _join(first: "_Relay", second: "_Relay") -> None:
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    first.peer, second.peer = second, first
+    first.over = second.over = over
     try:
-        while data := await source.reader.read(_PIECE):
-            sink.writer.write(data)
-            await sink.writer.drain()
-        if _is_tls(source.writer) or not sink.writer.can_write_eof():
+        await first.begin()
+        await second.begin()
+        await over
+    finally:
+        first.end()
+        second.end()
+
+
+class _Relay(asyncio.Protocol):
+    """Takes a connection's place as its protocol, and hands on what comes as it comes: nothing is kept."""
+
+    peer: "_Relay"
+    over: "asyncio.Future[None]"
+
+    def __init__(self, ends: Ends) -> None:
+        self._reader = ends.reader
+        self._transport = cast(asyncio.Transport, ends.writer.transport)
+        self._original = self._transport.get_protocol()
+        self._finished = isinstance(self, _Drain)
+        """Whether this side will send no more."""
+
+    async def begin(self) -> None:
+        """Hand on what the reader holds, and what comes from now on."""
+        ended = getattr(self._reader, "_eof", False)
+        self._transport.set_protocol(self)
+        self._reader.feed_eof()  # so that what it holds can be read without waiting for more
+        try:
+            held = await self._reader.read()
+        except OSError:
+            self._stop()
+            return
+        if held:
+            self.data_received(held)
+        if (ended and not self.eof_received()) or self._transport.is_closing():
+            self._stop()
+        else:
+            self._transport.resume_reading()
+
+    def end(self) -> None:
+        """Give the connection back."""
+        self._transport.set_protocol(self._original)
+
+    def data_received(self, data: bytes) -> None:
+        if self.peer._transport.is_closing():
+            self._stop()
+        else:
+            self.peer._transport.write(data)
+
+    def eof_received(self) -> bool:
+        """Whether the connection stays open, for what the other side still says."""
+        sink = self.peer._transport
+        if _is_tls(self._transport) or sink.is_closing() or not sink.can_write_eof():
+            self._stop()
             return False
-        sink.writer.write_eof()
-    except OSError:
-        return False
-    return True
+        self._finished = True
+        sink.write_eof()
+        if self.peer._finished:
+            self._stop()
+        return True
+
+    def pause_writing(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it is closing
+            self.peer._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self.peer._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._original.connection_lost(exc)
+        self._stop()
+
+    def _stop(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
-def _is_tls(writer: asyncio.StreamWriter) -> bool:
-    return writer.get_extra_info("sslcontext") is not None
+class _Drain(_Relay):
+    def data_received(self, data: bytes) -> None:
+        """It has nothing to say."""
+
+
+def _is_tls(transport: asyncio.BaseTransport) -> bool:
+    return transport.get_extra_info("sslcontext") is not None
 
 
 async def close(writer: asyncio.StreamWriter) -> None:

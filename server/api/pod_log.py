@@ -9,12 +9,12 @@ from kubeling.objects.errors import BadRequest, Cause, invalid
 from kubeling.objects.meta import Object
 from server.api.connection import connection_of
 from server.api.containers import container_of, find_pod, node_of
-from server.api.nodes import Nodes, unreachable
+from server.api.nodes import Endpoint, Nodes, unreachable
 from server.api.pages import method_not_allowed
 from server.api.reply import Answer, Reply, Stream
 from server.api.request import Request
 from server.api.requestinfo import Query, first, flag
-from server.api.tunnel import refusal
+from server.api.tunnel import refusal, stream
 from server.registry.registry import Registry
 
 _TEXT = "text/plain"
@@ -46,9 +46,14 @@ class PodLog:
     async def _fetch(self, request: Request, pod: Object, container: str, options: dict[str, str]) -> Answer:
         endpoint = await self._nodes.endpoint(node_of(pod))
         path = f"/containerLogs/{meta.namespace(pod)}/{meta.name(pod)}/{quote(container)}"
-        url = f"{endpoint.url}{path}?{urlencode(options)}" if options else f"{endpoint.url}{path}"
+        target = f"{path}?{urlencode(options)}" if options else path
+        if "follow" in options and request.http.version >= (1, 1):
+            return await stream(request.http, self._nodes, endpoint, target, headers=request.stream_headers)
+        return await self._read(request, endpoint, target)
+
+    async def _read(self, request: Request, endpoint: Endpoint, target: str) -> Answer:
         try:
-            async with self._nodes.session.get(url) as answer:
+            async with self._nodes.session.get(endpoint.url + target) as answer:
                 if not 200 <= answer.status < 300:
                     raise refusal(answer.status, await answer.content.read(_MAX_ERROR))
                 return await _pass_on(request, answer)

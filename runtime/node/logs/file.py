@@ -30,7 +30,9 @@ class LogFile:
         piece = self._read()
         if not piece:
             return None
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+        lines = piece.split(b"\n")
+        lines[0] = self._rest + lines[0]
+        self._rest = lines.pop()
         return lines
 
     def _read(self) -> bytes:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from runtime.node.logs.record import fixed_width, nanoseconds, parse
 
+_WHOLE = frozenset({b"stdout F ", b"stderr F "})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
@@ -26,6 +28,7 @@ class LogOutput:
 
     def __init__(self, options: LogOptions) -> None:
         self._options = options
+        self._all = not options.timestamps and options.since is None and options.stream is None
         self._left = options.limit
         self._at_line_start = True
 
@@ -36,11 +39,23 @@ class LogOutput:
 
     def show(self, lines: Iterable[bytes]) -> bytes:
         """The part of these raw lines (without their newlines) that is to be shown."""
-        shown = b"".join(self._one(line) for line in lines)
+        shown = self._plain(lines) if self._all else b"".join(map(self._one, lines))
         if self._left is not None:
             shown = shown[: max(self._left, 0)]
             self._left -= len(shown)
         return shown
+
+    def _plain(self, lines: Iterable[bytes]) -> bytes:
+        """All of it. Nearly every line is whole and of one form: what is not goes the long way."""
+        texts = []
+        for line in lines:
+            at = line.find(b" ") + 1
+            if line[at : at + 9] in _WHOLE:
+                texts.append(line[at + 9 :])
+                texts.append(b"\n")
+            else:
+                texts.append(self._one(line))
+        return b"".join(texts)
 
     def _one(self, line: bytes) -> bytes:
         record = parse(line)
