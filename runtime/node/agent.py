@@ -49,6 +49,7 @@ from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics
 from runtime.volumes import root
 from runtime.volumes.account_tokens import AccountTokens
+from runtime.volumes.claims import Claims
 from runtime.volumes.volumes import Volumes
 
 logger = logging.getLogger(__name__)
@@ -158,6 +159,7 @@ class NodeAgent:
             sources=sources,
             services=self._client.informer(SERVICES),
             volumes=Volumes(clock),
+            claims=Claims(self._client, config.node_name),
             tokens=AccountTokens(self._client, clock),
             alarms=alarms,
             root=config.root,

@@ -118,6 +118,7 @@ def _config(
             image=image,
             env=env,
             mounts=work.context.files.mounts(work, container, env),
+            devices=work.context.files.devices(work, container),
             resources=work.context.rules.container(work.pod, container),
             security=work.context.security,
             users=work.context.files.user_namespace(work),

@@ -32,6 +32,7 @@ from runtime.pods.resources import ResourceRules
 from runtime.pods.security import SecurityDefaults
 from runtime.pods.service_environment import service_environment
 from runtime.volumes.account_tokens import Tokens
+from runtime.volumes.claims import PodClaims
 
 if TYPE_CHECKING:
     from runtime.pods.observed import ObservedContainer
@@ -84,7 +85,8 @@ class PodVolumes(Protocol):
     ) -> None:
         """All of the pod's volumes; again to bring them up to date. Raises VolumeError."""
 
-    def host_path(self, paths: PodPaths, volume: Object) -> Path: ...
+    def host_path(self, paths: PodPaths, volume: Object) -> Path:
+        """Where the volume, one of `PodWork.volumes`, lies on the node. Raises VolumeError."""
 
     async def tear_down(self, paths: PodPaths) -> None:
         """Take all of the pod's volumes down. Raises VolumeBusy, which is to be tried again."""
@@ -123,6 +125,9 @@ class PodFiles(Protocol):
 
     def mounts(self, work: "PodWork", container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         """What is mounted into a container. Raises ConfigError."""
+
+    def devices(self, work: "PodWork", container: Object) -> list[cri.Device]:
+        """The block devices that a container gets. Raises ConfigError."""
 
     async def remove_log(self, paths: PodPaths, container: "ObservedContainer") -> None: ...
 
@@ -190,6 +195,8 @@ class NodeContext:
     crashes: Backoff = field(default_factory=Backoff)
     host_ports: HostPorts = field(default_factory=HostPorts)
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
+    claims: PodClaims | None = None
+    """None where nothing is mounted, so that it does not matter what claims are bound to."""
     recursive_read_only: bool = False
     """Whether the runtime can make a mount read-only with everything that is mounted below it."""
     files: PodFiles = field(default_factory=_on_disk)

@@ -49,16 +49,43 @@ def _volume_mount(
     return cri.Mount(
         container_path=path if path.startswith("/") else f"/{path}",
         host_path=str(source),
-        readonly=bool(mount.get("readOnly")) or not READ_ONLY.isdisjoint(volume),
+        readonly=bool(mount.get("readOnly")) or _only_read(volume),
         recursive_read_only=recursive,
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
 
 
-def _volume(work: PodWork, container: Object, mount: Object) -> Object:
-    volume: Object | None = next(
-        (each for each in work.spec.get("volumes") or [] if each["name"] == mount["name"]), None
+def container_devices(work: PodWork, container: Object) -> list[cri.Device]:
+    """The block devices of the container's volumeDevices.
+
+    Raises:
+        ConfigError: the pod has no such volume.
+    """
+    return [_device(work, container, each) for each in container.get("volumeDevices") or []]
+
+
+def _device(work: PodWork, container: Object, device: Object) -> cri.Device:
+    volume = _volume(work, container, device)
+    return cri.Device(
+        host_path=str(_place(work, volume)),
+        container_path=device["devicePath"],
+        permissions="r" if volume.get("readOnly") else "mrw",
     )
+
+
+def _only_read(volume: Object) -> bool:
+    return bool(volume.get("readOnly")) or not READ_ONLY.isdisjoint(volume)
+
+
+def _place(work: PodWork, volume: Object) -> Path:
+    try:
+        return work.context.volumes.host_path(work.paths, volume)
+    except VolumeError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _volume(work: PodWork, container: Object, mount: Object) -> Object:
+    volume: Object | None = next((each for each in work.volumes if each["name"] == mount["name"]), None)
     if volume is None:
         raise ConfigError(
             f'cannot find volume "{mount["name"]}" to mount into container "{container["name"]}"'
@@ -88,11 +115,7 @@ def _recursive_read_only(mount: Object, *, supported: bool) -> bool:
 def _source(
     work: PodWork, container: Object, volume: Object, mount: Object, env: Mapping[str, str], *, index: int
 ) -> Path:
-    try:
-        place = work.context.volumes.host_path(work.paths, volume)
-    except VolumeError as error:
-        raise ConfigError(str(error)) from error
-    inner = _subpath(mount, env)
+    place, inner = _place(work, volume), _subpath(mount, env)
     if not inner:
         return place
     target = work.paths.volume_subpath(mount["name"], container["name"], index)

@@ -13,7 +13,7 @@ from runtime.pods.cleanup import remove_directories
 from runtime.pods.env_file import EnvFileError, value_in
 from runtime.pods.environment import ConfigError
 from runtime.pods.hosts import hosts_file
-from runtime.pods.mounts import container_mounts
+from runtime.pods.mounts import container_devices, container_mounts
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
 from runtime.pods.work import PodWork
@@ -67,6 +67,9 @@ class NodeFiles:
 
     def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         return container_mounts(work, container, env)
+
+    def devices(self, work: PodWork, container: Object) -> list[cri.Device]:
+        return container_devices(work, container)
 
     async def remove_log(self, paths: PodPaths, container: ObservedContainer) -> None:
         await asyncio.to_thread(_remove_log, paths, container)

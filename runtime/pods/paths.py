@@ -34,6 +34,14 @@ class PodPaths:
         return self.volumes / f"kubernetes.io~{plugin}" / volume_name
 
     @property
+    def volume_devices(self) -> Path:
+        return self.directory / "volumeDevices"
+
+    def volume_device(self, plugin: str, volume_name: str) -> Path:
+        """The link to a volume that is a block device."""
+        return self.volume_devices / f"kubernetes.io~{plugin}" / volume_name
+
+    @property
     def volume_states(self) -> Path:
         return self.directory / "plugins"
 

@@ -19,10 +19,14 @@ from runtime.pods.references import volume_references
 from runtime.pods.sandbox_start import start_sandbox
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volume
-from runtime.volumes.errors import VolumeError
+from runtime.volumes.errors import ClaimsNotReady, VolumeError
 
 FIRST_VOLUME_DELAY, LONGEST_VOLUME_DELAY = 0.5, 122.0
 """Seconds between attempts to set volumes up."""
+LONGEST_CLAIM_DELAY = 2.0
+"""Seconds between looks at a claim that is not bound, which nobody tells the node about."""
+TELL_EVERY = 10
+"""Of how many such looks in vain one is worth an event."""
 
 
 def advance(work: PodWork) -> None:
@@ -127,8 +131,10 @@ async def set_up_volumes(work: PodWork) -> None:
         try:
             await _write_volumes(work)
         except VolumeError as error:
-            work.events.warning("FailedMount", str(error))
-            delay = min(FIRST_VOLUME_DELAY * 2**work.volume_failures, LONGEST_VOLUME_DELAY)
+            if not isinstance(error, ClaimsNotReady) or work.volume_failures % TELL_EVERY == 0:
+                work.events.warning("FailedMount", str(error))
+            longest = LONGEST_CLAIM_DELAY if isinstance(error, ClaimsNotReady) else LONGEST_VOLUME_DELAY
+            delay = min(FIRST_VOLUME_DELAY * 2**work.volume_failures, longest)
             work.volume_failures += 1
             raise RetryLater(delay) from error
     work.volume_failures = 0
@@ -142,12 +148,20 @@ async def _write_volumes(work: PodWork) -> None:
     """The sandbox may be made as soon as the volumes' objects are there, beside the rest."""
     facts = work.context.facts(_pod_ips(work))
     with work.activities.interruptible("volumes"):
+        await _find_claimed(work)
         sources = await work.context.sources.get(volume_references(work.pod))
         if sources.keys() >= set(volume_references(work.pod, optional=False)):
             work.sources_ready = True
             work.wake()
         tokens = await _tokens(work)
-    await work.context.volumes.set_up(work.pod, work.paths, sources, facts, tokens)
+    pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
+    await work.context.volumes.set_up(pod, work.paths, sources, facts, tokens)
+
+
+async def _find_claimed(work: PodWork) -> None:
+    """Once: what a claim is bound to does not change."""
+    if work.context.claims is not None and not work.claimed:
+        work.claimed = await work.context.claims.resolve(work.pod)
 
 
 async def _tokens(work: PodWork) -> Tokens:

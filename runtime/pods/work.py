@@ -36,6 +36,8 @@ class PodWork:
     """Whether the API has the pod no more."""
     sources_ready: bool = False
     """Whether every object that the volumes need has been seen: only tokens and files are missing then."""
+    claimed: dict[str, Object] = field(default_factory=dict)
+    """What takes the place of the volumes that are claims, by their names, once it is known."""
     volumes_ready: bool = False
     volume_failures: int = 0
     volumes_stale: bool = False
@@ -75,6 +77,11 @@ class PodWork:
     @property
     def spec(self) -> Object:
         return self.pod.get("spec") or {}
+
+    @property
+    def volumes(self) -> list[Object]:
+        """The pod's volumes; for claims what they are bound to, as `runtime.volumes.claims` says it."""
+        return [self.claimed.get(each["name"], each) for each in self.spec.get("volumes") or []]
 
     @property
     def knowledge(self) -> Knowledge:

@@ -22,6 +22,7 @@ from runtime.pods.object_sources import ObjectSources
 from runtime.pods.resources import ResourceRules
 from runtime.tests.fake_runtime import FakeRuntime
 from runtime.volumes.account_tokens import AccountTokens
+from runtime.volumes.claims import Claims
 from runtime.volumes.volumes import Volumes
 
 
@@ -92,6 +93,7 @@ async def pod_node(
         sources=ObjectSources(client, clock, tasks, lambda uid: agent.sources_changed(uid)),
         services=client.informer(SERVICES),
         volumes=Volumes(clock),
+        claims=Claims(client, "node-1"),
         tokens=AccountTokens(client, clock),
         alarms=Alarms(clock, tasks, lambda key: agent.wake(key)),
         root=root,

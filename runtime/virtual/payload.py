@@ -71,6 +71,9 @@ class NoFiles:
     def mounts(self, work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
         return []
 
+    def devices(self, work: PodWork, container: Object) -> list[cri.Device]:
+        return []
+
     async def remove_log(self, paths: PodPaths, container: ObservedContainer) -> None:
         return
 

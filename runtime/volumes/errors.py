@@ -1,7 +1,8 @@
 """Errors of volumes.
 
-VolumeError    a volume cannot be set up or mounted; str() is the text of the kubelet's FailedMount event
-VolumeBusy     a volume cannot be taken down yet
+VolumeError           a volume cannot be set up or mounted; str() is the text of the FailedMount event
+└── ClaimsNotReady    a claim cannot be used yet
+VolumeBusy            a volume cannot be taken down yet
 """
 
 from runtime.errors import NodeError
@@ -13,6 +14,15 @@ class VolumeError(Exception):
     @classmethod
     def set_up(cls, volume_name: str, why: object) -> "VolumeError":
         return cls(f'MountVolume.SetUp failed for volume "{volume_name}" : {why}')
+
+
+class ClaimsNotReady(VolumeError):
+    """A claim is not bound, or not there, or cannot be used by the pod: it is to be looked at again soon."""
+
+    def __init__(self, volume_name: str, why: object) -> None:
+        names = f"unmounted volumes=[{volume_name}], unattached volumes=[]"
+        failed = f"failed to process volumes=[{volume_name}]"
+        super().__init__(f"Unable to attach or mount volumes: {names}, {failed}: {why}")
 
 
 class VolumeBusy(NodeError):

@@ -97,6 +97,14 @@ def mounts_below(directory: Path) -> list[Path]:
     return [Path(each) for each in sorted(below, key=len, reverse=True)]
 
 
+def twins(path: Path) -> list[Path]:
+    """Where else the very thing is mounted that is mounted here."""
+    real = str(path.parent.resolve() / path.name)
+    mounted = [(_path_of(line), line.split(" ", 4)[2:4]) for line in _lines()]
+    here = [what for where, what in mounted if where == real]
+    return [Path(where) for where, what in mounted if where != real and what in here[-1:]]
+
+
 def unmount_below(directory: Path) -> None:
     """Everything in and below the directory, the deepest first.
 

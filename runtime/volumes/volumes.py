@@ -14,10 +14,19 @@ from kubeling.objects.meta import Object
 from runtime.pods.downward import PodFacts
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Sources
-from runtime.volumes import atomic_writer, empty_dir, host_path, mount, nested_mounts, ownership
+from runtime.volumes import (
+    atomic_writer,
+    empty_dir,
+    host_path,
+    mount,
+    nested_mounts,
+    ownership,
+    persistent_volume,
+)
 from runtime.volumes.account_tokens import Tokens
-from runtime.volumes.errors import VolumeBusy, VolumeError
+from runtime.volumes.errors import ClaimsNotReady, VolumeBusy, VolumeError
 from runtime.volumes.payload import NO_TOKENS, Payload, volume_payload
+from runtime.volumes.persistent_volume import unknown_kind
 from runtime.volumes.removal import remove_tree
 
 logger = logging.getLogger(__name__)
@@ -41,7 +50,7 @@ class Volumes:
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
     ) -> None:
-        """All of the pod's volumes.
+        """All of the pod's volumes; claims among them have been replaced by what they are bound to.
 
         Raises:
             VolumeError: one cannot be set up; the others may have been.
@@ -54,6 +63,8 @@ class Volumes:
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         """Where the volume lies on the node."""
+        if "persistentVolume" in volume:
+            return persistent_volume.path(paths, volume)
         if "hostPath" in volume:
             return Path(volume["hostPath"]["path"])
         return paths.volume(_plugin(volume), volume["name"])
@@ -78,6 +89,9 @@ class Volumes:
         facts: PodFacts,
         tokens: Tokens,
     ) -> None:
+        if "persistentVolume" in volume:
+            persistent_volume.set_up(paths, pod, volume)
+            return
         if "hostPath" in volume:
             host_path.prepare(volume)
             return
@@ -104,7 +118,8 @@ def _plugin(volume: Object) -> str:
     for kind, plugin in _PLUGINS.items():
         if kind in volume:
             return plugin
-    raise VolumeError.set_up(volume["name"], "no volume plugin matched")
+    kind = next((each for each in volume if each != "name"), "")
+    raise ClaimsNotReady(volume["name"], unknown_kind(volume["name"], kind))
 
 
 def _as_tmpfs(directory: Path, volume: Object) -> None:
@@ -115,5 +130,6 @@ def _as_tmpfs(directory: Path, volume: Object) -> None:
 
 def _tear_down(paths: PodPaths) -> None:
     mount.unmount_below(paths.directory)
-    for directory in (paths.volume_subpaths, paths.volumes, paths.volume_states):
+    persistent_volume.release(paths)
+    for directory in (paths.volume_subpaths, paths.volume_devices, paths.volumes, paths.volume_states):
         remove_tree(directory)
