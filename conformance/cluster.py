@@ -16,6 +16,9 @@ from typing import Any
 
 from conformance import testimage, toolimage
 
+ANY_DISK = ("evictionHard: {memory.available: 100Mi}", "imageGCHighThresholdPercent: 100")
+"""A developer's disk may be fuller than the kubelet's defaults allow: no pod would be taken."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -63,13 +66,10 @@ def started(
     """A cluster of our own on a free port, with the test image; nothing of it is left afterwards.
 
     With virtual nodes it has no other, so that pods have no containers. `kubelet` are lines of the real
-    node's KubeletConfiguration, in YAML.
+    node's KubeletConfiguration, in YAML; what they do not say of disks does not depend on the machine's.
     """
     home = directory / "home"
-    if kubelet:
-        home.mkdir(parents=True)
-        header = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
-        (home / "kubelet.yaml").write_text(header + kubelet)
+    configure(home, kubelet)
     node = node and not virtual_nodes and not lacking()
     nodes = ["--no-node", "--virtual-nodes", str(virtual_nodes)] if not node else []
     tools = toolimage.NAME if node and not toolimage.lacking() else ""
@@ -81,6 +81,13 @@ def started(
         yield cluster
     finally:
         remove(cluster)
+
+
+def configure(home: Path, kubelet: str) -> None:
+    home.mkdir(parents=True)
+    header = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+    lines = [line for line in ANY_DISK if line.partition(":")[0] not in kubelet]
+    (home / "kubelet.yaml").write_text(header + "\n".join([*lines, kubelet, ""]))
 
 
 def load(cluster: Cluster, directory: Path) -> None:

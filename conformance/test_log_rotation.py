@@ -19,8 +19,6 @@ KUBELET = """
 containerLogMaxSize: 10Ki
 containerLogMaxFiles: 3
 containerLogMonitorInterval: 3s
-evictionHard: {memory.available: 1Mi}
-imageGCHighThresholdPercent: 100
 """
 TALK = "n=0; while :; do n=$((n+1)); echo line $n of many, each of them as long as this; usleep 20000; done"
 

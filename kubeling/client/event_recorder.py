@@ -27,6 +27,7 @@ QUEUE_SIZE = 1000
 SENDERS = 16
 """How many events, of different objects, are sent at the same time."""
 TRIES = 12
+NO_ANNOTATIONS: Mapping[str, str] = {}
 NORMAL, WARNING = "Normal", "Warning"
 
 
@@ -75,8 +76,12 @@ class EventRecorder:
         field_path: str = "",
         action: str = "",
         host: str = "",
+        annotations: Mapping[str, str] = NO_ANNOTATIONS,
     ) -> None:
-        """Record that something happened to `obj`; `kind` is Normal or Warning, `host` where, if not here."""
+        """Record that something happened to `obj`; `kind` is Normal or Warning, `host` where, if not here.
+
+        `annotations` are the event's own.
+        """
         if self._closed:
             return
         if self._count >= QUEUE_SIZE:
@@ -85,6 +90,8 @@ class EventRecorder:
         event = self._draft(_reference(obj, field_path), kind, reason, message, host=host or self._host)
         if action:
             event["action"] = action
+        if annotations:
+            event["metadata"]["annotations"] = dict(annotations)
         now = self._clock.now()
         self._enqueue(meta.uid(obj) or meta.key(obj), _Happened(event, self._name(meta.name(obj), now), now))
 
@@ -171,7 +178,7 @@ class EventRecorder:
                 return
             except NotFound:
                 pass  # it has expired: it begins anew under its old name
-        event["metadata"] = {"name": name, "namespace": namespace}
+        event["metadata"] = {**event["metadata"], "name": name, "namespace": namespace}
         await self._client.create(EVENTS, event)
 
     def _times(self, happened: _Happened, correlated: Correlated) -> Object:

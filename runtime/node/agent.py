@@ -28,11 +28,12 @@ from runtime.network.bridge import PodNetwork
 from runtime.network.setup import clean_up
 from runtime.node import pod_network
 from runtime.node.allocatable import allocatable, enforced
-from runtime.node.api.listener import KubeletApi
+from runtime.node.api.agent_pods import AgentPods
+from runtime.node.api.listener import KubeletApi, ListenSettings
 from runtime.node.housekeeping import Housekeeping
-from runtime.node.kubelet_api import kubelet_api
 from runtime.node.lease import NodeLease
 from runtime.node.machine import Machine, look_around, page_size_names
+from runtime.node.node_events import NodeEvents
 from runtime.node.node_object import NodeFacts
 from runtime.node.node_reporter import NodeReporter
 from runtime.node.runtime_health import RuntimeHealth
@@ -44,7 +45,6 @@ from runtime.pods.cgroups import NodeCgroups
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
 from runtime.pods.resources import ResourceRules
-from runtime.pods.tally import Tally
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics
@@ -75,7 +75,8 @@ class NodeAgent:
         tree = CgroupTree()
         self._rules = _rules(config, self._machine, tree)
         self._cgroups = NodeCgroups(self._rules, self._clock, tree)
-        self._reporter = NodeReporter(self._client, self._clock, facts, self._recorder)
+        self._events = NodeEvents(self._recorder, config.node_name)
+        self._reporter = NodeReporter(self._client, self._clock, facts, self._events)
         self._containerd = None if config.cri_endpoint else _private_containerd(config, self._clock)
         endpoint = config.cri_endpoint or (self._containerd.endpoint if self._containerd else "")
         self._runtime = CriRuntime(endpoint, clock=self._clock)
@@ -84,7 +85,6 @@ class NodeAgent:
         self._loader: ImageLoader | None = None
         self._api: KubeletApi | None = None
         self._statistics: Statistics | None = None
-        self._tally = Tally()
 
     async def run(self) -> None:
         """Until cancelled.
@@ -107,9 +107,9 @@ class NodeAgent:
         await asyncio.to_thread(root.begin, self._config.root)
         self._pods = self._make_pod_agent()
         self._statistics = self._make_statistics(self._pods)
-        self._api = self._make_api(self._pods, self._statistics)
+        self._api = self._make_api(self._pods)
         await self._api.start()
-        Housekeeping(self._runtime, self._pods, self._clock, self._config.kubelet).start(self._tasks)
+        self._make_housekeeping(self._pods, self._statistics).start(self._tasks)
         await self._pods.run()
 
     async def release(self) -> None:
@@ -172,7 +172,7 @@ class NodeAgent:
             allocatable=allocatable(self._machine, config.kubelet),
             resolv_conf=partial(dns.read, config.kubelet.resolv_conf),
             kubelet=config.kubelet,
-            tally=self._tally,
+            pressures=lambda: self._reporter.facts.pressures,
             abilities=abilities.of_machine(self._machine.kernel, lambda: self._reporter.facts.features),
         )
         agent = PodAgent(
@@ -190,18 +190,29 @@ class NodeAgent:
             memory=self._machine.memory,
         )
 
-    def _make_api(self, pods: PodAgent, statistics: Statistics) -> KubeletApi:
-        return kubelet_api(
-            self._config,
-            machine=self._machine,
-            runtime=self._runtime,
-            client=self._client,
-            agent=pods,
-            tally=self._tally,
-            statistics=statistics,
-            loader=self._loader,
-            clock=self._clock,
+    def _make_housekeeping(self, pods: PodAgent, statistics: Statistics) -> Housekeeping:
+        return Housekeeping(
+            self._runtime,
+            pods,
+            statistics,
+            self._clock,
+            settings=self._config.kubelet,
+            events=self._events,
+            reporter=self._reporter,
+            root=self._config.root,
         )
+
+    def _make_api(self, pods: PodAgent) -> KubeletApi:
+        config = self._config
+        settings = ListenSettings(
+            host=config.listen,
+            port=config.port,
+            certificate=config.serving.certificate,
+            key=config.serving.key,
+            client_ca=config.client_ca,
+            scratch=config.root / "images",
+        )
+        return KubeletApi(settings, self._runtime, AgentPods(pods), loader=self._loader, clock=self._clock)
 
     async def _end_work(self) -> None:
         if self._api is not None:

@@ -1,7 +1,4 @@
-"""The Node object: its labels, capacity, addresses, versions and conditions. Pure.
-
-No eviction thresholds are set, so the pressure conditions always say that there is none.
-"""
+"""The Node object: its labels, capacity, addresses, versions and conditions. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,11 +16,16 @@ from runtime.pods.abilities import RuntimeFeatures
 
 MOST_IMAGES = 50
 
-_NO_PRESSURE = (
-    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-)
+_SUFFICIENT = {
+    "MemoryPressure": ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    "DiskPressure": ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    "PIDPressure": ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+}
+_INSUFFICIENT = {
+    "MemoryPressure": ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    "DiskPressure": ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class NodeFacts:
     images: tuple[tuple[tuple[str, ...], int], ...] = field(default=())
     """Names and sizes (bytes) of the images that are here."""
     kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
+    pressures: frozenset[str] = frozenset()
+    """The conditions of pressure that the node is under."""
     features: RuntimeFeatures = field(default=RuntimeFeatures())
     """What the runtime says that it can."""
 
@@ -150,10 +154,17 @@ def _node_info(facts: NodeFacts) -> Object:
     }
 
 
+def pressure_state(kind: str, pressures: frozenset[str]) -> tuple[str, str]:
+    """Reason and message of a condition of pressure."""
+    return (_INSUFFICIENT if kind in pressures else _SUFFICIENT)[kind]
+
+
 def _conditions(facts: NodeFacts, present: Iterable[Object], now: datetime) -> list[Object]:
     holder: Object = {"status": {"conditions": [dict(each) for each in present]}}
-    for kind, reason, message in _NO_PRESSURE:
-        conditions.set_condition(holder, kind, "False", reason=reason, message=message, now=now)
+    for kind in _SUFFICIENT:
+        state = "True" if kind in facts.pressures else "False"
+        reason, message = pressure_state(kind, facts.pressures)
+        conditions.set_condition(holder, kind, state, reason=reason, message=message, now=now)
     if facts.problem:
         conditions.set_condition(
             holder, "Ready", "False", reason="KubeletNotReady", message=facts.problem, now=now
@@ -162,7 +173,7 @@ def _conditions(facts: NodeFacts, present: Iterable[Object], now: datetime) -> l
         conditions.set_condition(
             holder, "Ready", "True", reason="KubeletReady", message="kubelet is posting ready status", now=now
         )
-    own = [kind for kind, _, _ in _NO_PRESSURE] + ["Ready"]
+    own = [*_SUFFICIENT, "Ready"]
     made = [each for each in holder["status"]["conditions"] if each["type"] in own]
     return [{**each, "lastHeartbeatTime": timestamp(now)} for each in made]
 

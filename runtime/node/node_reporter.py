@@ -10,14 +10,21 @@ from typing import Any
 
 from kubeling.client.backoff import Backoff
 from kubeling.client.errors import ConnectionLost
-from kubeling.client.event_recorder import EventRecorder
 from kubeling.client.protocol import STRATEGIC_PATCH, Client
 from kubeling.client.resources import NODES
 from kubeling.objects import conditions
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
 from kubeling.objects.meta import Object, labels
-from runtime.node.node_object import NodeFacts, new_node, node_labels, node_status, unfollowed
+from runtime.node.node_events import NodeEvents
+from runtime.node.node_object import (
+    NodeFacts,
+    new_node,
+    node_labels,
+    node_status,
+    pressure_state,
+    unfollowed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +34,11 @@ REPORT_EVERY = 300.0
 
 class NodeReporter:
     def __init__(
-        self, client: Client, clock: Clock, facts: NodeFacts, recorder: EventRecorder | None = None
+        self, client: Client, clock: Clock, facts: NodeFacts, events: NodeEvents | None = None
     ) -> None:
         self._client = client
         self._clock = clock
-        self._recorder = recorder
+        self._events = events
         self._conditions: list[Object] = []
         self._extended: dict[str, str | None] = {}
         self._due = asyncio.Event()
@@ -43,17 +50,21 @@ class NodeReporter:
         if fresh != self.facts:
             if fresh.problem != self.facts.problem:
                 logger.info("node %s is %s", fresh.name, fresh.problem or "ready")
-                if bool(fresh.problem) != bool(self.facts.problem):
-                    self._tell(fresh)
+            self._tell(self.facts, fresh)
             self.facts = fresh
             self._due.set()
 
-    def _tell(self, facts: NodeFacts) -> None:
-        """The event by which people see it; a Node's events name it by its name where others have a uid."""
-        state = "NodeNotReady" if facts.problem else "NodeReady"
-        node = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": facts.name, "uid": facts.name}}
-        if self._recorder is not None:
-            self._recorder.event(node, "Normal", state, f"Node {facts.name} status is now: {state}")
+    def _tell(self, before: NodeFacts, after: NodeFacts) -> None:
+        """The events by which people see it."""
+        states = [
+            pressure_state(kind, after.pressures)[0].replace("Kubelet", "Node")
+            for kind in sorted(before.pressures ^ after.pressures)
+        ]
+        if bool(before.problem) != bool(after.problem):
+            states.append("NodeNotReady" if after.problem else "NodeReady")
+        for state in states:
+            if self._events is not None:
+                self._events.normal(state, f"Node {after.name} status is now: {state}")
 
     async def register(self) -> Object:
         """Create the Node, or bring its labels up to date; waits for the server. Returns the Node."""

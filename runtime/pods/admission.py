@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from runtime.pods.host_ports import ports_of
 from runtime.pods.pod_status import Verdict
+from runtime.pods.pressure_admission import refused_under_pressure
 from runtime.pods.security_admission import refused_apparmor, refused_groups_policy, refused_sysctls
 from runtime.pods.work import PodWork
 
@@ -39,6 +40,7 @@ def _refused_ports(work: PodWork) -> Verdict | None:
 
 
 _CHECKS: tuple[Callable[[PodWork], Verdict | None], ...] = (
+    refused_under_pressure,
     refused_sysctls,
     _refused_ports,
     refused_groups_policy,

@@ -31,7 +31,6 @@ from runtime.pods.references import Reference, Sources
 from runtime.pods.resources import ResourceRules
 from runtime.pods.security import SecurityDefaults
 from runtime.pods.service_environment import service_environment
-from runtime.pods.tally import Tally
 from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.claims import PodClaims
 
@@ -53,6 +52,7 @@ class Recorder(Protocol):
         *,
         field_path: str = "",
         action: str = "",
+        annotations: Mapping[str, str] = ...,
     ) -> None:
         """Record that something happened to `obj`, in the background; never fails."""
 
@@ -205,9 +205,10 @@ class NodeContext:
     probing: Callable[["PodWork"], Probes] = _probing
     http_get: Callable[..., Awaitable[str]] = http_get
     """For hooks; as `runtime.pods.http_get`."""
+    pressures: Callable[[], frozenset[str]] = frozenset
+    """The conditions of pressure that the node is under."""
     kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
     abilities: Abilities = field(default_factory=Abilities)
-    tally: Tally = field(default_factory=Tally)
     instant: bool = False
     """Whether steps take no time, so that no status is worth reporting in the middle of one."""
 

@@ -25,6 +25,27 @@ def superfluous_sandboxes(observed: ObservedPod) -> list[ObservedSandbox]:
     ]
 
 
+async def reclaim(work: PodWork) -> None:
+    """The disk is full: only the last ended container of each name stays, of a pod that is over nothing."""
+    if work.settled:
+        await remove_remains(work)
+        return
+    names = {each.name for each in work.view.observed.containers.values()}
+    for name in names:
+        for container in [each for each in work.view.observed.history(name) if each.exited][1:]:
+            await _remove(work, container)
+
+
+async def remove_remains(work: PodWork) -> None:
+    """Records, layers and logs of a pod that is over; what the API shows of it stays as it is."""
+    for sandbox in list(work.view.observed.sandboxes):
+        await work.context.runtime.remove_pod_sandbox(sandbox)
+        await work.view.read_sandbox(sandbox)
+    for container in list(work.view.observed.containers):
+        await work.view.read_container(container)
+    await work.context.files.remove(work.paths)
+
+
 def begin_removal(work: PodWork) -> None:
     for container in superfluous_containers(work.view.observed):
         work.activities.begin(f"remove/{container.id}", partial(_remove, work, container))

@@ -15,6 +15,7 @@ from kubeling.client.resources import PODS
 from kubeling.objects.errors import ApiError, Conflict, NotFound
 from kubeling.objects.meta import is_terminating, metadata
 from runtime.pods.container_stop import stop_all
+from runtime.pods.dead_containers import remove_remains
 from runtime.pods.report import report
 from runtime.pods.work import PodWork
 
@@ -61,6 +62,8 @@ def _grace(work: PodWork) -> float:
 async def _settle(work: PodWork) -> None:
     report(work, ended=True)
     await _free(work)
+    if work.writer.latest.get("reason") == "Evicted":
+        await remove_remains(work)
     work.settled = True
 
 

@@ -39,6 +39,14 @@ def file_system(path: Path, now: datetime) -> FileSystem | None:
     )
 
 
+def same_disk(one: Path, other: Path) -> bool:
+    """Whether both lie on one file system; also when that cannot be told."""
+    try:
+        return os.stat(one).st_dev == os.stat(other).st_dev
+    except OSError:
+        return True
+
+
 def disk_usage(top: Path) -> Size:
     """What a directory and all below it take on its own file system; files with two names count once."""
     try:

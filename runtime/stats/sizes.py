@@ -31,13 +31,13 @@ class Sizes:
         self._measured: dict[Path, _Measured] = {}
         self._measuring: asyncio.Task[None] | None = None
 
-    async def of(self, directories: Iterable[Path]) -> dict[Path, Size]:
-        """Those that are known; sizes are up to a minute old, or older when measuring takes its time."""
+    async def of(self, directories: Iterable[Path], *, age: float = AGE) -> dict[Path, Size]:
+        """Those that are known; sizes are up to `age` seconds old, or older when measuring takes its time."""
         wanted = list(directories)
         if self._measuring is not None:
             await asyncio.wait([self._measuring], timeout=self._patience)
         now = self._clock.monotonic()
-        stale = [each for each in wanted if each not in self._measured or self._is_stale(each, now)]
+        stale = [each for each in wanted if each not in self._measured or self._is_stale(each, now, age)]
         if stale and self._measuring is None:
             self._measuring = self._tasks.start(self._measure(stale), name="measure")
             await asyncio.wait([self._measuring], timeout=self._patience)
@@ -46,8 +46,8 @@ class Sizes:
     async def stop(self) -> None:
         await self._tasks.stop()
 
-    def _is_stale(self, directory: Path, now: float) -> bool:
-        return now - self._measured[directory].at >= AGE
+    def _is_stale(self, directory: Path, now: float, age: float) -> bool:
+        return now - self._measured[directory].at >= age
 
     async def _measure(self, directories: list[Path]) -> None:
         try:

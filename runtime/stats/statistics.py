@@ -4,7 +4,7 @@ Nothing is read while nobody asks. Reading is done in threads; who asks for disk
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,21 +13,22 @@ from typing import NamedTuple
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.clock import Clock
+from kubeling.objects.meta import Object
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
 from runtime.stats import node as whole
 from runtime.stats.cgroup import Cgroups
-from runtime.stats.disk import file_system, with_usage
+from runtime.stats.disk import file_system, same_disk, with_usage
 from runtime.stats.pod_disks import PodDisks
 from runtime.stats.pods import measure
 from runtime.stats.rates import LONGEST, Rates
-from runtime.stats.sizes import Sizes
+from runtime.stats.sizes import AGE, Sizes
 from runtime.stats.subject import Subject, Subjects
-from runtime.stats.usage import Cpu, FileSystem, NodeUsage, PodUsage
+from runtime.stats.usage import Cpu, FileSystem, Memory, NodeUsage, PodUsage
 
 FIRST_RATE = 0.5
 """Seconds between the two looks that the first question for rates takes."""
-NODE = "/"
+NODE, PODS = "/", "/kubepods"
 
 
 class Statistics:
@@ -59,17 +60,22 @@ class Statistics:
     async def node(self) -> NodeUsage:
         """The node as a whole. What images and layers take is None while the runtime does not answer."""
         usage = await asyncio.to_thread(self._node, await self._image_disks(), self._clock.now())
-        return replace(usage, cpu=self._with_rate(NODE, usage.cpu, usage.started_at))
+        return replace(usage, cpu=self._with_rate(NODE, usage.cpu))
 
     async def pods(self) -> Sequence[PodUsage]:
         """Processor, memory, processes and network of every pod that has a sandbox, and of its containers."""
         return await self._measured(self._subjects.subjects())
 
-    async def pods_with_disks(self) -> Sequence[PodUsage]:
-        """Also writable layers, logs and volumes; sizes of volumes are up to a minute old."""
-        subjects = self._subjects.subjects()
+    async def pods_with_disks(
+        self, *, wanted: Callable[[Object], bool] | None = None, age: float = AGE
+    ) -> Sequence[PodUsage]:
+        """Also writable layers, logs and volumes (their sizes up to `age` seconds old), of `wanted` pods."""
+        subjects = [each for each in self._subjects.subjects() if wanted is None or wanted(each.pod)]
+        if not subjects:
+            return []
         layers, image_disks = await asyncio.gather(self._layers(), self._image_disks())
-        sizes = await self._sizes.of(place.path for subject in subjects for place in subject.volumes)
+        paths = (place.path for subject in subjects for place in subject.volumes)
+        sizes = await self._sizes.of(paths, age=age)
         pods = await self._measured(subjects)
 
         def add() -> list[PodUsage]:
@@ -79,6 +85,14 @@ class Statistics:
             return [disks.add(*each) for each in zip(pods, subjects, strict=True)]
 
         return await asyncio.to_thread(add)
+
+    def memory(self) -> tuple[Memory, Memory | None]:
+        """The node's, and that of all pods together with what they may have. Reads a few small files."""
+        now = self._clock.now()
+        pods = self.cgroups.memory(PODS, now)
+        if pods is not None and (pods.limit is None or pods.limit > self._memory):
+            pods = replace(pods, limit=self._memory)
+        return whole.memory(self.cgroups, self._memory, now), pods
 
     async def rates_known(self) -> None:
         """Return when the next answers have rates: at once, but for the first question in a while."""
@@ -90,17 +104,15 @@ class Statistics:
     # Rates.
 
     def _with_rates(self, pod: PodUsage) -> PodUsage:
-        containers = tuple(
-            replace(each, cpu=self._rated(each.cgroup, each.cpu, each.started_at)) for each in pod.containers
-        )
-        return replace(pod, cpu=self._rated(pod.cgroup, pod.cpu, pod.started_at), containers=containers)
+        containers = tuple(replace(each, cpu=self._rated(each.cgroup, each.cpu)) for each in pod.containers)
+        return replace(pod, cpu=self._rated(pod.cgroup, pod.cpu), containers=containers)
 
-    def _rated(self, cgroup: str, cpu: Cpu | None, began: datetime) -> Cpu | None:
-        return None if cpu is None else self._with_rate(cgroup, cpu, began)
+    def _rated(self, cgroup: str, cpu: Cpu | None) -> Cpu | None:
+        return None if cpu is None else self._with_rate(cgroup, cpu)
 
-    def _with_rate(self, cgroup: str, cpu: Cpu, began: datetime) -> Cpu:
-        at, age = self._clock.monotonic(), (cpu.time - began).total_seconds()
-        return replace(cpu, rate=self._rates.rate(cgroup, cpu.total, at=at, age=age, shortest=FIRST_RATE))
+    def _with_rate(self, cgroup: str, cpu: Cpu) -> Cpu:
+        at = self._clock.monotonic()
+        return replace(cpu, rate=self._rates.rate(cgroup, cpu.total, at=at, shortest=FIRST_RATE))
 
     async def _measured(self, subjects: Sequence[Subject]) -> list[PodUsage]:
         found = await asyncio.to_thread(measure, self.cgroups, subjects, self._clock.now())
@@ -118,6 +130,7 @@ class Statistics:
             memory=whole.memory(self.cgroups, self._memory, now),
             root=file_system(self._root, now) or FileSystem(now),
             images=with_usage(image_disk, disks.images, now),
+            separate_images=not same_disk(disks.path, self._root),
             layers=with_usage(image_disk, disks.layers, now),
             processes=running,
             most_processes=most,

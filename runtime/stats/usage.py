@@ -178,5 +178,7 @@ class NodeUsage:
     """The file system of the containers' writable layers; `used` is what they take."""
     processes: int
     most_processes: int
+    separate_images: bool = False
+    """Whether images and layers lie on another file system than the pods' directories."""
     network: Network | None = None
     pressure: Mapping[str, Pressure] = field(default_factory=dict)

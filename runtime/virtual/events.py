@@ -9,7 +9,7 @@ all.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kubeling.client.event_recorder import WARNING, EventRecorder
+from kubeling.client.event_recorder import NO_ANNOTATIONS, WARNING, EventRecorder
 from kubeling.objects.clock import Clock
 
 MANY_NODES = 200
@@ -56,10 +56,18 @@ class NodeEvents:
         *,
         field_path: str = "",
         action: str = "",
+        annotations: Mapping[str, str] = NO_ANNOTATIONS,
     ) -> None:
         if self._silent(self._host):
             return
         if kind == WARNING or self._allowance.take():
             self._recorder.event(
-                obj, kind, reason, message, field_path=field_path, action=action, host=self._host
+                obj,
+                kind,
+                reason,
+                message,
+                field_path=field_path,
+                action=action,
+                host=self._host,
+                annotations=annotations,
             )
