@@ -5,6 +5,7 @@ What aiohttp raises becomes `ConnectionLost`; the verbs are `rest`'s.
 
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
@@ -44,6 +45,8 @@ class HttpClient(RestClient):
         """At most so many `connections` at a time, watches among them; 0: as many as there are requests."""
         super().__init__(clock=clock or SystemClock(), name="http-client")
         self.server = connection.server
+        self.answered: Counter[tuple[str, int]] = Counter()
+        """Requests by method and status."""
         context = connection.ssl_context() if connection.server.startswith("https:") else True
         self._server_name = connection.server_name or None
         headers = {"User-Agent": f"{user_agent}/{VERSION}", "Accept": "application/json"}
@@ -100,6 +103,7 @@ class HttpClient(RestClient):
                 timeout=WATCH_TIMEOUT if watching else REQUEST_TIMEOUT,
                 server_hostname=self._server_name,
             ) as response:
+                self.answered[method, response.status] += 1
                 yield response
 
     async def close(self) -> None:

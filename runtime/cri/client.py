@@ -17,6 +17,7 @@ from runtime.container_runtime import ExecResult, RuntimeEvent
 from runtime.cri.channel import open_channel
 from runtime.cri.events import EventStream
 from runtime.cri.grpc_errors import runtime_errors
+from runtime.cri.operations import Operations
 from runtime.errors import NotFound
 
 QUICK = 15.0  # seconds: reads
@@ -33,6 +34,7 @@ class CriRuntime:
 
     def __init__(self, endpoint: str, *, clock: Clock | None = None) -> None:
         self.endpoint = endpoint
+        self.operations = Operations()
         self._clock = clock or SystemClock()
         self._channel = open_channel(endpoint)
         self._runtime: Any = api_pb2_grpc.RuntimeServiceStub(self._channel)  # type: ignore[no-untyped-call]
@@ -50,7 +52,7 @@ class CriRuntime:
     async def _ask(
         self, method: Any, request: Message, answer: type[Response], *, timeout: float = NORMAL
     ) -> Response:
-        with runtime_errors():
+        with self.operations.counted(type(request).__name__), runtime_errors():
             response: Response = await method(request, timeout=timeout)
         assert isinstance(response, answer)
         return response

@@ -28,9 +28,9 @@ from runtime.network.bridge import PodNetwork
 from runtime.network.setup import clean_up
 from runtime.node import pod_network
 from runtime.node.allocatable import allocatable, enforced
-from runtime.node.api.agent_pods import AgentPods
-from runtime.node.api.listener import KubeletApi, ListenSettings
+from runtime.node.api.listener import KubeletApi
 from runtime.node.housekeeping import Housekeeping
+from runtime.node.kubelet_api import kubelet_api
 from runtime.node.lease import NodeLease
 from runtime.node.machine import Machine, look_around, page_size_names
 from runtime.node.node_events import NodeEvents
@@ -45,6 +45,7 @@ from runtime.pods.cgroups import NodeCgroups
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
 from runtime.pods.resources import ResourceRules
+from runtime.pods.tally import Tally
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics
@@ -85,6 +86,7 @@ class NodeAgent:
         self._loader: ImageLoader | None = None
         self._api: KubeletApi | None = None
         self._statistics: Statistics | None = None
+        self._tally = Tally()
 
     async def run(self) -> None:
         """Until cancelled.
@@ -107,7 +109,7 @@ class NodeAgent:
         await asyncio.to_thread(root.begin, self._config.root)
         self._pods = self._make_pod_agent()
         self._statistics = self._make_statistics(self._pods)
-        self._api = self._make_api(self._pods)
+        self._api = self._make_api(self._pods, self._statistics)
         await self._api.start()
         self._make_housekeeping(self._pods, self._statistics).start(self._tasks)
         await self._pods.run()
@@ -173,6 +175,7 @@ class NodeAgent:
             resolv_conf=partial(dns.read, config.kubelet.resolv_conf),
             kubelet=config.kubelet,
             pressures=lambda: self._reporter.facts.pressures,
+            tally=self._tally,
             abilities=abilities.of_machine(self._machine.kernel, lambda: self._reporter.facts.features),
         )
         agent = PodAgent(
@@ -202,17 +205,18 @@ class NodeAgent:
             root=self._config.root,
         )
 
-    def _make_api(self, pods: PodAgent) -> KubeletApi:
-        config = self._config
-        settings = ListenSettings(
-            host=config.listen,
-            port=config.port,
-            certificate=config.serving.certificate,
-            key=config.serving.key,
-            client_ca=config.client_ca,
-            scratch=config.root / "images",
+    def _make_api(self, pods: PodAgent, statistics: Statistics) -> KubeletApi:
+        return kubelet_api(
+            self._config,
+            machine=self._machine,
+            runtime=self._runtime,
+            client=self._client,
+            agent=pods,
+            tally=self._tally,
+            statistics=statistics,
+            loader=self._loader,
+            clock=self._clock,
         )
-        return KubeletApi(settings, self._runtime, AgentPods(pods), loader=self._loader, clock=self._clock)
 
     async def _end_work(self) -> None:
         if self._api is not None:

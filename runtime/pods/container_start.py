@@ -170,9 +170,11 @@ async def _start(work: PodWork, name: str, container_id: str) -> None:
     try:
         await work.context.runtime.start_container(container_id)
     except RuntimeServiceError as error:
+        work.context.tally.container_failures["RunContainerError"] += 1
         work.events.warning("Failed", f"Error: {error.message}", container=name)
         await work.view.read_container(container_id)
         _give_up(work, name, "RunContainerError", error.message, 0.0)
+    work.context.tally.started_containers += 1
     work.events.normal("Started", "Container started", container=name)
 
 

@@ -31,6 +31,7 @@ from runtime.pods.references import Reference, Sources
 from runtime.pods.resources import ResourceRules
 from runtime.pods.security import SecurityDefaults
 from runtime.pods.service_environment import service_environment
+from runtime.pods.tally import Tally
 from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.claims import PodClaims
 
@@ -209,6 +210,7 @@ class NodeContext:
     """The conditions of pressure that the node is under."""
     kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
     abilities: Abilities = field(default_factory=Abilities)
+    tally: Tally = field(default_factory=Tally)
     instant: bool = False
     """Whether steps take no time, so that no status is worth reporting in the middle of one."""
 

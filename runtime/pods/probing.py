@@ -19,6 +19,7 @@ from runtime.pods.container_kinds import statuses_of
 from runtime.pods.container_status import container_id
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.probe import run_probe
+from runtime.pods.tally import Probed
 from runtime.pods.work import PodWork
 
 READINESS, LIVENESS, STARTUP = "readiness", "liveness", "startup"
@@ -141,7 +142,11 @@ class Probing:
 
     async def _try(self, key: _Key, container: Object, probe: Object) -> None:
         work = self._work
+        clock = work.context.clock
+        began = clock.monotonic()
         outcome = await run_probe(work.context.runtime, probe, container, key.container_id, work.host)
+        probed = Probed(work.identity, container["name"], key.kind.capitalize())
+        work.context.tally.probed(probed, outcome.success, clock.monotonic() - began)
         result = self._results.get(key)
         if result is None:
             return

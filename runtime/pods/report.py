@@ -1,6 +1,7 @@
 """Hands a pod's status to its writer, made from what the API, the runtime and the worker know now."""
 
 from kubeling.objects.meta import Object
+from runtime.pods.phase import PENDING, RUNNING
 from runtime.pods.pod_conditions import OWNED
 from runtime.pods.pod_status import pod_status
 from runtime.pods.work import PodWork
@@ -18,6 +19,8 @@ def report(work: PodWork, *, ended: bool = False) -> Object:
         ended=ended,
         verdict=work.verdict,
     )
+    if status["phase"] == RUNNING and work.writer.latest.get("phase") == PENDING:
+        work.context.tally.pod_starts.observe(work.context.clock.monotonic() - work.seen_at)
     work.writer.submit(status)
     return status
 

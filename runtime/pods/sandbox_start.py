@@ -51,8 +51,10 @@ async def start_sandbox(work: PodWork, attempt: int) -> None:
         work.events.warning("FailedToCreatePodContainer", f"unable to ensure pod container exists: {error}")
         raise RetryLater(_delay(attempt)) from error
     except (NoHandler, NoUserNamespace, NameTooLong, RuntimeServiceError) as error:
+        work.context.tally.sandbox_failures += 1
         await _failed(work, error, attempt)
         raise RetryLater(_delay(attempt)) from error
+    work.context.tally.started_sandboxes += 1
     await work.view.read_sandbox(sandbox_id)
     work.context.files.write_hosts(work)
 

@@ -32,6 +32,8 @@ class PodWork:
     view: PodView
     activities: Activities
     writer: StatusWriter
+    seen_at: float = 0.0
+    """Since when (monotonic) the agent has known of the pod."""
     gone: bool = False
     """Whether the API has the pod no more."""
     sources_ready: bool = False

@@ -56,6 +56,7 @@ class PodWorker:
             context=context,
             identity=identity,
             pod=pod or {},
+            seen_at=context.clock.monotonic(),
             gone=pod is None,
             wake=self.wake,
             view=PodView(context.runtime, identity),
@@ -125,6 +126,7 @@ class PodWorker:
                 await self.turn()
         await self._probing.stop()
         await self.work.activities.stop()
+        self.work.context.tally.forget_probes(self.work.identity)
 
     async def turn(self) -> None:
         """Look, and begin what is missing."""

@@ -19,12 +19,16 @@ class Rates:
     def __init__(self) -> None:
         self._looks: dict[Hashable, _Look] = {}
 
-    def rate(self, counter: Hashable, total: int, *, at: float, shortest: float = SHORTEST) -> int | None:
-        """Per second, since the last look; None at the first one. `at` is monotonic."""
+    def rate(
+        self, counter: Hashable, total: int, *, at: float, age: float, shortest: float = SHORTEST
+    ) -> int | None:
+        """Per second, since the last look or since the counter began, `age` seconds ago; None when neither is
+        recent. `at` is monotonic."""
         last = self._looks.get(counter)
         if last is None or at - last.at > LONGEST or total < last.total:
-            self._looks[counter] = _Look(at, total, None)
-            return None
+            rate = round(total / age) if shortest <= age <= LONGEST else None
+            self._looks[counter] = _Look(at, total, rate)
+            return rate
         if at - last.at < shortest:
             return last.rate
         rate = round((total - last.total) / (at - last.at))

@@ -60,7 +60,7 @@ class Statistics:
     async def node(self) -> NodeUsage:
         """The node as a whole. What images and layers take is None while the runtime does not answer."""
         usage = await asyncio.to_thread(self._node, await self._image_disks(), self._clock.now())
-        return replace(usage, cpu=self._with_rate(NODE, usage.cpu))
+        return replace(usage, cpu=self._with_rate(NODE, usage.cpu, usage.started_at))
 
     async def pods(self) -> Sequence[PodUsage]:
         """Processor, memory, processes and network of every pod that has a sandbox, and of its containers."""
@@ -104,15 +104,17 @@ class Statistics:
     # Rates.
 
     def _with_rates(self, pod: PodUsage) -> PodUsage:
-        containers = tuple(replace(each, cpu=self._rated(each.cgroup, each.cpu)) for each in pod.containers)
-        return replace(pod, cpu=self._rated(pod.cgroup, pod.cpu), containers=containers)
+        containers = tuple(
+            replace(each, cpu=self._rated(each.cgroup, each.cpu, each.started_at)) for each in pod.containers
+        )
+        return replace(pod, cpu=self._rated(pod.cgroup, pod.cpu, pod.started_at), containers=containers)
 
-    def _rated(self, cgroup: str, cpu: Cpu | None) -> Cpu | None:
-        return None if cpu is None else self._with_rate(cgroup, cpu)
+    def _rated(self, cgroup: str, cpu: Cpu | None, began: datetime) -> Cpu | None:
+        return None if cpu is None else self._with_rate(cgroup, cpu, began)
 
-    def _with_rate(self, cgroup: str, cpu: Cpu) -> Cpu:
-        at = self._clock.monotonic()
-        return replace(cpu, rate=self._rates.rate(cgroup, cpu.total, at=at, shortest=FIRST_RATE))
+    def _with_rate(self, cgroup: str, cpu: Cpu, began: datetime) -> Cpu:
+        at, age = self._clock.monotonic(), (cpu.time - began).total_seconds()
+        return replace(cpu, rate=self._rates.rate(cgroup, cpu.total, at=at, age=age, shortest=FIRST_RATE))
 
     async def _measured(self, subjects: Sequence[Subject]) -> list[PodUsage]:
         found = await asyncio.to_thread(measure, self.cgroups, subjects, self._clock.now())

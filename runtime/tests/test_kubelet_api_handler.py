@@ -11,7 +11,8 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.clock import SystemClock
 from runtime.errors import ImageArchiveError, MachineNotReady
-from runtime.node.api.listener import KubeletApi, ListenSettings
+from runtime.node.api.gate import MastersOnly
+from runtime.node.api.listener import KubeletApi, Listener, ListenSettings
 from runtime.tests.certificates import TestAuthority
 from runtime.tests.fake_runtime import FakeRuntime
 
@@ -65,7 +66,7 @@ def make_api(authority: TestAuthority, runtime: FakeRuntime, scratch: Path, port
         client_ca=authority.certificate,
         scratch=scratch,
     )
-    return KubeletApi(settings, runtime, Pods(), loader=Loader(), clock=SystemClock())
+    return KubeletApi(settings, runtime, Pods(), loader=Loader(), clock=SystemClock(), gate=MastersOnly())
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def api(authority: TestAuthority, runtime: FakeRuntime, tmp_path: Path) ->
     await api.stop()
 
 
-def session(api: KubeletApi, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+def session(api: KubeletApi | Listener, tls: ssl.SSLContext) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(ssl=tls)
     return aiohttp.ClientSession(f"https://127.0.0.1:{api.port}", connector=connector)
 

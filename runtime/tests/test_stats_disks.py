@@ -21,12 +21,17 @@ DEV = """Inter-|   Receive                                                |  Tra
 
 def test_a_rate_needs_two_looks() -> None:
     rates = Rates()
-    assert rates.rate("a", 100, at=10.0) is None
-    assert rates.rate("a", 300, at=12.0) == 100
-    assert rates.rate("a", 999, at=12.1) == 100  # too soon to tell anything new
-    assert rates.rate("a", 10, at=14.0) is None  # it began anew
+    assert rates.rate("a", 100, at=10.0, age=900) is None
+    assert rates.rate("a", 300, at=12.0, age=902) == 100
+    assert rates.rate("a", 999, at=12.1, age=902.1) == 100  # too soon to tell anything new
+    assert rates.rate("a", 10, at=14.0, age=904) is None  # it began anew
     rates.forget_before(15.0)
-    assert rates.rate("a", 20, at=16.0) is None
+    assert rates.rate("a", 20, at=16.0, age=906) is None
+
+
+def test_a_young_counter_needs_one_look() -> None:
+    assert Rates().rate("a", 100, at=10.0, age=2.0) == 50
+    assert Rates().rate("a", 100, at=10.0, age=0.1) is None
 
 
 def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from runtime.node.api.agent_pods import shown
 from runtime.node.api.container_logs import log_options, send_log
 from runtime.node.api.containers import find_pod, logged_container
 from runtime.node.api.errors import HttpError
-from runtime.node.api.handler import Answer, Requests, Route, kubelet_routes
+from runtime.node.api.gate import MastersOnly
+from runtime.node.api.handler import Requests, kubelet_routes
+from runtime.node.api.routes import Answer, Route
 from runtime.node.logs.output import LogOptions, LogOutput
 from runtime.virtual.commands import FOREVER
 from runtime.virtual.pods import VirtualPods
@@ -33,7 +35,7 @@ class VirtualApi:
 
     def handler(self) -> Requests:
         own = {"stats": [Route(("GET",), 1, self._stats)]}
-        return Requests(kubelet_routes(self, self._logs, self) | own)
+        return Requests(kubelet_routes(self, self._logs, self) | own, MastersOnly())
 
     def pod(self, namespace: str, name: str) -> Object | None:
         worker = self._pods.worker(namespace, name)

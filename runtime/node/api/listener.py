@@ -14,8 +14,10 @@ from runtime.container_runtime import ContainerRuntime
 from runtime.errors import MachineNotReady
 from runtime.node.api.container_logs import ContainerLogs
 from runtime.node.api.containers import PodLookup
-from runtime.node.api.handler import Handler, KubeletHandler
+from runtime.node.api.gate import Gate
+from runtime.node.api.handler import KubeletHandler
 from runtime.node.api.images import Images, Loader
+from runtime.node.api.routes import Handler, Routes
 from runtime.node.api.streams import PodStreams
 from runtime.node.logs.watcher import DirectoryWatcher
 
@@ -67,7 +69,10 @@ class KubeletApi:
         *,
         loader: Loader | None,
         clock: Clock,
+        gate: Gate,
+        pages: Routes | None = None,
     ) -> None:
+        """`pages` are what the node tells of itself beside its pods."""
         self._watcher = DirectoryWatcher()
         handler = KubeletHandler(
             runtime,
@@ -75,6 +80,8 @@ class KubeletApi:
             logs=ContainerLogs(runtime, pods, self._watcher, clock),
             streams=PodStreams(runtime, pods),
             images=Images(runtime, loader, settings.scratch),
+            gate=gate,
+            pages=pages or {},
         )
         self._listener = Listener(settings, handler)
 
