@@ -34,6 +34,8 @@ class ContainerdPaths:
     state: Path  # /run/kubeling/<hash>
     log: Path
     cni_conf: Path
+    registry_hosts: Path
+    """One directory per registry with a hosts.toml: mirrors, plain HTTP, certificates."""
 
     @property
     def socket(self) -> Path:
@@ -50,11 +52,6 @@ class ContainerdPaths:
     @property
     def pid_file(self) -> Path:
         return self.state / "containerd.pid"
-
-    @property
-    def registry_hosts(self) -> Path:
-        """One directory per registry with a hosts.toml: mirrors, plain HTTP, certificates."""
-        return self.root / "certs.d"
 
 
 class PrivateContainerd:

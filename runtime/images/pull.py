@@ -3,7 +3,6 @@
 Loading images from files is `load`'s; which containers run is the pod workers'.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,11 +12,18 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from runtime.errors import RuntimeServiceError
-from runtime.images.credentials import credentials_for
+from runtime.images.credentials import Credential, credentials_for
 from runtime.images.name import InvalidName, with_default_tag
+from runtime.images.pull_records import PullRecords
+from runtime.images.transfer import ImageStore, Progress, Pulled, Transfers
+from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.backoff import Backoff
 
-PARALLEL_PULLS = 5
+_KNOWN_ERRORS = {
+    "RegistryUnavailable": "the registry is unavailable",
+    "SignatureValidationFailed": "the signature validation failed",
+}
+"""What a runtime may begin its error with, which then is the reason."""
 
 
 class ImageUnavailable(Exception):
@@ -41,14 +47,6 @@ class ContainerEvents(Protocol):
     def warning(self, reason: str, message: str, *, container: str = "") -> None: ...
 
 
-class ImageStore(Protocol):
-    """What of `ContainerRuntime` a puller needs."""
-
-    async def image_status(self, image: str) -> cri.Image | None: ...
-
-    async def pull_image(self, image: str, *, auth: cri.AuthConfig | None = None) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
 class PullRequest:
     """One container's need of an image. `key` tells pods apart in the back-off."""
@@ -68,12 +66,22 @@ class PullRequest:
 class ImagePuller:
     """Pulls several images at once, the same for the same pod never more often than the back-off allows."""
 
-    def __init__(self, runtime: ImageStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        runtime: ImageStore,
+        clock: Clock,
+        kubelet: KubeletConfiguration | None = None,
+        *,
+        records: PullRecords | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Without `records` every image that is there may be used by every pod."""
         self._runtime = runtime
         self._clock = clock
+        self._records = records
         self._backoff = Backoff()
         self._last_errors: dict[str, str] = {}
-        self._slots = asyncio.Semaphore(PARALLEL_PULLS)
+        self._transfers = Transfers(runtime, clock, kubelet or KubeletConfiguration(), progress)
 
     async def ensure(self, request: PullRequest) -> cri.Image:
         """The image, pulled if need be.
@@ -82,8 +90,9 @@ class ImagePuller:
             ImageUnavailable: it is not there and cannot be pulled now.
         """
         image = _full_name(request)
-        present = await self._inspect(request, image)
-        if present is not None and request.policy != "Always":
+        credentials = credentials_for(image, request.secrets)
+        present = None if request.policy == "Always" else await self._inspect(request, image)
+        if present is not None and not self._must_pull(image, present, credentials):
             request.tell(
                 "Pulled", f"{_quoted(request)} already present on machine and can be accessed by the pod"
             )
@@ -93,7 +102,10 @@ class ImagePuller:
             request.tell("ErrImageNeverPull", message, warning=True)
             raise ImageUnavailable("ErrImageNeverPull", message, retry_after=self._backoff.initial)
         self._respect_backoff(request)
-        return await self._pull(request, image)
+        return await self._pull(request, image, credentials)
+
+    def _must_pull(self, image: str, present: cri.Image, credentials: Sequence[Credential]) -> bool:
+        return self._records is not None and self._records.must_pull(image, present.id, credentials)
 
     def forget(self, key: str) -> None:
         """Drop what is remembered about a pod."""
@@ -120,41 +132,64 @@ class ImagePuller:
         full = f"{message}: {last}" if last else message
         raise ImageUnavailable("ImagePullBackOff", full, retry_after=remaining)
 
-    async def _pull(self, request: PullRequest, image: str) -> cri.Image:
+    async def _pull(self, request: PullRequest, image: str, credentials: Sequence[Credential]) -> cri.Image:
         key = f"{request.key}_{request.image}"
+        self._last_errors.pop(key, None)
         request.tell("Pulling", f'Pulling image "{request.image}"')
         asked = self._clock.monotonic()
         try:
-            async with self._slots:
-                began = self._clock.monotonic()
-                pulled = await self._pull_as_someone(request, image)
-        except RuntimeServiceError as error:
+            pulled = await self._pull_as_someone(image, credentials)
+        except _PullFailed as error:
             request.tell("Failed", f'Failed to pull image "{request.image}": {error}', warning=True)
             self._backoff.failed(key, at=self._clock.now())
-            self._last_errors[key] = f"ErrImagePull: {error}"
-            raise ImageUnavailable("ErrImagePull", str(error), retry_after=1.0) from error
-        ended = self._clock.monotonic()
+            reason, message = _explained(request.image, str(error))
+            self._last_errors[key] = f"{reason}: {message}"
+            raise ImageUnavailable(reason, message, retry_after=1.0) from error
+        waited = self._clock.monotonic() - asked
         request.tell(
             "Pulled",
-            f'Successfully pulled image "{request.image}" in {_seconds(ended - began)} '
-            f"({_seconds(ended - asked)} including waiting). Image size: {pulled.size} bytes.",
+            f'Successfully pulled image "{request.image}" in {_seconds(pulled.seconds)} '
+            f"({_seconds(max(waited, pulled.seconds))} including waiting). "
+            f"Image size: {pulled.image.size} bytes.",
         )
-        return pulled
+        return pulled.image
 
-    async def _pull_as_someone(self, request: PullRequest, image: str) -> cri.Image:
-        """Try the pull secrets' credentials one after the other; without any, anonymously."""
-        attempts: list[cri.AuthConfig | None] = [*credentials_for(image, request.secrets)]
-        failure: RuntimeServiceError | None = None
-        for auth in attempts or [None]:
+    async def _pull_as_someone(self, image: str, credentials: Sequence[Credential]) -> Pulled:
+        """Try the credentials one after the other; without any, anonymously.
+
+        Raises:
+            _PullFailed: none of them will do.
+        """
+        errors: list[str] = []
+        if self._records is not None:
+            self._records.begins(image)
+        attempts: list[Credential | None] = [*credentials]
+        for credential in attempts or [None]:
             try:
-                identifier = await self._runtime.pull_image(image, auth=auth)
+                pulled = await self._transfers.pull(image, credential.auth if credential else None)
             except RuntimeServiceError as error:
-                failure = error
+                errors.append(error.message if error.code == "Unknown" else str(error))
                 continue
-            found = await self._runtime.image_status(identifier)
-            return found if found is not None else cri.Image(id=identifier)
-        assert failure is not None
-        raise failure
+            if self._records is not None:
+                self._records.succeeded(image, pulled.image.id, credential, now=self._clock.now())
+            return pulled
+        if self._records is not None:
+            self._records.failed(image)
+        raise _PullFailed(errors)
+
+
+class _PullFailed(Exception):
+    def __init__(self, errors: Sequence[str]) -> None:
+        different = list(dict.fromkeys(errors))
+        super().__init__(different[0] if len(different) == 1 else f"[{', '.join(different)}]")
+
+
+def _explained(image: str, error: str) -> tuple[str, str]:
+    """Reason and message for the container's status."""
+    for reason, why in _KNOWN_ERRORS.items():
+        if error.startswith(reason):
+            return reason, f"image pull failed for {image} because {why}{error.removeprefix(reason)}"
+    return "ErrImagePull", error
 
 
 def _full_name(request: PullRequest) -> str:

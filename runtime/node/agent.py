@@ -21,9 +21,11 @@ from runtime.config import Config
 from runtime.cri.client import CriRuntime
 from runtime.cri.containerd import ContainerdPaths, PrivateContainerd
 from runtime.cri.containerd_log import ContainerdLog
+from runtime.images import ingests
 from runtime.images.load import ImageLoader
 from runtime.images.pause import PAUSE_IMAGE
 from runtime.images.pull import ImagePuller
+from runtime.images.pull_records import PullRecords
 from runtime.network.bridge import PodNetwork
 from runtime.network.setup import clean_up
 from runtime.node import pod_network
@@ -159,7 +161,7 @@ class NodeAgent:
             client=self._client,
             clock=clock,
             recorder=self._recorder,
-            puller=ImagePuller(self._runtime, clock),
+            puller=self._make_puller(),
             sources=sources,
             services=self._client.informer(SERVICES),
             volumes=Volumes(clock),
@@ -182,6 +184,20 @@ class NodeAgent:
             _watched(context), self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")
         )
         return agent
+
+    def _make_puller(self) -> ImagePuller:
+        config, containerd = self._config, self._containerd
+        records = PullRecords(
+            config.root / "image_manager",
+            policy=config.kubelet.image_pull_credentials_verification_policy,
+            allowlist=config.kubelet.preloaded_images_verification_allowlist,
+        )
+        progress = (
+            partial(asyncio.to_thread, ingests.progress, containerd.paths.root)
+            if containerd is not None
+            else None
+        )
+        return ImagePuller(self._runtime, self._clock, config.kubelet, records=records, progress=progress)
 
     def _make_statistics(self, pods: PodAgent) -> Statistics:
         return Statistics(
@@ -271,5 +287,6 @@ def _private_containerd(config: Config, clock: Clock) -> PrivateContainerd:
         state=config.state,
         log=config.home / "logs" / "containerd.log",
         cni_conf=pod_network.cni_directory(config),
+        registry_hosts=config.home / "registries",
     )
     return PrivateContainerd(paths, cni_bin=config.cni_bin, sandbox_image=PAUSE_IMAGE, clock=clock)

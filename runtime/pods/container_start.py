@@ -74,6 +74,11 @@ async def _pull_secrets(work: PodWork) -> list[Object]:
     names = [each.get("name") for each in work.spec.get("imagePullSecrets") or []]
     references = [Reference(SECRET, work.identity.namespace, name) for name in names if name]
     found = await work.context.sources.get(references)
+    missing = [each.name for each in references if each not in found]
+    if missing:
+        message = f"Unable to retrieve some image pull secrets ({', '.join(missing)})"
+        message += "; attempting to pull the image may not succeed."
+        work.events.warning("FailedToRetrieveImagePullSecret", message)
     return list(found.values())
 
 

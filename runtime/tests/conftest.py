@@ -53,6 +53,7 @@ async def containerd(node_directory: Path) -> AsyncIterator[PrivateContainerd]:
         state=node_directory / "state",
         log=node_directory / "containerd.log",
         cni_conf=node_directory / "cni",
+        registry_hosts=node_directory / "registries",
     )
     network = PodNetwork(node_directory, (POD_CIDR,))
     leases = node_directory / "leases"

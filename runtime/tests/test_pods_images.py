@@ -1,14 +1,11 @@
 """Image references, pull secrets and pulls."""
 
-import base64
-import json
 from typing import Any
 
 import pytest
 
 from kubeling.objects.clock import FakeClock
 from runtime.errors import RuntimeFailed
-from runtime.images.credentials import credentials_for
 from runtime.images.name import InvalidName, with_default_tag
 from runtime.images.pull import ImagePuller, ImageUnavailable, PullRequest
 from runtime.tests.fake_runtime import FakeRuntime
@@ -93,29 +90,36 @@ async def test_a_runtime_that_cannot_say_is_an_inspect_error() -> None:
     assert caught.value.reason == "ImageInspectError"
 
 
-def a_secret(auths: dict[str, Any]) -> dict[str, Any]:
-    document = base64.b64encode(json.dumps({"auths": auths}).encode()).decode()
-    return {"data": {".dockerconfigjson": document}}
+@pytest.mark.parametrize(
+    ("said", "reason", "message"),
+    [
+        ("RegistryUnavailable: no", "RegistryUnavailable", "because the registry is unavailable: no"),
+        ("SignatureValidationFailed", "SignatureValidationFailed", "because the signature validation failed"),
+        ("not that way", "ErrImagePull", "not that way"),
+    ],
+)
+async def test_what_the_runtime_says_is_the_reason(said: str, reason: str, message: str) -> None:
+    clock = FakeClock()
+    runtime = FakeRuntime(clock)
+    runtime.fail("pull_image", RuntimeFailed(said))
+    wanted = request("app:1")
+    with pytest.raises(ImageUnavailable) as caught:
+        await ImagePuller(runtime, clock).ensure(wanted)
+    assert caught.value.reason == reason
+    assert caught.value.message.endswith(message)
+    assert told(wanted)[-1] == ("Failed", f'Failed to pull image "app:1": {said}')
 
 
-def test_the_closest_credentials_come_first() -> None:
-    login = base64.b64encode(b"me:secret:x").decode()
-    secret = a_secret(
-        {
-            "example.test": {"username": "wide", "password": "p"},
-            "https://example.test/team": {"auth": login},
-            "other.test": {"username": "no"},
-        }
-    )
-    found = credentials_for("example.test/team/app:1", [secret])
-    assert [(each.username, each.password) for each in found] == [("me", "secret:x"), ("wide", "p")]
-
-
-def test_dockers_own_registry_has_an_old_name() -> None:
-    secret = a_secret({"https://index.docker.io/v1/": {"username": "me", "password": "p"}})
-    assert [each.username for each in credentials_for("busybox", [secret])] == ["me"]
-
-
-@pytest.mark.parametrize("data", [{}, {".dockerconfigjson": "bm9uZQ=="}, {".dockercfg": "W10="}])
-def test_a_damaged_secret_offers_nothing(data: dict[str, str]) -> None:
-    assert credentials_for("busybox", [{"data": data}]) == []
+async def test_backing_off_says_what_went_wrong() -> None:
+    clock = FakeClock()
+    puller = ImagePuller(FakeRuntime(clock), clock)
+    wanted = request("app:1")
+    reasons = []
+    for _ in range(2):
+        with pytest.raises(ImageUnavailable) as caught:
+            await puller.ensure(wanted)
+        reasons.append(caught.value.reason)
+    assert reasons == ["ErrImagePull", "ImagePullBackOff"]
+    error = "ErrImagePull: rpc error: code = NotFound desc = app:1: not found"
+    assert caught.value.message == f'Back-off pulling image "app:1": {error}'
+    assert told(wanted)[-1] == ("BackOff", 'Back-off pulling image "app:1"')
