@@ -71,6 +71,12 @@ class Space:
         self.phase(name, "Succeeded")
         return self.log(name)
 
+    def run_all(self, name: str, *containers: Object, **spec: Any) -> dict[str, str]:
+        """The logs, by container, of a pod whose containers must all succeed."""
+        self.create(pods.pod(name, *containers, **spec))
+        self.phase(name, "Succeeded")
+        return {each["name"]: self.log(name, container=each["name"]) for each in containers}
+
     def ready(self, name: str, *, timeout: float = 30) -> Object:
         return self.until(name, pods.ready, what="is Ready", timeout=timeout)
 

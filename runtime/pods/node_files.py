@@ -28,7 +28,8 @@ _NODE_HOSTS = Path("/etc/hosts")
 
 class NodeFiles:
     def begin(self, paths: PodPaths) -> None:
-        paths.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        for directory in (paths.directory, paths.volumes, paths.containers):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o750)
         paths.logs.mkdir(parents=True, exist_ok=True)
 
     def begin_container(self, paths: PodPaths, name: str) -> None:

@@ -57,8 +57,12 @@ class PodPaths:
         """Where the part of a volume is shown that a container's volume mount of that number means."""
         return self.volume_subpaths / volume_name / container_name / str(index)
 
+    @property
+    def containers(self) -> Path:
+        return self.directory / "containers"
+
     def container(self, container_name: str) -> Path:
-        return self.directory / "containers" / container_name
+        return self.containers / container_name
 
     def log(self, container_name: str, attempt: int) -> Path:
         return self.logs / log_path(container_name, attempt)
