@@ -28,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
     log_to_stderr()
+    os.umask(0o022)  # containers and collectors of logs read what is made here, whoever has started the node
     try:
         config = read_config(options.config)
         if os.geteuid() != 0:

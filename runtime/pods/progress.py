@@ -155,6 +155,7 @@ async def _write_volumes(work: PodWork) -> None:
             work.wake()
         tokens = await _tokens(work)
     pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
+    work.context.files.begin(work.paths)
     await work.context.volumes.set_up(pod, work.paths, sources, facts, tokens)
 
 
