@@ -171,6 +171,7 @@ class NodeAgent:
             root=config.root,
             node_name=config.node_name,
             host_ips=(config.node_ip,),
+            node=self._reporter,
             rules=self._rules,
             cgroups=self._cgroups,
             allocatable=allocatable(self._machine, config.kubelet),

@@ -16,6 +16,7 @@ from kubeling.objects import conditions
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
 from kubeling.objects.meta import Object, labels
+from runtime.node.allocatable import allocatable
 from runtime.node.node_events import NodeEvents
 from runtime.node.node_object import (
     NodeFacts,
@@ -42,7 +43,23 @@ class NodeReporter:
         self._conditions: list[Object] = []
         self._extended: dict[str, str | None] = {}
         self._due = asyncio.Event()
+        self._shown: Object = {}
         self.facts = facts
+
+    @property
+    def node(self) -> Object:
+        """The Node as the API last showed it, with what it has to give: the API may not have that yet."""
+        status = self._shown.get("status") or {}
+        own = allocatable(self.facts.machine, self.facts.kubelet)
+        extended = {name: text for name, text in (status.get("allocatable") or {}).items() if "/" in name}
+        return {**self._shown, "status": {**status, "allocatable": {**own, **extended}}}
+
+    async def read(self) -> None:
+        """Ask the API for the Node now. Where it does not answer, what is known stays."""
+        try:
+            self._shown = await self._client.get(NODES, self.facts.name)
+        except (ConnectionLost, ApiError) as error:
+            logger.debug("the node cannot be read: %s", error)
 
     def change(self, **facts: Any) -> None:
         """Some facts (fields of NodeFacts) are new: they are reported at once, if they differ."""
@@ -87,6 +104,7 @@ class NodeReporter:
             if any(labels(node).get(key) != value for key, value in wanted.items()):
                 node = await self._client.patch(NODES, facts.name, {"metadata": {"labels": wanted}})
         self._conditions = (node.get("status") or {}).get("conditions") or []
+        self._shown = node
         self._due.set()
         return node
 
@@ -94,6 +112,8 @@ class NodeReporter:
         """For an informer of the node: taken for dead by the control plane, it reports at once. So it does
         when others give it resources: it offers them.
         """
+        if kind != "DELETED":
+            self._shown = node
         ready = conditions.find(node, "Ready") or {}
         if kind != "DELETED" and ready.get("status") == "Unknown":
             self._conditions = node["status"]["conditions"]
@@ -136,4 +156,5 @@ class NodeReporter:
             subresource="status",
             content_type=STRATEGIC_PATCH,
         )
+        self._shown = node
         self._conditions = (node.get("status") or {}).get("conditions") or []

@@ -4,46 +4,134 @@ The scheduler and the server see to most of it as well; this is for pods that we
 what only the node knows. A pod that runs already - the agent was started again - keeps what it has.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from kubeling.objects.meta import Object
+from runtime.pods import allocation
+from runtime.pods.admitted import Holding
+from runtime.pods.context import NodeView
 from runtime.pods.host_ports import ports_of
-from runtime.pods.pod_status import Verdict
+from runtime.pods.pod_status import REJECTED, Verdict
+from runtime.pods.predicates import (
+    AFFINITY,
+    PORTS,
+    Amounts,
+    Insufficient,
+    amounts,
+    insufficient,
+    numbers,
+    unfit,
+    unsupported,
+)
+from runtime.pods.preemption import DISRUPTION, MESSAGE, REASON, Candidate, NoVictims, victims
 from runtime.pods.pressure_admission import refused_under_pressure
+from runtime.pods.qos import is_critical
 from runtime.pods.security_admission import refused_apparmor, refused_groups_policy, refused_sysctls
 from runtime.pods.work import PodWork
 
 
+class NotYet(Exception):
+    """The node cannot say before something has happened that will wake the worker."""
+
+
 def check_admission(work: PodWork) -> None:
-    """Take the pod, or pass the verdict that it cannot be had."""
+    """Take the pod, or pass the verdict that it cannot be had; it may take until the worker wakes again."""
     if work.admitted or work.verdict is not None:
         return
-    refusal = next(filter(None, (check(work) for check in _CHECKS)), None)
+    try:
+        refusal = next(filter(None, (check(work) for check in _CHECKS)), None)
+    except NotYet:
+        return
     if refusal is None:
         admit(work)
         return
-    work.verdict = Verdict(refusal.reason, f"Pod was rejected: {refusal.message}")
+    work.verdict = Verdict(refusal.reason, f"{REJECTED}{refusal.message}", rejected=True)
     work.events.warning(refusal.reason, refusal.message)
 
 
 def admit(work: PodWork) -> None:
     """Without a question: it runs already."""
+    if work.allocation is None:
+        work.allocation = allocation.of(work.desired)
+        work.context.files.keep(work.paths, work.allocation)
     work.context.host_ports.take(work.identity.uid, ports_of(work.spec))
+    work.context.admitted.take(work)
     work.admitted = True
 
 
-def _refused_ports(work: PodWork) -> Verdict | None:
-    wanted = ports_of(work.spec)
-    if not wanted or work.context.host_ports.free(work.identity.uid, wanted):
-        return None
-    message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
-    return Verdict("NodePorts", message)
+def release(work: PodWork) -> None:
+    """Nothing of the pod runs any more: others may have what it held."""
+    work.context.host_ports.release(work.identity.uid)
+    work.context.admitted.release(work.identity.uid)
+
+
+def allocatable(view: NodeView) -> Amounts:
+    return numbers((view.node.get("status") or {}).get("allocatable") or {})
+
+
+def _unsupported(work: PodWork) -> Verdict | None:
+    return unsupported(work.pod) if work.context.node is not None else None
+
+
+def _refused_by_node(work: PodWork) -> Verdict | None:
+    """Raises: NotYet."""
+    view, uid = work.context.node, work.identity.uid
+    ports_free = work.context.host_ports.free(uid, ports_of(work.spec))
+    if view is None:
+        return None if ports_free else PORTS
+    beside = work.context.admitted.beside(uid)
+    missing = _missing(work.pod, view, beside)
+    settled = work.allocation is not None and bool((work.pod.get("status") or {}).get("startTime"))
+    against = unfit(work.pod, view.node, ports_free=ports_free, settled=settled)
+    if against == [AFFINITY] and not missing and not work.node_read:
+        work.activities.begin("node", partial(_read_node, work, view))
+        raise NotYet
+    if missing and is_critical(work.pod):
+        return against[0] if against else _preempt(work, view, beside)
+    return next(iter([*(each.refusal for each in missing), *against]), None)
+
+
+async def _read_node(work: PodWork, view: NodeView) -> None:
+    """Labels may have changed just now: the API has the last word."""
+    await view.read()
+    work.node_read = True
+
+
+def _missing(pod: Object, view: NodeView, beside: Sequence[Holding]) -> list[Insufficient]:
+    return insufficient(amounts(pod), [each.amounts for each in beside], allocatable(view))
+
+
+def _preempt(work: PodWork, view: NodeView, beside: Sequence[Holding]) -> Verdict | None:
+    """Let others go. Raises NotYet, for the pod is taken when they have gone."""
+    staying = [each for each in beside if each.work.verdict is None]
+    candidates = [
+        Candidate(each.work.identity.uid, each.work.pod, {**each.amounts, "pods": 1}) for each in staying
+    ]
+    try:
+        chosen = victims(work.pod, candidates, _missing(work.pod, view, staying))
+    except NoVictims as error:
+        message = f"Unexpected error while attempting to recover from admission failure: {error}"
+        return Verdict("UnexpectedAdmissionError", message)
+    for each in staying:
+        if each.work.identity.uid in chosen:
+            _let_go(each.work)
+    work.context.admitted.wait(work)
+    raise NotYet
+
+
+def _let_go(victim: PodWork) -> None:
+    victim.verdict = Verdict(REASON, MESSAGE, disruption=DISRUPTION)
+    victim.events.warning(REASON, MESSAGE)
+    victim.wake()
 
 
 _CHECKS: tuple[Callable[[PodWork], Verdict | None], ...] = (
     refused_under_pressure,
     refused_sysctls,
-    _refused_ports,
+    _unsupported,
     refused_groups_policy,
     refused_apparmor,
+    _refused_by_node,
 )
-"""In the kubelet's order: the first that refuses gives the reason."""
+"""The first that refuses gives the reason. The last may make room for the pod."""

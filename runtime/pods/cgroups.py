@@ -44,11 +44,11 @@ class NodeCgroups:
         self.tree.apply(BESTEFFORT_PATH, Limits(cpu_shares=LEAST_SHARES))
         self._follow()
 
-    async def ensure(self, pod: Object) -> None:
+    async def make(self, pod: Object) -> None:
         """Make the pod's group with its limits. Raises CgroupError."""
-        await asyncio.to_thread(self._ensure, pod)
+        await asyncio.to_thread(self._make_pod, pod)
 
-    def _ensure(self, pod: Object) -> None:
+    def _make_pod(self, pod: Object) -> None:
         self.tree.apply(cgroup_parent(pod), self._rules.pod(pod))
         if cgroup_parent(pod).startswith(BURSTABLE_PATH):
             self._follow()
@@ -67,7 +67,7 @@ class NodeCgroups:
         path = cgroup_parent(pod)
         return self.tree.memory_usage(f"{path}/{container_id}" if container_id else path)
 
-    async def remove(self, pod_uid: str) -> None:
+    async def free(self, pod_uid: str) -> None:
         """Remove the pod's group, once its processes have ended; what stays in use is left."""
         for delay in (*PATIENCE, 0.0):
             if await asyncio.to_thread(self.tree.remove_pod, pod_uid):
@@ -88,7 +88,7 @@ class NodeCgroups:
 class NoCgroups:
     """Implements `PodCgroups` where pods have no processes."""
 
-    async def ensure(self, pod: Object) -> None:
+    async def make(self, pod: Object) -> None:
         return
 
     async def limits(self, pod: Object) -> Limits:
@@ -100,5 +100,5 @@ class NoCgroups:
     def memory_usage(self, pod: Object, container_id: str = "") -> int | None:
         return None
 
-    async def remove(self, pod_uid: str) -> None:
+    async def free(self, pod_uid: str) -> None:
         return

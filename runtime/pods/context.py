@@ -19,6 +19,8 @@ from runtime.container_runtime import ContainerRuntime
 from runtime.images.pull import PullRequest
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.abilities import Abilities
+from runtime.pods.admitted import Admitted
+from runtime.pods.allocation import Allocation
 from runtime.pods.backoff import Backoff
 from runtime.pods.cgroup_tree import Limits
 from runtime.pods.cgroups import NoCgroups
@@ -119,6 +121,11 @@ class PodFiles(Protocol):
     def user_namespace(self, work: "PodWork", *, allocate: bool = False) -> cri.UserNamespace | None:
         """The pod's own, None where it has none; with `allocate` it gets one. Raises NoUserNamespace."""
 
+    def keep(self, paths: PodPaths, allocation: Allocation) -> None:
+        """Keep what the pod was given, over restarts of the agent."""
+
+    def kept(self, paths: PodPaths) -> Allocation | None: ...
+
     def write_hosts(self, work: "PodWork") -> None:
         """Write the /etc/hosts of the pod's containers, as it is to be now."""
 
@@ -140,7 +147,7 @@ class PodFiles(Protocol):
 class PodCgroups(Protocol):
     """The pods' cgroups, in which those of their containers are. All raise CgroupError."""
 
-    async def ensure(self, pod: Object) -> None:
+    async def make(self, pod: Object) -> None:
         """Make the pod's group, with its limits."""
 
     async def limits(self, pod: Object) -> Limits:
@@ -152,8 +159,19 @@ class PodCgroups(Protocol):
     def memory_usage(self, pod: Object, container_id: str = "") -> int | None:
         """Bytes that the pod, or one of its containers, has in use; None where that cannot be told."""
 
-    async def remove(self, pod_uid: str) -> None:
+    async def free(self, pod_uid: str) -> None:
         """The pod's processes have ended: remove its group."""
+
+
+class NodeView(Protocol):
+    """The Node, as far as its pods' admission depends on it."""
+
+    @property
+    def node(self) -> Object:
+        """As the API last showed it, with what it has to give."""
+
+    async def read(self) -> None:
+        """Ask the API for it now. Where it does not answer, what is known stays."""
 
 
 class Probes(Protocol):
@@ -196,6 +214,9 @@ class NodeContext:
     resolv_conf: Callable[[], ResolvConf] = ResolvConf
     crashes: Backoff = field(default_factory=Backoff)
     host_ports: HostPorts = field(default_factory=HostPorts)
+    admitted: Admitted = field(default_factory=Admitted)
+    node: NodeView | None = None
+    """None for a node that takes all that it gets."""
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
     claims: PodClaims | None = None
     """None where nothing is mounted, so that it does not matter what claims are bound to."""

@@ -8,7 +8,9 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
+from runtime.pods import allocation as allocations
 from runtime.pods import user_namespaces
+from runtime.pods.allocation import Allocation
 from runtime.pods.cleanup import remove_directories
 from runtime.pods.env_file import EnvFileError, value_in
 from runtime.pods.environment import ConfigError
@@ -42,6 +44,12 @@ class NodeFiles:
             return user_namespaces.recorded(work.paths)
         length = int(work.context.kubelet.user_namespaces.get("idsPerPod") or user_namespaces.IDS_PER_POD)
         return user_namespaces.allocate(work.paths, length=length)
+
+    def keep(self, paths: PodPaths, allocation: Allocation) -> None:
+        allocations.save(paths.directory, allocation)
+
+    def kept(self, paths: PodPaths) -> Allocation | None:
+        return allocations.load(paths.directory)
 
     def write_hosts(self, work: PodWork) -> None:
         """Written in place: the file is mounted into the containers."""

@@ -17,6 +17,8 @@ from runtime.pods.pod_conditions import RESTARTING, pod_conditions
 from runtime.pods.qos import qos_class
 from runtime.pods.restart import restart_sources
 
+REJECTED = "Pod was rejected: "
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -28,6 +30,8 @@ class Verdict:
     """Seconds that the pod gets to end, where they are fewer than it wishes for."""
     disruption: str = ""
     """The reason of the condition DisruptionTarget, where the node itself is what disrupts the pod."""
+    rejected: bool = False
+    """Whether the node has not taken the pod at all."""
 
 
 def pod_status(
@@ -42,6 +46,9 @@ def pod_status(
 ) -> Object:
     """The status to report; `ended` says that the pod is stopped for good and nothing runs any more."""
     old = pod.get("status") or {}
+    verdict = verdict or _earlier_rejection(old, observed)
+    if verdict is not None and verdict.rejected:
+        return _rejected(pod, verdict, now)
     restarting = _is_restarting(pod, observed)
     known = replace(known, restarting_all=restarting)
     init, containers = _container_statuses(pod, observed, known, ended=ended and bool(observed.sandboxes))
@@ -115,6 +122,30 @@ def _shown_phase(computed: str, old: str, observed: ObservedPod) -> str:
     if phases.is_terminal(computed) and not phases.is_terminal(old) and any(observed.running()):
         return old
     return computed
+
+
+def _earlier_rejection(old: Object, observed: ObservedPod) -> Verdict | None:
+    """What an agent before this one has decided: only such a pod has failed without any container."""
+    if old.get("phase") != phases.FAILED or observed.containers or old.get("containerStatuses"):
+        return None
+    if not old.get("message", "").startswith(REJECTED):
+        return None
+    return Verdict(old.get("reason", ""), old["message"], rejected=True)
+
+
+def _rejected(pod: Object, verdict: Verdict, now: datetime) -> Object:
+    """Nothing of the pod was ever begun."""
+    old = pod.get("status") or {}
+    status: Object = {
+        "phase": phases.FAILED,
+        "reason": verdict.reason,
+        "message": verdict.message,
+        "startTime": old.get("startTime") or timestamp(now),
+        "qosClass": qos_class(pod),
+    }
+    if metadata(pod).get("generation"):
+        status["observedGeneration"] = metadata(pod)["generation"]
+    return status
 
 
 def _phase(

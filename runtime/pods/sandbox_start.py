@@ -68,7 +68,7 @@ async def _run(work: PodWork, attempt: int) -> str:
     for reason, message in _dns(work).complaints:
         work.events.warning(reason, message)
     async with work.context.sandbox_starts:
-        await work.context.cgroups.ensure(work.pod)
+        await work.context.cgroups.make(work.pod)
         return await work.context.runtime.run_pod_sandbox(config, handler=handler)
 
 

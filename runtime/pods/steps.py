@@ -41,7 +41,7 @@ STEPS = {
 def watched(context: NodeContext, directory: Path) -> NodeContext:
     """The same, but pods can be held at each step."""
     steps = _Steps(directory)
-    parts = ("runtime", "volumes", "files", "puller", "client")
+    parts = ("runtime", "volumes", "files", "cgroups", "puller", "client")
     wrapped: dict[str, Any] = {part: _Watched(getattr(context, part), steps) for part in parts}
     return dataclasses.replace(context, **wrapped)
 

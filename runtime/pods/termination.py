@@ -14,6 +14,7 @@ from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.errors import ApiError, Conflict, NotFound
 from kubeling.objects.meta import is_terminating, metadata
+from runtime.pods.admission import release
 from runtime.pods.container_stop import stop_all
 from runtime.pods.dead_containers import remove_remains
 from runtime.pods.report import report
@@ -61,6 +62,7 @@ def _grace(work: PodWork) -> float:
 
 async def _settle(work: PodWork) -> None:
     report(work, ended=True)
+    release(work)
     await _free(work)
     if work.writer.latest.get("reason") == "Evicted":
         await remove_remains(work)
@@ -70,6 +72,7 @@ async def _settle(work: PodWork) -> None:
 async def _tear_down(work: PodWork) -> None:
     if not work.gone and _is_seen(work):
         report(work, ended=True)
+    release(work)
     await asyncio.gather(_free(work), _final_status(work))
     if not work.gone:
         await _delete(work)
@@ -90,8 +93,7 @@ async def _free(work: PodWork) -> None:
     """Give back what the pod holds: its sandbox's network, its volumes, its cgroup."""
     await asyncio.gather(*(_stop_sandbox(work, each) for each in list(work.view.observed.sandboxes)))
     await work.context.volumes.tear_down(work.paths)
-    await work.context.cgroups.remove(work.identity.uid)
-    work.context.host_ports.release(work.identity.uid)
+    await work.context.cgroups.free(work.identity.uid)
     work.volumes_ready = False
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubeling.objects.meta import Object
 from runtime.pods.actions import ProbeResults
 from runtime.pods.activities import Activities
+from runtime.pods.allocation import Allocation
 from runtime.pods.container_kinds import containers_of
 from runtime.pods.container_status import Knowledge, Waiting
 from runtime.pods.context import NodeContext
@@ -27,13 +28,19 @@ class PodWork:
     context: NodeContext
     identity: PodIdentity
     pod: Object
-    """As the API last showed it; {} for an orphan that the API never showed."""
+    """As the API last showed it, with the resources that the node gave it; {} for an orphan that the API
+    never showed.
+    """
     wake: Callable[[], None]
     view: PodView
     activities: Activities
     writer: StatusWriter
     seen_at: float = 0.0
     """Since when (monotonic) the agent has known of the pod."""
+    desired: Object = field(default_factory=dict)
+    """As the API last showed it, with the resources that are wanted."""
+    allocation: Allocation | None = None
+    """What the node has given to the pod, once it has."""
     gone: bool = False
     """Whether the API has the pod no more."""
     sources_ready: bool = False
@@ -63,6 +70,8 @@ class PodWork:
     verdict: Verdict | None = None
     admitted: bool = False
     """Whether the node has taken the pod, with all that it asks for."""
+    node_read: bool = False
+    """Whether the Node was read from the API because its labels did not let the pod in."""
     counted_crashes: dict[str, str] = field(default_factory=dict)
     """The id of the container whose end was counted last in the crash back-off, by name."""
     probes: ProbeResults = field(default_factory=ProbeResults)

@@ -20,7 +20,8 @@ from kubeling.objects.tasks import Tasks
 from runtime.errors import RuntimeServiceError
 from runtime.pods import phase as phases
 from runtime.pods.activities import Activities
-from runtime.pods.admission import admit, check_admission
+from runtime.pods.admission import admit, check_admission, release
+from runtime.pods.allocation import applied
 from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
@@ -65,8 +66,9 @@ class PodWorker:
         )
         self._probing = context.probing(self.work)
         if pod is not None:
+            self.work.allocation = context.files.kept(self.work.paths)
             self._take(pod)
-            if known:
+            if known and not self._is_over():
                 admit(self.work)
 
     def wake(self) -> None:
@@ -147,7 +149,7 @@ class PodWorker:
         if self.work.pod and shows_changed(self.work.pod, pod):
             self.work.volumes_stale = True
             self.wake()
-        self.work.pod = pod
+        self.work.desired, self.work.pod = pod, applied(pod, self.work.allocation)
         self.work.writer.saw(pod)
         self.work.context.sources.hold(self.work.identity.uid, pod_references(pod))
 
@@ -175,11 +177,13 @@ class PodWorker:
         if work.gone or is_terminating(work.pod) or self._is_over():
             terminate(work)
             ending = work.gone or work.activities.any("tear-down", "settle")
-            if not ending and not self._is_passing():
-                report(work)
+            if not ending and not self._is_passing() and phases.is_terminal(report(work)["phase"]):
+                release(work)
             return
         check_deadline(work)
         check_admission(work)
+        if not work.admitted and work.verdict is None:
+            return
         if work.verdict is None:
             advance(work)
             self._refresh_volumes()
@@ -188,6 +192,8 @@ class PodWorker:
             return
         status = report(work)
         check_deadline(work)  # the first report says since when the pod is active
+        if phases.is_terminal(status["phase"]):
+            release(work)  # before the API shows it, and the scheduler gives others what it had
         if phases.is_terminal(status["phase"]) or work.verdict is not None:
             self.wake()
 

@@ -114,8 +114,8 @@ async def test_what_is_not_to_be_enforced_is_not(first: CgroupTree, tmp_path: Pa
 async def test_burstable_pods_have_together_what_they_request(first: CgroupTree, tmp_path: Path) -> None:
     cgroups = node_cgroups(first)
     shares = tmp_path / "cpu/kubepods/burstable/cpu.shares"
-    await cgroups.ensure(burstable("u1"))
-    await cgroups.ensure(burstable("u2", "250m"))
+    await cgroups.make(burstable("u1"))
+    await cgroups.make(burstable("u2", "250m"))
     assert shares.read_text() == str(512 + 256)
     await cgroups.limit(burstable("u2"), Limits(cpu_shares=1024))
     assert shares.read_text() == str(512 + 1024)
@@ -126,6 +126,6 @@ async def test_a_pods_cgroups_go_in_every_hierarchy(first: CgroupTree, tmp_path:
     other = tmp_path / "cpu" / "kubepods" / "podu2"
     for each in [*inner, other]:
         each.mkdir(parents=True)
-    await node_cgroups(first).remove("u1")
+    await node_cgroups(first).free("u1")
     assert not any(each.parent.exists() for each in inner)
     assert other.exists()

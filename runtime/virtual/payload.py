@@ -6,6 +6,7 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
+from runtime.pods.allocation import Allocation
 from runtime.pods.downward import PodFacts
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
@@ -60,6 +61,12 @@ class NoFiles:
         return
 
     def user_namespace(self, work: PodWork, *, allocate: bool = False) -> cri.UserNamespace | None:
+        return None
+
+    def keep(self, paths: PodPaths, allocation: Allocation) -> None:
+        return
+
+    def kept(self, paths: PodPaths) -> Allocation | None:
         return None
 
     def write_hosts(self, work: PodWork) -> None:
