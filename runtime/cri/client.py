@@ -4,10 +4,12 @@ One method per verb, a deadline on every call, errors translated at one place. N
 the runtime (`runtime.cri.containerd`) nor for telling what changed (`runtime.cri.events`).
 """
 
+import json
 import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self, TypeVar
 
+import grpc.aio
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc
 from google.protobuf.message import Message
@@ -39,6 +41,11 @@ class CriRuntime:
         self._channel = open_channel(endpoint)
         self._runtime: Any = api_pb2_grpc.RuntimeServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._images: Any = api_pb2_grpc.ImageServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """For the other services behind the same socket; closed with the client."""
+        return self._channel
 
     async def __aenter__(self) -> Self:
         return self
@@ -184,6 +191,14 @@ class CriRuntime:
         request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image))
         response = await self._ask(self._images.ImageStatus, request, cri.ImageStatusResponse, timeout=QUICK)
         return response.image if response.HasField("image") else None
+
+    async def image_chain(self, image: str) -> str:
+        """The chain id of the image's layers, as containerd tells it; NotFound."""
+        request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image), verbose=True)
+        response = await self._ask(self._images.ImageStatus, request, cri.ImageStatusResponse, timeout=QUICK)
+        if not response.HasField("image"):
+            raise NotFound(f'image "{image}" not found', code="NotFound")
+        return str(json.loads(response.info.get("info") or "{}").get("chainID", ""))
 
     async def list_images(self) -> Sequence[cri.Image]:
         request = cri.ListImagesRequest()

@@ -3,6 +3,8 @@
 Knows the wire format only as far as those need: varints and length-delimited fields.
 """
 
+from collections.abc import Iterator
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES = {_FIXED64: 8, _FIXED32: 4}
 
@@ -12,7 +14,10 @@ def fields(data: bytes) -> dict[int, bytes]:
 
     Raises ValueError when the message is cut off or malformed.
     """
-    found: dict[int, bytes] = {}
+    return dict(_delimited(data))
+
+
+def _delimited(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -24,9 +29,13 @@ def fields(data: bytes) -> dict[int, bytes]:
         if size < 0 or at + size > len(data):
             raise ValueError(f"malformed protobuf message: field {number} of wire type {kind}")
         if kind == _BYTES:
-            found[number] = data[at : at + size]
+            yield number, data[at : at + size]
         at += size
-    return found
+
+
+def repeated(data: bytes, number: int) -> list[bytes]:
+    """Every value of one length-delimited field. Raises ValueError as `fields` does."""
+    return [value for each, value in _delimited(data) if each == number]
 
 
 def field(number: int, value: bytes | str) -> bytes:

@@ -21,11 +21,13 @@ from runtime.config import Config
 from runtime.cri.client import CriRuntime
 from runtime.cri.containerd import ContainerdPaths, PrivateContainerd
 from runtime.cri.containerd_log import ContainerdLog
+from runtime.cri.snapshots import Snapshots
 from runtime.images import ingests
 from runtime.images.load import ImageLoader
 from runtime.images.pause import PAUSE_IMAGE
 from runtime.images.pull import ImagePuller
 from runtime.images.pull_records import PullRecords
+from runtime.images.view import ImageViews
 from runtime.network.bridge import PodNetwork
 from runtime.network.setup import clean_up
 from runtime.node import pod_network
@@ -164,7 +166,7 @@ class NodeAgent:
             puller=self._make_puller(),
             sources=sources,
             services=self._client.informer(SERVICES),
-            volumes=Volumes(clock),
+            volumes=Volumes(clock, self._image_views()),
             claims=Claims(self._client, config.node_name),
             tokens=AccountTokens(self._client, clock),
             alarms=alarms,
@@ -234,6 +236,13 @@ class NodeAgent:
             loader=self._loader,
             clock=self._clock,
         )
+
+    def _image_views(self) -> ImageViews | None:
+        """A runtime that was there already mounts images itself, if it can."""
+        if self._containerd is None:
+            return None
+        snapshots = Snapshots(self._runtime.channel, self._containerd.snapshotter)
+        return ImageViews(self._runtime, snapshots, self._clock)
 
     async def _end_work(self) -> None:
         if self._api is not None:

@@ -11,16 +11,17 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
 from runtime.errors import AlreadyExists, NotFound, RuntimeServiceError
-from runtime.images.pull import ImageUnavailable, PullRequest
+from runtime.images.pull import ImageUnavailable
 from runtime.pods.activities import RetryLater
 from runtime.pods.container_config import container_config
+from runtime.pods.container_image import container_image, mount_images, volume_images
 from runtime.pods.container_kinds import statuses_of
 from runtime.pods.container_status import Waiting
 from runtime.pods.container_stop import begin_stop
 from runtime.pods.environment import ConfigError, environment
 from runtime.pods.hooks import HookFailed, run_hook
 from runtime.pods.observed import ObservedSandbox, State
-from runtime.pods.references import SECRET, Reference, Sources, environment_references
+from runtime.pods.references import Sources, environment_references
 from runtime.pods.sandbox_start import config_of
 from runtime.pods.work import PodWork
 
@@ -38,12 +39,13 @@ async def start_container(work: PodWork, container: Object, key: str) -> None:
     """
     name = container["name"]
     with work.activities.interruptible(key):
-        image = await _image(work, container)
+        image, mounted = await _images(work, container)
         sources = await work.context.sources.get(environment_references(container, work.identity.namespace))
         services = await work.context.service_variables(work.pod)
     sandbox = work.view.observed.ready_sandbox
     if sandbox is None:
         return
+    await _mount_images(work, container, mounted)
     attempt = await _next_attempt(work, name)
     sandbox_config = config_of(work, sandbox.attempt)
     config = _config(work, container, sandbox, image, attempt=attempt, sources=sources, services=services)
@@ -53,33 +55,20 @@ async def start_container(work: PodWork, container: Object, key: str) -> None:
     await _read_started(work, container, container_id)
 
 
-async def _image(work: PodWork, container: Object) -> cri.Image:
-    secrets = await _pull_secrets(work)
-    request = PullRequest(
-        key=work.identity.uid,
-        container=container["name"],
-        image=container.get("image", ""),
-        policy=container.get("imagePullPolicy") or "IfNotPresent",
-        events=work.events,
-        secrets=secrets,
-    )
+async def _images(work: PodWork, container: Object) -> tuple[cri.Image, list[tuple[Object, cri.Image]]]:
     try:
-        return await work.context.puller.ensure(request)
+        return await container_image(work, container), await volume_images(work, container)
     except ImageUnavailable as unavailable:
         work.events.warning("Failed", f"Error: {unavailable.reason}", container=container["name"])
         _give_up(work, container["name"], unavailable.reason, unavailable.message, unavailable.retry_after)
 
 
-async def _pull_secrets(work: PodWork) -> list[Object]:
-    names = [each.get("name") for each in work.spec.get("imagePullSecrets") or []]
-    references = [Reference(SECRET, work.identity.namespace, name) for name in names if name]
-    found = await work.context.sources.get(references)
-    missing = [each.name for each in references if each not in found]
-    if missing:
-        message = f"Unable to retrieve some image pull secrets ({', '.join(missing)})"
-        message += "; attempting to pull the image may not succeed."
-        work.events.warning("FailedToRetrieveImagePullSecret", message)
-    return list(found.values())
+async def _mount_images(work: PodWork, container: Object, images: list[tuple[Object, cri.Image]]) -> None:
+    try:
+        await mount_images(work, container, images)
+    except RuntimeServiceError as error:
+        work.events.warning("Failed", f"Error: {error.message}", container=container["name"])
+        _give_up(work, container["name"], "CreateContainerError", error.message, RETRY)
 
 
 async def _next_attempt(work: PodWork, name: str) -> int:

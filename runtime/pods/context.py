@@ -84,6 +84,10 @@ class PodSources(Protocol):
 
 
 class PodVolumes(Protocol):
+    @property
+    def mounts_images(self) -> bool:
+        """Whether `mount_image` does so, or the runtime is to be told of the image."""
+
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = ...
     ) -> None:
@@ -91,6 +95,12 @@ class PodVolumes(Protocol):
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         """Where the volume, one of `PodWork.volumes`, lies on the node. Raises VolumeError."""
+
+    async def mount_image(self, paths: PodPaths, volume: Object, image: cri.Image) -> Path | None:
+        """Show the image's files where the volume lies; None where the runtime does that itself.
+
+        Raises RuntimeServiceError.
+        """
 
     async def tear_down(self, paths: PodPaths) -> None:
         """Take all of the pod's volumes down. Raises VolumeBusy, which is to be tried again."""

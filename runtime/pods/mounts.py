@@ -22,8 +22,11 @@ _PROPAGATION = {
     "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
 }
 _HOSTS = "/etc/hosts"
-READ_ONLY = frozenset({"configMap", "secret", "downwardAPI", "projected", "image"})
-"""Volumes that containers only read, whatever their mounts say."""
+READ_ONLY = frozenset({"configMap", "secret", "downwardAPI", "projected"})
+"""Volumes that containers only read, whatever their mounts say.
+
+Those of images are so by the node's own mount, which loses its noexec if the runtime is told so again.
+"""
 
 
 def container_mounts(work: PodWork, container: Object, env: Mapping[str, str]) -> list[cri.Mount]:
@@ -44,15 +47,24 @@ def _volume_mount(
     work: PodWork, container: Object, mount: Object, env: Mapping[str, str], *, index: int
 ) -> cri.Mount:
     path, volume = mount["mountPath"], _volume(work, container, mount)
+    if "image" in volume and not work.context.volumes.mounts_images:
+        return _image_mount(work, mount)
     recursive = _recursive_read_only(mount, supported=work.context.recursive_read_only)
     source = _source(work, container, volume, mount, env, index=index)
     return cri.Mount(
         container_path=path if path.startswith("/") else f"/{path}",
         host_path=str(source),
-        readonly=bool(mount.get("readOnly")) or _only_read(volume),
+        readonly="image" not in volume and (bool(mount.get("readOnly")) or _only_read(volume)),
         recursive_read_only=recursive,
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
+
+
+def _image_mount(work: PodWork, mount: Object) -> cri.Mount:
+    """For a runtime that mounts images itself."""
+    image = cri.ImageSpec(image=work.volume_images.get(mount["name"], ""))
+    path = mount["mountPath"]
+    return cri.Mount(container_path=path, image=image, image_sub_path=mount.get("subPath") or "")
 
 
 def container_devices(work: PodWork, container: Object) -> list[cri.Device]:

@@ -47,6 +47,8 @@ class PodWork:
     """Whether every object that the volumes need has been seen: only tokens and files are missing then."""
     claimed: dict[str, Object] = field(default_factory=dict)
     """What takes the place of the volumes that are claims, by their names, once it is known."""
+    volume_images: dict[str, str] = field(default_factory=dict)
+    """The images of image volumes, by the volumes' names, once they are there."""
     volumes_ready: bool = False
     volume_failures: int = 0
     volumes_stale: bool = False

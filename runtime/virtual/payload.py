@@ -21,6 +21,8 @@ _CHECKED = ("configMap", "secret", "projected", "downwardAPI")
 class VirtualVolumes:
     """Implements `PodVolumes`: works out what the files would be, and forgets it."""
 
+    mounts_images = False
+
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
     ) -> None:
@@ -30,6 +32,9 @@ class VirtualVolumes:
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         return Path("/")
+
+    async def mount_image(self, paths: PodPaths, volume: Object, image: cri.Image) -> Path | None:
+        return None
 
     async def tear_down(self, paths: PodPaths) -> None:
         return

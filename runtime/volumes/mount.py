@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_READ_ONLY, _REMOUNT, _BIND, _RECURSIVE, _SHARED = 1, 32, 4096, 16384, 1 << 20
+_READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC = 1, 2, 4, 8
+_REMOUNT, _BIND, _RECURSIVE, _SHARED = 32, 4096, 16384, 1 << 20
 _DETACH, _NO_FOLLOW = 2, 8
+_HARMLESS = _NO_SUID | _NO_DEV | _NO_EXEC
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -21,28 +23,25 @@ def mount_huge_pages(target: Path, *, page_size: int) -> None:
     _mount("nodev", target, "hugetlbfs", options=f"pagesize={page_size}")
 
 
-def bind(source: str | Path, target: Path, *, read_only: bool = False) -> None:
+def bind(source: str | Path, target: Path, *, read_only: bool = False, no_exec: bool = False) -> None:
     """Show `source`, without what is mounted below it, at `target` as well.
 
     Raises:
         OSError: it cannot be done; then nothing is mounted.
     """
     _mount(source, target, "", flags=_BIND)
-    if read_only:
+    flags = (_READ_ONLY if read_only else 0) | (_HARMLESS if no_exec else 0)
+    if flags:
         try:
-            _mount("", target, "", flags=_BIND | _REMOUNT | _READ_ONLY)
+            _mount("", target, "", flags=_BIND | _REMOUNT | flags)
         except OSError:
             unmount(target)
             raise
 
 
-def overlay(target: Path, *, kind: str, source: str, options: list[str]) -> None:
-    """A mount as containerd's snapshotters describe it, read-only. Raises: OSError."""
-    if kind == "bind":
-        bind(source, target, read_only=True)
-        return
-    data = ",".join(each for each in options if each not in ("ro", "rw"))
-    _mount(source, target, kind, flags=_READ_ONLY, options=data)
+def mount_read_only(source: str, target: Path, kind: str, *, options: str) -> None:
+    """A file system whose files are only to be read: not executed, no devices. Raises: OSError."""
+    _mount(source, target, kind, flags=_READ_ONLY | _HARMLESS, options=options)
 
 
 def share(directory: Path) -> None:

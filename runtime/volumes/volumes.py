@@ -8,9 +8,13 @@ import asyncio
 import logging
 from pathlib import Path
 
+from cri_api.v1 import api_pb2 as cri
+
 from kubeling.objects import quantity
 from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
+from runtime.errors import RuntimeFailed
+from runtime.images.view import ImageViews
 from runtime.pods.downward import PodFacts
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Sources
@@ -37,6 +41,7 @@ _PLUGINS = {
     "secret": "secret",
     "downwardAPI": "downward-api",
     "projected": "projected",
+    "image": "image",
 }
 _IN_MEMORY = frozenset({"secret", "projected", "downwardAPI"})
 
@@ -44,8 +49,14 @@ _IN_MEMORY = frozenset({"secret", "projected", "downwardAPI"})
 class Volumes:
     """Implements `PodVolumes`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, images: ImageViews | None = None) -> None:
+        """Without `images` it is the runtime that mounts images."""
         self._clock = clock
+        self._images = images
+
+    @property
+    def mounts_images(self) -> bool:
+        return self._images is not None
 
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
@@ -69,6 +80,17 @@ class Volumes:
             return Path(volume["hostPath"]["path"])
         return paths.volume(_plugin(volume), volume["name"])
 
+    async def mount_image(self, paths: PodPaths, volume: Object, image: cri.Image) -> Path | None:
+        if self._images is None:
+            return None
+        place = self.host_path(paths, volume)
+        try:
+            await self._images.show(image, place)
+        except OSError as error:
+            why = f'failed to mount image volume "{volume["name"]}": {error.strerror}'
+            raise RuntimeFailed(why) from error
+        return place
+
     async def tear_down(self, paths: PodPaths) -> None:
         """Unmount everything of the pod and remove its volumes' files; those of hostPath stay.
 
@@ -76,9 +98,17 @@ class Volumes:
             VolumeBusy: something stays mounted, or a file cannot be removed.
         """
         try:
-            await asyncio.to_thread(_tear_down, paths)
+            await asyncio.to_thread(_unmount, paths)
+            await self._forget_images(paths)
+            await asyncio.to_thread(_remove, paths)
         except OSError as error:
             raise VolumeBusy(f"{error.filename or paths.volumes}: {error.strerror}") from error
+
+    async def _forget_images(self, paths: PodPaths) -> None:
+        directory = paths.volume(_PLUGINS["image"], "any").parent
+        if self._images is not None and directory.is_dir():
+            for each in directory.iterdir():
+                await self._images.remove(each)
 
     def _set_up(
         self,
@@ -96,6 +126,8 @@ class Volumes:
             host_path.prepare(volume)
             return
         plugin, name = _plugin(volume), volume["name"]
+        if plugin == "image":
+            return  # mounted when its image has been pulled
         directory = paths.volume(plugin, name)
         if "emptyDir" in volume:
             memory = int(quantity.value(facts.allocatable.get("memory") or 0))
@@ -128,8 +160,11 @@ def _as_tmpfs(directory: Path, volume: Object) -> None:
         mount.mount_tmpfs(directory, size=None)
 
 
-def _tear_down(paths: PodPaths) -> None:
+def _unmount(paths: PodPaths) -> None:
     mount.unmount_below(paths.directory)
     persistent_volume.release(paths)
+
+
+def _remove(paths: PodPaths) -> None:
     for directory in (paths.volume_subpaths, paths.volume_devices, paths.volumes, paths.volume_states):
         remove_tree(directory)
