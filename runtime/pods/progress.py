@@ -77,8 +77,13 @@ def _any_in_backoff(work: PodWork, container_ids: list[str]) -> bool:
     """Whether a container whose end lets all start anew did so too often of late."""
     names = {work.view.observed.containers[each].name for each in container_ids}
     specs = [each for each in containers_of(work.pod, INIT, MAIN) if each["name"] in names]
-    held = [_in_backoff(work, each) for each in specs if work.restarts_all(each["name"])]
-    return any(held)
+    return any(_is_held(work, each) for each in specs if work.restarts_all(each["name"]))
+
+
+def _is_held(work: PodWork, container: Object) -> bool:
+    latest = work.view.observed.latest(container["name"])
+    counted = latest is not None and work.counted_crashes.get(latest.name) == latest.id
+    return not counted and _in_backoff(work, container)
 
 
 async def _remove(work: PodWork, container_id: str) -> None:
