@@ -49,7 +49,7 @@ def test_an_end_that_no_rule_names_is_the_end(space: Space) -> None:
 
 def test_an_init_container_may_be_tried_again_in_a_pod_that_does_not_restart(space: Space) -> None:
     script = "[ -e /data/was ] || { touch /data/was; exit 42; }"
-    rules = {"restartPolicy": "Never", "restartPolicyRules": [rule("In", 42)]}
+    rules: Object = {"restartPolicy": "Never", "restartPolicyRules": [rule("In", 42)]}
     init = pods.container(space.image, script, name="init", **DATA, **rules)
     space.create(pods.pod("inits", pods.container(space.image), initContainers=[init], volumes=VOLUMES))
     pod = space.ready("inits")
@@ -57,7 +57,7 @@ def test_an_init_container_may_be_tried_again_in_a_pod_that_does_not_restart(spa
 
 
 def test_a_rule_starts_all_containers_anew(space: Space) -> None:
-    rules = {
+    rules: Object = {
         "restartPolicy": "Never",
         "restartPolicyRules": [rule("In", 42, action="RestartAllContainers")],
     }

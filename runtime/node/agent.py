@@ -50,6 +50,8 @@ from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
 from runtime.pods.resources import ResourceRules
 from runtime.pods.tally import Tally
+from runtime.static.folder import ManifestFolder
+from runtime.static.static_pods import StaticPods
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics
@@ -183,9 +185,10 @@ class NodeAgent:
             tally=self._tally,
             abilities=abilities.of_machine(self._machine.kernel, lambda: self._reporter.facts.features),
         )
-        agent = PodAgent(
-            _watched(context), self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")
-        )
+        pods = self._client.informer(PODS, field_selector=f"spec.nodeName={config.node_name}")
+        folder = ManifestFolder(_manifests(config), config.node_name, clock)
+        static = StaticPods(folder, self._client, clock, pods)
+        agent = PodAgent(_watched(context), pods, static)
         return agent
 
     def _make_puller(self) -> ImagePuller:
@@ -267,6 +270,15 @@ def _watched(context: NodeContext) -> NodeContext:
     from runtime.pods.steps import watched
 
     return watched(context, Path(directory))
+
+
+def _manifests(config: Config) -> Path:
+    """Where static pods come from; the default is made, so that files need only be put there."""
+    if config.kubelet.static_pod_path:
+        return Path(config.kubelet.static_pod_path)
+    default = config.root / "manifests"
+    default.mkdir(exist_ok=True)
+    return default
 
 
 def _facts(config: Config, machine: Machine) -> NodeFacts:

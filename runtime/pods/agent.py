@@ -5,6 +5,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from typing import Protocol
 
 from kubeling.client.protocol import Informer
 from kubeling.objects.meta import Object, uid
@@ -24,10 +26,25 @@ _HEARD = (RuntimeEventKind.STOPPED, RuntimeEventKind.DELETED)
 RETRY = 1.0
 
 
+class OwnPods(Protocol):
+    """The pods that the node has from files of its own; the API has mirrors of them."""
+
+    async def start(self, begin: Callable[[Object], PodWorker], tasks: Tasks) -> None:
+        """Begin those that there are now; `begin` starts a worker."""
+
+    async def stop(self) -> None: ...
+
+    def mirror_changed(self, kind: str, mirror: Object) -> None: ...
+
+    def ended(self, worker: PodWorker) -> None:
+        """Nothing is left of the worker's pod, which may have been one of these."""
+
+
 class PodAgent:
     """`context.alarms` and `context.sources` must call `wake` and `sources_changed` of this agent."""
 
-    def __init__(self, context: NodeContext, pods: Informer) -> None:
+    def __init__(self, context: NodeContext, pods: Informer, own: OwnPods | None = None) -> None:
+        self._own = own
         self._context = context
         self._pods = pods
         self._tasks = Tasks("pods")
@@ -57,6 +74,8 @@ class PodAgent:
     async def run(self) -> None:
         """Until cancelled. Needs the runtime; takes the API as it comes, and decides nothing before."""
         self._listed = await self._list_runtime()
+        if self._own is not None:
+            await self._own.start(self._begin_static, self._tasks)
         self._pods.add_handler(self._pod_changed)
         self._tasks.start(self._sweep(), name="orphans")
         async for event in self._context.runtime.events():
@@ -67,11 +86,17 @@ class PodAgent:
 
     async def stop(self, *, within: float) -> None:
         """End all workers; the pods run on."""
+        if self._own is not None:
+            await self._own.stop()
         await asyncio.gather(*(worker.stop(within=within) for worker in self.workers))
         await self._context.sources.stop()
         await self._tasks.stop()
 
     def _pod_changed(self, kind: str, pod: Object, old: Object | None) -> None:
+        if identity.is_mirror(pod):
+            if self._own is not None:
+                self._own.mirror_changed(kind, pod)
+            return
         worker = self._workers.get(uid(pod))
         if kind == "DELETED":
             if worker is not None:
@@ -81,11 +106,15 @@ class PodAgent:
         else:
             worker.update(pod)
 
-    def _begin(self, pod_identity: PodIdentity, pod: Object | None) -> None:
+    def _begin_static(self, pod: Object) -> PodWorker:
+        return self._begin(identity.of_pod(pod), pod)
+
+    def _begin(self, pod_identity: PodIdentity, pod: Object | None) -> PodWorker:
         known = pod_identity.uid in self._listed
         worker = PodWorker(self._context, pod_identity, pod, known=known)
         self._workers[pod_identity.uid] = worker
         self._tasks.start(self._follow(worker), name=f"worker-{pod_identity}")
+        return worker
 
     async def _follow(self, worker: PodWorker) -> None:
         """Run a worker to its end; one that is ended by a fault begins anew, from what stands."""
@@ -96,6 +125,8 @@ class PodAgent:
                 worker.runtime_changed("")
         self._workers.pop(worker.work.identity.uid, None)
         self._listed.pop(worker.work.identity.uid, None)
+        if self._own is not None:
+            self._own.ended(worker)
 
     def _runtime_changed(self, runtime_id: str) -> None:
         for worker in self.workers:
@@ -111,7 +142,7 @@ class PodAgent:
                 self._begin(pod_identity, None)
         for stale in stale_uids(self._context.root, {*known, *self._listed, *self._workers}):
             self._begin(PodIdentity("", "", stale), None)
-        remove_stale_logs(self._context.root, {*known, *self._listed})
+        remove_stale_logs(self._context.root, {*known, *self._listed, *self._workers})
 
     async def _list_runtime(self) -> dict[str, PodIdentity]:
         """The pods that the runtime has something of; waits until it answers."""

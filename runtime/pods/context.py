@@ -28,6 +28,7 @@ from runtime.pods.dns import ClusterDns, ResolvConf
 from runtime.pods.downward import PodFacts
 from runtime.pods.host_ports import HostPorts
 from runtime.pods.http_get import http_get
+from runtime.pods.identity import is_static
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Reference, Sources
 from runtime.pods.resources import ResourceRules
@@ -258,5 +259,6 @@ class NodeContext:
 
     async def service_variables(self, pod: Object) -> dict[str, str]:
         """The services' environment; waits until the services are known."""
-        await self.services.wait_synced()
+        if not (is_static(pod) and not self.services.synced):  # a static pod may be what serves the API
+            await self.services.wait_synced()
         return service_environment(self.services.list(), pod)

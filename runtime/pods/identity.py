@@ -24,6 +24,7 @@ POD_TERMINATION_GRACE = "io.kubernetes.pod.terminationGracePeriod"
 PRE_STOP_HANDLER = "io.kubernetes.container.preStopHandler"
 CONTAINER_PORTS = "io.kubernetes.container.ports"
 CONFIG_SOURCE = "kubernetes.io/config.source"
+MIRROR = "kubernetes.io/config.mirror"
 
 
 class PodIdentity(NamedTuple):
@@ -40,6 +41,16 @@ class PodIdentity(NamedTuple):
 
 def of_pod(pod: Object) -> PodIdentity:
     return PodIdentity(namespace(pod), name(pod), uid(pod))
+
+
+def is_static(pod: Object) -> bool:
+    """Whether the pod comes from a file of the node's and not from the API."""
+    return bool(annotations(pod).get(CONFIG_SOURCE, "api") != "api") and not is_mirror(pod)
+
+
+def is_mirror(pod: Object) -> bool:
+    """Whether the API has it only to show a static pod."""
+    return MIRROR in annotations(pod)
 
 
 def of_labels(from_labels: Mapping[str, str]) -> PodIdentity | None:
@@ -60,7 +71,7 @@ def sandbox_labels(pod: Object) -> dict[str, str]:
 
 
 def sandbox_annotations(pod: Object) -> dict[str, str]:
-    return {**annotations(pod), CONFIG_SOURCE: "api"}
+    return {CONFIG_SOURCE: "api", **annotations(pod)}
 
 
 def container_labels(pod: Object, container: Object) -> dict[str, str]:

@@ -15,7 +15,7 @@ from kubeling.client.protocol import STRATEGIC_PATCH, Client
 from kubeling.client.resources import PODS
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError, NotFound
-from kubeling.objects.meta import Object, resource_version
+from kubeling.objects.meta import Object, resource_version, uid
 from runtime.pods.identity import PodIdentity
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class StatusWriter:
         self._client = client
         self._clock = clock
         self._pod = pod
+        self._uid = pod.uid
         self._base: Object = {}
         self.version = ""
         """The newest resourceVersion that is known."""
@@ -57,10 +58,27 @@ class StatusWriter:
         if _newer(resource_version(pod), self.version):
             self._base, self.version = pod.get("status") or {}, resource_version(pod)
 
+    def await_mirror(self) -> None:
+        """The pod is not the API's: nothing is written before a mirror of it is there."""
+        self._uid = ""
+
+    def mirrored(self, mirror: Object) -> None:
+        """The API shows the pod as this one. Of the first, the status is where this agent goes on; one that
+        replaces another gets the status that was the last.
+        """
+        if uid(mirror) == self._uid:
+            self.saw(mirror)
+            return
+        wanted = self.latest if self.version else None
+        self._uid, self.version = uid(mirror), resource_version(mirror)
+        self._base, self._wanted = mirror.get("status") or {}, None
+        if wanted:
+            self.submit(wanted)
+
     def submit(self, status: Object) -> None:
         """Make this the pod's status, as soon as the server takes it."""
         self._wanted = status
-        if not self._gone and status_patch(self._base, status):
+        if not self._gone and self._uid and status_patch(self._base, status):
             self._settled.clear()
             if not self._changed.is_set():
                 self._changed.set()
@@ -108,7 +126,7 @@ class StatusWriter:
             try:
                 await self._patch(patch)
             except NotFound:
-                self.abandon()
+                self._lost()
             except ApiError as error:
                 if _passes(error):
                     raise
@@ -118,11 +136,18 @@ class StatusWriter:
                 self._wanted = None  # the API has it: it need not be kept twice
             self._settled.set()
 
+    def _lost(self) -> None:
+        """The API has it no more; of a mirror another may come."""
+        if self._uid == self._pod.uid:
+            self.abandon()
+        else:
+            self.await_mirror()
+
     async def _patch(self, patch: Object) -> None:
         answer = await self._client.patch(
             PODS,
             self._pod.name,
-            {"metadata": {"uid": self._pod.uid}, "status": patch},
+            {"metadata": {"uid": self._uid}, "status": patch},
             namespace=self._pod.namespace,
             subresource="status",
             content_type=STRATEGIC_PATCH,

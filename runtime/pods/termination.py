@@ -17,6 +17,7 @@ from kubeling.objects.meta import is_terminating, metadata
 from runtime.pods.admission import release
 from runtime.pods.container_stop import stop_all
 from runtime.pods.dead_containers import remove_remains
+from runtime.pods.identity import is_static
 from runtime.pods.report import report
 from runtime.pods.work import PodWork
 
@@ -74,7 +75,7 @@ async def _tear_down(work: PodWork) -> None:
         report(work, ended=True)
     release(work)
     await asyncio.gather(_free(work), _final_status(work))
-    if not work.gone:
+    if not work.gone and not is_static(work.pod):
         await _delete(work)
     await _forget(work)
 
@@ -85,7 +86,7 @@ def _is_seen(work: PodWork) -> bool:
 
 
 async def _final_status(work: PodWork) -> None:
-    if not work.gone:
+    if not work.gone and not is_static(work.pod):
         await work.writer.flush()
 
 

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from kubeling.objects.meta import Object, is_terminating, metadata
+from kubeling.objects.meta import Object, is_terminating, metadata, timestamp
 from kubeling.objects.tasks import Tasks
 from runtime.errors import RuntimeServiceError
 from runtime.pods import phase as phases
@@ -26,7 +26,7 @@ from runtime.pods.context import NodeContext
 from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
 from runtime.pods.downward import shows_changed
-from runtime.pods.identity import PodIdentity
+from runtime.pods.identity import PodIdentity, is_static
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
 from runtime.pods.report import report
@@ -65,6 +65,8 @@ class PodWorker:
             writer=StatusWriter(context.client, context.clock, identity),
         )
         self._probing = context.probing(self.work)
+        if pod is not None and is_static(pod):
+            self.work.writer.await_mirror()
         if pod is not None:
             self.work.allocation = context.files.kept(self.work.paths)
             self._take(pod)
@@ -84,6 +86,26 @@ class PodWorker:
         if _asks_for(pod) != _asks_for(self.work.pod) or is_terminating(pod):
             self.work.activities.clear_delays()
         self._take(pod)
+        self.wake()
+
+    def mirrored(self, mirror: Object) -> None:
+        """The API shows the static pod like this."""
+        if metadata(mirror).get("resourceVersion") == self.work.writer.version:
+            return
+        self.work.writer.mirrored(mirror)
+        generation = metadata(mirror).get("generation")
+        self.work.pod = {**self.work.pod, "metadata": {**metadata(self.work.pod), "generation": generation}}
+        self.wake()
+
+    def end(self) -> None:
+        """The static pod's file is gone: it ends as one that is deleted."""
+        if is_terminating(self.work.pod):
+            return
+        grace = self.work.spec.get("terminationGracePeriodSeconds", 30)
+        now = timestamp(self.work.context.clock.now())
+        ending = {"deletionTimestamp": now, "deletionGracePeriodSeconds": grace}
+        self.work.pod = {**self.work.pod, "metadata": {**metadata(self.work.pod), **ending}}
+        self.work.activities.clear_delays()
         self.wake()
 
     def retry(self) -> None:

@@ -20,6 +20,8 @@ from runtime.pods.agent import PodAgent
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
 from runtime.pods.resources import ResourceRules
+from runtime.static.folder import ManifestFolder
+from runtime.static.static_pods import StaticPods
 from runtime.tests.fake_runtime import FakeRuntime
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.claims import Claims
@@ -74,7 +76,11 @@ class PodNode:
 
 @asynccontextmanager
 async def pod_node(
-    root: Path, *, client: FakeClient | None = None, runtime: FakeRuntime | None = None
+    root: Path,
+    *,
+    client: FakeClient | None = None,
+    runtime: FakeRuntime | None = None,
+    manifests: Path | None = None,
 ) -> AsyncIterator[PodNode]:
     """Pass the client and runtime of an earlier node to play a restart of the agent."""
     clock = runtime.clock if runtime is not None else FakeClock()
@@ -102,7 +108,10 @@ async def pod_node(
         rules=ResourceRules(memory_capacity=2**30),
         kubelet=KubeletConfiguration(cluster_dns=("10.96.0.10",)),
     )
-    agent = PodAgent(context, client.informer(PODS, field_selector="spec.nodeName=node-1"))
+    pods, own = client.informer(PODS, field_selector="spec.nodeName=node-1"), None
+    if manifests is not None:
+        own = StaticPods(ManifestFolder(manifests, "node-1", clock), client, clock, pods)
+    agent = PodAgent(context, pods, own)
     tasks.start(agent.run(), name="agent")
     try:
         yield PodNode(client, clock, runtime, agent, context, root)
