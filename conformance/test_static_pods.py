@@ -51,10 +51,12 @@ def test_a_file_is_a_pod_as_long_as_it_is_there(space: Space, folder: Path, node
     assert mirror["metadata"]["ownerReferences"][0]["uid"] == node["metadata"]["uid"]
     eventually(lambda: space.log(name) == "one\n", what="it says so")
 
+    first = mirror["metadata"]["uid"]
     space.rest.delete(path, gracePeriodSeconds=0)
-    other = lambda pod: pod["metadata"]["uid"] != mirror["metadata"]["uid"]  # noqa: E731
     eventually(lambda: space.rest.request("GET", path).code == 200, what="it is back")
-    again = space.until(name, lambda pod: other(pod) and pods.ready(pod), what="is mirrored again")
+    again = space.until(
+        name, lambda pod: pod["metadata"]["uid"] != first and pods.ready(pod), what="is mirrored again"
+    )
     assert pods.status_of(again)["containerID"] == pods.status_of(mirror)["containerID"]
 
     write(folder, space, word="two", restartPolicy="Always")
