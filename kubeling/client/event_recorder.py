@@ -47,7 +47,14 @@ class EventRecorder:
     """
 
     def __init__(
-        self, client: Client, component: str, *, clock: Clock, host: str = "", instance: str = ""
+        self,
+        client: Client,
+        component: str,
+        *,
+        clock: Clock,
+        host: str = "",
+        instance: str = "",
+        senders: int = SENDERS,
     ) -> None:
         self._client = client
         self._component = component
@@ -62,6 +69,7 @@ class EventRecorder:
         self._count = 0
         self._tasks = Tasks(f"events-{component}")
         self._senders = 0
+        self._most_senders = senders
         self._closed = False
         self._dropping = False
         self._last_nanoseconds = 0
@@ -102,7 +110,7 @@ class EventRecorder:
             return
         self._waiting[key] = deque((happened,))
         self._ready.append(key)
-        if self._senders < SENDERS:
+        if self._senders < self._most_senders:
             self._senders += 1
             self._tasks.start(self._send_all(), name="sender")
 

@@ -3,11 +3,12 @@
 What aiohttp raises becomes `ConnectionLost`; the verbs are `rest`'s.
 """
 
+import asyncio
 import os
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Self
 
 import aiohttp
@@ -18,6 +19,11 @@ from kubeling.client.rest import WATCH_SECONDS, RestClient
 from kubeling.objects.clock import Clock, SystemClock
 from kubeling.version import VERSION
 
+REQUESTS = 8
+"""That are under way at a time, watches apart: more would make the server's other clients wait, and cost a
+handshake each."""
+KEPT_SECONDS = 75.0
+"""How long an idle connection is kept: less than the server keeps it."""
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=WATCH_SECONDS + 30)
 
@@ -40,20 +46,21 @@ class HttpClient(RestClient):
         *,
         clock: Clock | None = None,
         user_agent: str = "kubeling",
-        connections: int = 0,
     ) -> None:
-        """At most so many `connections` at a time, watches among them; 0: as many as there are requests."""
         super().__init__(clock=clock or SystemClock(), name="http-client")
         self.server = connection.server
         self.answered: Counter[tuple[str, int]] = Counter()
         """Requests by method and status."""
         context = connection.ssl_context() if connection.server.startswith("https:") else True
         self._server_name = connection.server_name or None
+        self._turns = asyncio.Semaphore(REQUESTS)
         headers = {"User-Agent": f"{user_agent}/{VERSION}", "Accept": "application/json"}
         if connection.token:
             headers["Authorization"] = f"Bearer {connection.token}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=connections, socket_factory=_socket),
+            connector=aiohttp.TCPConnector(
+                ssl=context, limit=0, keepalive_timeout=KEPT_SECONDS, socket_factory=_socket
+            ),
             headers=headers,
             timeout=REQUEST_TIMEOUT,
             skip_auto_headers=["Accept-Encoding"],  # compression costs more than it saves on a machine
@@ -71,10 +78,9 @@ class HttpClient(RestClient):
         *,
         clock: Clock | None = None,
         user_agent: str = "kubeling",
-        connections: int = 0,
     ) -> Self:
         """Raises: KubeconfigError."""
-        return cls(read_connection(file), clock=clock, user_agent=user_agent, connections=connections)
+        return cls(read_connection(file), clock=clock, user_agent=user_agent)
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,18 +99,30 @@ class HttpClient(RestClient):
         parameters: Mapping[str, str],
         watching: bool,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        with _connection_errors(self.server):
-            async with self._session.request(
-                method,
-                self.server + target,
-                data=data,
-                headers=headers,
-                params=parameters,
-                timeout=WATCH_TIMEOUT if watching else REQUEST_TIMEOUT,
-                server_hostname=self._server_name,
-            ) as response:
-                self.answered[method, response.status] += 1
-                yield response
+        async with nullcontext() if watching else self._turns:
+            with _connection_errors(self.server):
+                async with self._sent(method, target, data, headers, parameters, watching) as response:
+                    self.answered[method, response.status] += 1
+                    yield response
+
+    def _sent(
+        self,
+        method: str,
+        target: str,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str],
+        watching: bool,
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._session.request(
+            method,
+            self.server + target,
+            data=data,
+            headers=headers,
+            params=parameters,
+            timeout=WATCH_TIMEOUT if watching else REQUEST_TIMEOUT,
+            server_hostname=self._server_name,
+        )
 
     async def close(self) -> None:
         await super().close()

@@ -62,6 +62,8 @@ from runtime.volumes.volumes import Volumes
 
 logger = logging.getLogger(__name__)
 
+EVENT_SENDERS = 2
+"""Events go one by one: what a pod's status says is more urgent."""
 HALF_DONE = 2.0
 """Seconds that steps in the middle get to end when the agent ends."""
 
@@ -75,7 +77,9 @@ class NodeAgent:
         self._clock = clock or SystemClock()
         self._tasks = Tasks("node")
         self._client = HttpClient.from_kubeconfig(config.kubeconfig, clock=self._clock, user_agent="kubelet")
-        self._recorder = EventRecorder(self._client, "kubelet", clock=self._clock, host=config.node_name)
+        self._recorder = EventRecorder(
+            self._client, "kubelet", clock=self._clock, host=config.node_name, senders=EVENT_SENDERS
+        )
         config.root.mkdir(parents=True, exist_ok=True)
         self._machine = look_around(config.root)
         facts = _facts(config, self._machine)

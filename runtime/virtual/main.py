@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_LOOKS = 0.03
 """Seconds between attempts to reach the server."""
-CONNECTIONS = 8
-"""When a thousand pods change at once, more would only make the server's other clients wait for them all."""
 BOUND = "spec.nodeName!="
 """Pods that are bound to a node."""
 
@@ -69,9 +67,7 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     clock = SystemClock()
-    client = HttpClient.from_kubeconfig(
-        config.kubeconfig, clock=clock, user_agent="kubelet", connections=CONNECTIONS
-    )
+    client = HttpClient.from_kubeconfig(config.kubeconfig, clock=clock, user_agent="kubelet")
     async with client, Tasks("virtual-nodes") as tasks:
         await _until_served(client, clock)
         agent = _agent(config, client, clock, tasks)
