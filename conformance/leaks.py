@@ -94,9 +94,9 @@ class Node:
 
     def _ctr(self, *arguments: str) -> list[str]:
         command = ["ctr", "--address", str(self.socket), "--namespace", "k8s.io", *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=30, check=True
-        ).stdout.splitlines()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout.splitlines()
 
 
 def traces(uids: Iterable[str]) -> Iterator[str]:

@@ -28,6 +28,7 @@ PATIENCE = 90
 CONTAINERS = ("setup", "sidecar", "main")
 UP = [
     "volumes-set-up",
+    "cgroup-made",
     "sandbox-run",
     *(f"image-present {name}" for name in CONTAINERS),
     *(f"container-created {name}" for name in CONTAINERS),

@@ -38,14 +38,16 @@ class RuntimeEventKind(Enum):
     STOPPED = "stopped"
     DELETED = "deleted"
     RELIST = "relist"
+    LOOK = "look"
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeEvent:
     """Something changed: a wake-up call, never a source of truth. The receiver reads the state itself.
 
-    `id` is that of a container or of a sandbox (the runtime does not say which), and "" for RELIST, which
-    means that events may have been lost: look at everything again.
+    `id` is that of a container or of a sandbox (the runtime does not say which), and "" for RELIST and LOOK.
+    RELIST: the runtime is there (again), events may have been lost. LOOK: of a runtime that tells nothing.
+    Both mean: look at everything again.
     """
 
     kind: RuntimeEventKind
@@ -65,8 +67,8 @@ class ContainerRuntime(Protocol):
         """Changes of containers and sandboxes until the iterator is closed; one consumer per runtime.
 
         Begins with RELIST once it is subscribed, and gives RELIST again whenever events may have been lost
-        (the runtime restarted, the stream broke). Never raises for a runtime that is away: it tries again
-        for ever.
+        (the runtime restarted, the stream broke); a runtime without events gives LOOK every second. Never
+        raises for a runtime that is away: it tries again for ever.
         When STOPPED is delivered the runtime's own status already says so. Events may repeat.
         """
 

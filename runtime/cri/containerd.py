@@ -14,6 +14,8 @@ from kubeling.objects.clock import Clock, SystemClock
 from runtime.cri import machine
 from runtime.cri.client import CriRuntime
 from runtime.cri.containerd_config import ContainerdSettings, render
+from runtime.cri.orphans import NetworkRemains, Orphans
+from runtime.cri.private_runtime import PrivateRuntime
 from runtime.cri.process import Daemon
 from runtime.errors import MachineNotReady, RuntimeServiceError
 
@@ -21,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 READY_TIMEOUT = 30.0  # seconds; it takes some hundredths normally
 STOP_GRACE = 10.0  # seconds
-STEADY_AFTER = 60.0  # seconds of life after which a death counts as the first again
-BACKOFF = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds
+STEADY_AFTER = 20.0  # seconds of life after which a death counts as the first again
+BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds
 _POLL = 0.01  # seconds
 
 
@@ -36,6 +38,7 @@ class ContainerdPaths:
     cni_conf: Path
     registry_hosts: Path
     """One directory per registry with a hosts.toml: mirrors, plain HTTP, certificates."""
+    cni_leases: Path
 
     @property
     def socket(self) -> Path:
@@ -52,6 +55,17 @@ class ContainerdPaths:
     @property
     def pid_file(self) -> Path:
         return self.state / "containerd.pid"
+
+    @property
+    def orphans(self) -> Orphans:
+        state, tasks = self.state / "containerd", Path("io.containerd.runtime.v2.task", "k8s.io")
+        return Orphans(
+            socket=self.socket,
+            tasks=state / tasks,
+            work=self.root / "root" / tasks,
+            namespaces=state / "io.containerd.grpc.v1.cri" / "netns",
+            leases=self.cni_leases,
+        )
 
 
 class PrivateContainerd:
@@ -92,6 +106,7 @@ class PrivateContainerd:
             await self._end()
         if self._daemon is not None:
             logger.info("adopted containerd (pid %d)", self._daemon.pid)
+            await self._end_orphans()
             return True
         await self._launch()
         return False
@@ -109,9 +124,8 @@ class PrivateContainerd:
             await self._clock.sleep(delay)
             try:
                 await self._launch()
-            except MachineNotReady as error:
-                logger.error("%s", error)
-                continue
+            except (MachineNotReady, OSError) as error:  # a full disk, too
+                logger.error("containerd cannot be started: %s", error)
 
     async def stop(self) -> None:
         """End containerd. Cancel `supervise` before."""
@@ -160,13 +174,23 @@ class PrivateContainerd:
         return [machine.find_binary("containerd"), "--config", str(self.paths.config)]
 
     async def _launch(self) -> None:
-        if self._daemon is not None:
-            self._daemon.close()
         self.paths.socket.unlink(missing_ok=True)
         self.paths.log.parent.mkdir(parents=True, exist_ok=True)
+        remains = await asyncio.to_thread(self.paths.orphans.network)
+        before = self._daemon
         self._daemon = Daemon.start(self._command(), log=self.paths.log, pid_file=self.paths.pid_file)
+        if before is not None:
+            before.close()
         logger.info("started containerd (pid %d)", self._daemon.pid)
         await self._wait_ready()
+        await self._end_orphans(remains)
+
+    async def _end_orphans(self, remains: NetworkRemains | None = None) -> None:
+        async with PrivateRuntime(self.paths.orphans, clock=self._clock) as runtime:
+            try:
+                await runtime.end_orphans(remains)
+            except RuntimeServiceError as error:
+                logger.warning("what containerd has lost sight of is left until its next start: %s", error)
 
     async def _wait_ready(self) -> None:
         assert self._daemon is not None

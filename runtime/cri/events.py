@@ -100,9 +100,10 @@ class EventStream:
                 yield RuntimeEvent(kind, event.id)
 
     async def _relists(self) -> AsyncGenerator[RuntimeEvent]:
+        yield RELIST
         while True:
-            yield RELIST
             await self._clock.sleep(RELIST_INTERVAL)
+            yield RuntimeEvent(RuntimeEventKind.LOOK)
 
     async def _settle(self, object_id: str) -> None:
         """Wait until the runtime's status shows the exit; give up after about a second."""

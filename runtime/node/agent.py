@@ -21,6 +21,7 @@ from runtime.config import Config
 from runtime.cri.client import CriRuntime
 from runtime.cri.containerd import ContainerdPaths, PrivateContainerd
 from runtime.cri.containerd_log import ContainerdLog
+from runtime.cri.private_runtime import PrivateRuntime
 from runtime.cri.snapshots import Snapshots
 from runtime.images import ingests
 from runtime.images.load import ImageLoader
@@ -89,8 +90,11 @@ class NodeAgent:
         self._events = NodeEvents(self._recorder, config.node_name)
         self._reporter = NodeReporter(self._client, self._clock, facts, self._events)
         self._containerd = None if config.cri_endpoint else _private_containerd(config, self._clock)
-        endpoint = config.cri_endpoint or (self._containerd.endpoint if self._containerd else "")
-        self._runtime = CriRuntime(endpoint, clock=self._clock)
+        self._runtime = (
+            PrivateRuntime(self._containerd.paths.orphans, clock=self._clock)
+            if self._containerd is not None
+            else CriRuntime(config.cri_endpoint, clock=self._clock)
+        )
         self._network: PodNetwork | None = None
         self._pods: PodAgent | None = None
         self._loader: ImageLoader | None = None
@@ -314,5 +318,6 @@ def _private_containerd(config: Config, clock: Clock) -> PrivateContainerd:
         log=config.home / "logs" / "containerd.log",
         cni_conf=pod_network.cni_directory(config),
         registry_hosts=config.home / "registries",
+        cni_leases=pod_network.leases_directory(config),
     )
     return PrivateContainerd(paths, cni_bin=config.cni_bin, sandbox_image=PAUSE_IMAGE, clock=clock)

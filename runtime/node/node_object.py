@@ -39,7 +39,7 @@ class NodeFacts:
     machine: Machine
     runtime_version: str = ""
     """As `containerd://1.6.20`."""
-    problem: str = "container runtime is not ready yet"
+    problem: str = "container runtime status check may not have completed yet"
     """Why the node is not ready, "" when it is."""
     images: tuple[tuple[tuple[str, ...], int], ...] = field(default=())
     """Names and sizes (bytes) of the images that are here."""
@@ -184,14 +184,13 @@ def runtime_problem(status: cri.RuntimeStatus) -> str:
     for condition in status.conditions:
         if condition.status:
             continue
-        if condition.type == "RuntimeReady":
-            problems.append(f"container runtime status check may not have completed yet: {condition.message}")
-        elif condition.type == "NetworkReady":
+        what = {"RuntimeReady": "container runtime", "NetworkReady": "container runtime network"}
+        if condition.type in what:
             problems.append(
-                "container runtime network not ready: NetworkReady=false "
+                f"{what[condition.type]} not ready: {condition.type}=false "
                 f"reason:{condition.reason} message:{condition.message}"
             )
-    return ", ".join(problems)
+    return f"[{', '.join(problems)}]" if len(problems) > 1 else "".join(problems)
 
 
 def image_list(

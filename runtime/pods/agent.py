@@ -80,6 +80,8 @@ class PodAgent:
         self._tasks.start(self._sweep(), name="orphans")
         async for event in self._context.runtime.events():
             if event.kind is RuntimeEventKind.RELIST:
+                self._runtime_came()
+            elif event.kind is RuntimeEventKind.LOOK:
                 self._runtime_changed("")
             elif event.kind in _HEARD:
                 self._runtime_changed(event.id)
@@ -127,6 +129,11 @@ class PodAgent:
         self._listed.pop(worker.work.identity.uid, None)
         if self._own is not None:
             self._own.ended(worker)
+
+    def _runtime_came(self) -> None:
+        for worker in self.workers:
+            worker.retry()
+            worker.runtime_changed("")
 
     def _runtime_changed(self, runtime_id: str) -> None:
         for worker in self.workers:

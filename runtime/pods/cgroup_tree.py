@@ -4,8 +4,11 @@ cgroup v1 has a hierarchy for each controller, v2 one for all. Paths begin with 
 for is `cgroups`' to know.
 """
 
+import contextlib
 import logging
 import math
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +102,14 @@ class CgroupTree:
                 directory = hierarchy / "kubepods" / level / f"pod{uid}"
                 if directory.is_dir():
                     yield directory
+
+    def end_pod(self, uid: str) -> None:
+        """Kill whatever still runs in the pod's groups: what the runtime has lost sight of."""
+        for directory in self.pod_groups(uid):
+            for file in directory.rglob("cgroup.procs"):
+                for pid in _words(file):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
     def remove_pod(self, uid: str) -> bool:
         """Remove what is left of the pod's groups; those still in use stay. Whether none is left."""

@@ -68,8 +68,9 @@ class NodeCgroups:
         return self.tree.memory_usage(f"{path}/{container_id}" if container_id else path)
 
     async def free(self, pod_uid: str) -> None:
-        """Remove the pod's group, once its processes have ended; what stays in use is left."""
+        """End what is left in the pod's group, and remove it."""
         for delay in (*PATIENCE, 0.0):
+            await asyncio.to_thread(self.tree.end_pod, pod_uid)
             if await asyncio.to_thread(self.tree.remove_pod, pod_uid):
                 break
             await self._clock.sleep(delay)

@@ -19,44 +19,47 @@ from runtime.pods import identity
 from runtime.pods.context import NodeContext
 
 STEPS = {
-    "set_up": "volumes-set-up",
-    "run_pod_sandbox": "sandbox-run",
-    "ensure": "image-present",
-    "create_container": "container-created",
-    "start_container": "container-started",
-    "exec_sync": "command-run",
-    "stop_container": "container-stopped",
-    "remove_container": "container-removed",
-    "patch": "status-written",
-    "stop_pod_sandbox": "sandbox-stopped",
-    "tear_down": "volumes-torn-down",
-    "free": "cgroup-removed",
-    "delete": "deletion-sent",
-    "remove_pod_sandbox": "sandbox-removed",
-    "remove": "directories-removed",
+    "volumes.set_up": "volumes-set-up",
+    "cgroups.ensure": "cgroup-made",
+    "runtime.run_pod_sandbox": "sandbox-run",
+    "puller.ensure": "image-present",
+    "runtime.create_container": "container-created",
+    "runtime.start_container": "container-started",
+    "runtime.exec_sync": "command-run",
+    "runtime.stop_container": "container-stopped",
+    "runtime.remove_container": "container-removed",
+    "client.patch": "status-written",
+    "runtime.stop_pod_sandbox": "sandbox-stopped",
+    "volumes.tear_down": "volumes-torn-down",
+    "cgroups.free": "cgroup-removed",
+    "client.delete": "deletion-sent",
+    "runtime.remove_pod_sandbox": "sandbox-removed",
+    "files.remove": "directories-removed",
 }
-"""The steps by the verbs of the runtime, the volumes, the files, the image puller and the API's client."""
+"""The steps by the verbs of what the workers use."""
 
 
 def watched(context: NodeContext, directory: Path) -> NodeContext:
     """The same, but pods can be held at each step."""
     steps = _Steps(directory)
-    parts = ("runtime", "volumes", "files", "cgroups", "puller", "client")
-    wrapped: dict[str, Any] = {part: _Watched(getattr(context, part), steps) for part in parts}
+    parts = {each.partition(".")[0] for each in STEPS}
+    wrapped: dict[str, Any] = {part: _Watched(part, getattr(context, part), steps) for part in parts}
     return dataclasses.replace(context, **wrapped)
 
 
 class _Watched:
     """Stands before a part: what is no step goes straight through."""
 
-    def __init__(self, part: object, steps: "_Steps") -> None:
+    def __init__(self, name: str, part: object, steps: "_Steps") -> None:
+        self._name = name
         self._part = part
         self._steps = steps
 
     def __getattr__(self, verb: str) -> Any:
         method = getattr(self._part, verb)
-        if verb in STEPS or verb in _TELLING:
-            return partial(self._steps.around, verb, method)
+        full = f"{self._name}.{verb}"
+        if full in STEPS or full in _TELLING:
+            return partial(self._steps.around, full, method)
         return method
 
 
@@ -65,7 +68,7 @@ class _Whose(NamedTuple):
     detail: str = ""
 
 
-_TELLING = ("container_status", "pod_sandbox_status")
+_TELLING = ("runtime.container_status", "runtime.pod_sandbox_status")
 """Answers that say whose an id is."""
 
 
@@ -100,33 +103,33 @@ class _Steps:
     def _whose(self, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -> _Whose | None:
         """The pod that a call is about; None when it is about none."""
         match verb:
-            case "set_up":
+            case "volumes.set_up" | "cgroups.ensure":
                 return _Whose(given[0]["metadata"]["name"])
-            case "run_pod_sandbox":
+            case "runtime.run_pod_sandbox":
                 self._known[given[0].metadata.uid] = _Whose(given[0].metadata.name)
                 return self._known[given[0].metadata.uid]
-            case "ensure":
+            case "puller.ensure":
                 known = self._known.get(given[0].key)
                 return known and known._replace(detail=given[0].container)
-            case "create_container":
+            case "runtime.create_container":
                 return _Whose(given[2].metadata.name, given[1].metadata.name)
-            case "tear_down" | "remove":
+            case "volumes.tear_down" | "files.remove":
                 return _Whose(given[0].pod.name) if given[0].pod.name else None
-            case "patch" | "delete":
-                phase = (given[2].get("status") or {}).get("phase", "") if verb == "patch" else ""
-                return _Whose(given[1], phase)
-            case "exec_sync":
+            case "client.patch" | "client.delete":
+                status = (given[2].get("status") or {}) if verb == "client.patch" else {}
+                return _Whose(given[1], status.get("phase", ""))
+            case "runtime.exec_sync":
                 known = self._known.get(given[0])
                 return known and known._replace(detail=f"{known.detail} {' '.join(given[1])}")
         return self._known.get(given[0])
 
     def _learn(self, verb: str, given: tuple[Any, ...], answer: Any) -> None:
         match verb:
-            case "run_pod_sandbox":
+            case "runtime.run_pod_sandbox":
                 self._known[answer] = _Whose(given[0].metadata.name)
-            case "create_container":
+            case "runtime.create_container":
                 self._known[answer] = _Whose(given[2].metadata.name, given[1].metadata.name)
-            case "container_status" | "pod_sandbox_status":
+            case "runtime.container_status" | "runtime.pod_sandbox_status":
                 labels = answer.labels
                 pod, container = labels.get(identity.POD_NAME, ""), labels.get(identity.CONTAINER_NAME, "")
                 self._known[answer.id] = _Whose(pod, container)

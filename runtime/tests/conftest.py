@@ -54,9 +54,10 @@ async def containerd(node_directory: Path) -> AsyncIterator[PrivateContainerd]:
         log=node_directory / "containerd.log",
         cni_conf=node_directory / "cni",
         registry_hosts=node_directory / "registries",
+        cni_leases=node_directory / "leases",
     )
     network = PodNetwork(node_directory, (POD_CIDR,))
-    leases = node_directory / "leases"
+    leases = paths.cni_leases
     set_up(
         network,
         cluster_cidrs=[POD_CIDR],

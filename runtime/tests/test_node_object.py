@@ -133,15 +133,42 @@ async def test_the_lease_is_renewed_every_ten_seconds(tasks: Tasks) -> None:
     assert second["spec"]["renewTime"] > first["spec"]["renewTime"]
 
 
-async def test_a_runtime_that_is_away_makes_the_node_unready() -> None:
+async def test_a_runtime_that_stays_away_makes_the_node_unready() -> None:
     client, clock = FakeClient(), FakeClock()
     runtime, reporter = FakeRuntime(clock), NodeReporter(client, clock, FACTS)
     health = RuntimeHealth(runtime, reporter, clock)
     await health.look()
     assert reporter.facts.problem == ""
-    runtime.fail("status", RuntimeUnavailable("gone"))
+    runtime.fail("status", RuntimeUnavailable("gone"), times=2)
+    await clock.advance(20)
     await health.look()
-    assert reporter.facts.problem.startswith("container runtime is down")
+    assert reporter.facts.problem == "", "a restart of the runtime is no news"
+    await clock.advance(11)
+    await health.look()
+    assert reporter.facts.problem == "container runtime is down"
+    await health.look()
+    assert reporter.facts.problem == ""
+
+
+async def test_a_runtime_that_lists_no_pods_is_not_healthy() -> None:
+    client, clock = FakeClient(), FakeClock()
+    runtime, reporter = FakeRuntime(clock), NodeReporter(client, clock, FACTS)
+    health = RuntimeHealth(runtime, reporter, clock)
+    await health.look()
+    runtime.fail("list_pod_sandboxes", RuntimeUnavailable("locked"))
+    await clock.advance(185)
+    await health.look()
+    assert reporter.facts.problem == (
+        "PLEG is not healthy: pleg was last seen active 3m5s ago; threshold is 3m0s"
+    )
+
+
+async def test_a_runtime_that_never_answered_is_waited_for() -> None:
+    client, clock = FakeClient(), FakeClock()
+    runtime, reporter = FakeRuntime(clock), NodeReporter(client, clock, FACTS)
+    runtime.fail("status", RuntimeUnavailable("not yet"))
+    await RuntimeHealth(runtime, reporter, clock).look()
+    assert reporter.facts.problem == "container runtime status check may not have completed yet"
 
 
 def test_a_network_that_is_missing_is_said_as_the_kubelet_says_it() -> None:
