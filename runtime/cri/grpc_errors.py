@@ -42,4 +42,6 @@ def translated(code: grpc.StatusCode, message: str) -> errors.RuntimeServiceErro
     name, kind = _BY_CODE.get(code, ("Unknown", errors.RuntimeFailed))
     if kind is errors.RuntimeFailed and "is reserved for" in message:
         kind = errors.AlreadyExists  # containerd reports a taken name as Unknown
+    if kind is errors.RuntimeFailed and "server is not initialized yet" in message:
+        kind = errors.RuntimeUnavailable  # and so it reports that it is still starting
     return kind(message, code=name)
