@@ -84,7 +84,7 @@ def started(
 
 
 def configure(home: Path, kubelet: str) -> None:
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     header = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
     lines = [line for line in ANY_DISK if line.partition(":")[0] not in kubelet]
     (home / "kubelet.yaml").write_text(header + "\n".join([*lines, kubelet, ""]))

@@ -40,8 +40,13 @@ class WorkerCandidate:
     def evict(self, eviction: Eviction) -> None:
         work = self._worker.work
         work.events.warning(REASON, eviction.message, annotations=eviction.annotations)
-        disruption = "TerminationByKubelet" if eviction.disruption else ""
-        work.verdict = Verdict(REASON, eviction.message, grace=eviction.grace, disruption=disruption)
+        work.verdict = Verdict(
+            REASON,
+            eviction.message,
+            grace=eviction.grace,
+            disruption="TerminationByKubelet" if eviction.disruption else "",
+            at=work.context.clock.now(),
+        )
         self._worker.wake()
 
 

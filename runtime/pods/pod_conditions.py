@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kubeling.objects import conditions
-from kubeling.objects.meta import Object, metadata
+from kubeling.objects.meta import Object, metadata, timestamp
 from runtime.pods import phase as phases
 from runtime.pods.container_kinds import MAIN, containers_of, sidecars
 from runtime.pods.restart import may_restart_all
@@ -55,6 +55,18 @@ def pod_conditions(
         conditions.set_condition(holder, "PodScheduled", "True", now=now)
     made: list[Object] = holder["status"]["conditions"]
     return sorted((_stamped(each, pod) for each in made), key=lambda each: OWNED.index(each["type"]))
+
+
+def disruption(pod: Object, *, reason: str, message: str, at: datetime) -> Object:
+    """The condition of a pod that the node itself ends, for no fault of the pod's. Others may set it, too."""
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": timestamp(at),
+    }
+    return _stamped(condition, pod)
 
 
 def _owned(pod: Object) -> list[Object]:

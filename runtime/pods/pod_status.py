@@ -13,7 +13,7 @@ from runtime.pods import phase as phases
 from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, STATUSES, containers_of
 from runtime.pods.container_status import Knowledge, container_statuses, without_trace
 from runtime.pods.observed import ObservedPod
-from runtime.pods.pod_conditions import RESTARTING, pod_conditions
+from runtime.pods.pod_conditions import RESTARTING, disruption, pod_conditions
 from runtime.pods.qos import qos_class
 from runtime.pods.restart import restart_sources
 
@@ -32,6 +32,8 @@ class Verdict:
     """The reason of the condition DisruptionTarget, where the node itself is what disrupts the pod."""
     rejected: bool = False
     """Whether the node has not taken the pod at all."""
+    at: datetime | None = None
+    """When it was passed; needed for a disruption."""
 
 
 def pod_status(
@@ -77,6 +79,10 @@ def pod_status(
         status[STATUSES[EPHEMERAL]] = container_statuses(pod, observed, known, kind=EPHEMERAL)
     if metadata(pod).get("generation"):
         status["observedGeneration"] = metadata(pod)["generation"]
+    if verdict is not None and verdict.disruption:
+        status["conditions"].append(
+            disruption(pod, reason=verdict.disruption, message=verdict.message, at=verdict.at or now)
+        )
     return status | _reason(phase, old, verdict)
 
 
