@@ -10,13 +10,14 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeling.objects.clock import Clock, SystemClock
+from kubeling.objects.errors import GroupResource
 from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.meta import Object
 from server.admission.standard import standard
@@ -28,7 +29,8 @@ from server.api.assembly import Api
 from server.api.backends import Backends
 from server.api.components import Components
 from server.api.listener import Listener, ListenError, bind, tls
-from server.api.nodes import Nodes
+from server.api.nodes import Endpoint, Nodes
+from server.api.resource_metrics.objects import ResourceMetrics
 from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
 from server.auth.authorization import Authorization
@@ -40,6 +42,7 @@ from server.config import Config, ConfigError, load
 from server.controllers import Settings as ControllerSettings
 from server.inprocess import LocalClient, Others
 from server.loops import Loops
+from server.registry.computed import Computed
 from server.registry.context import SYSTEM
 from server.registry.custom.lifecycle import CustomResources
 from server.registry.registry import Registry
@@ -155,12 +158,23 @@ async def run(
     authenticator = _authenticator(config, issuer, store, clock, legacy_use)
     settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
     components = Components(store, clock)
-    registry = _registry(store, clock, settings, authenticator, authorization, components)
+
+    async def usage_page(endpoint: Endpoint) -> str:
+        return await nodes.page(endpoint, "/metrics/resource")
+
+    metrics = ResourceMetrics(store, usage_page, clock, housekeeping)
+    computed = {**components.by_resource(), **metrics.by_resource()}
+    registry = _registry(store, clock, settings, authenticator, authorization, computed)
+    nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
+    for each in (nodes, metrics):
+        parts.push_async_callback(each.close)
     legacy_use.begin(registry)
     _follow_definitions(registry, store, parts, clock)
     remotes = Remotes()
     others = RemoteConnections(ServiceEndpoints(store), config.proxy_client)
-    api = _api(config, parts, registry, authenticator, authorization, remotes, others, issuer, port=port)
+    api = _api(
+        config, parts, registry, authenticator, authorization, nodes, remotes, others, issuer, port=port
+    )
     listener = Listener(api.handler)
     await listener.start(listening, context)
     parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
@@ -204,7 +218,7 @@ def _registry(
     settings: Settings,
     authenticator: Authenticator,
     authorization: Authorization,
-    components: Components,
+    computed: Mapping[GroupResource, Computed],
 ) -> Registry:
     return Registry(
         store,
@@ -212,7 +226,7 @@ def _registry(
         standard(store, authorization),
         settings=settings,
         reviews=Reviews(authenticator, authorization).by_resource(),
-        computed=components.by_resource(),
+        computed=computed,
     )
 
 
@@ -231,16 +245,16 @@ def _api(
     registry: Registry,
     authenticator: Authenticator,
     authorization: Authorization,
+    nodes: Nodes,
     remotes: Remotes,
     others: RemoteConnections,
     issuer: Issuer | None,
     *,
     port: int,
 ) -> Api:
-    """The HTTP API, with its connections to nodes, to pods and to other servers."""
-    nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
+    """The HTTP API, with its connections to pods and to other servers."""
     backends = Backends()
-    for connections in (nodes, backends, others):
+    for connections in (backends, others):
         parts.push_async_callback(connections.close)
     return Api(
         registry,

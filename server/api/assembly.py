@@ -58,7 +58,9 @@ class Api:
         """`remotes` are other servers that answer for APIs, reached by `connections`."""
 
         def kinds() -> list[Kind]:
-            return [kind for kind in registry.kinds.all() if registry.serves(kind)]
+            """Those whose group another server has taken over are not this server's to show."""
+            served = (kind for kind in registry.kinds.all() if registry.serves(kind))
+            return [kind for kind in served if not kind.computed or not remotes.find(_place(kind))]
 
         self.watches = Watches(registry)
         self._bootstrapped = self._stopping = False
@@ -102,6 +104,10 @@ class Api:
             health.add(f"poststarthook/{hook}", lambda: "" if self._bootstrapped else "not finished")
         health.add("shutdown", lambda: "process is shutting down" if self._stopping else "", to=["readyz"])
         return health
+
+
+def _place(kind: Kind) -> tuple[str, str]:
+    return kind.group, kind.version
 
 
 def _connects(registry: Registry, nodes: Nodes, backends: Backends) -> dict[tuple[str, str], Connect]:

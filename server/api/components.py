@@ -36,7 +36,7 @@ class Components:
         """What the registry asks for the kinds whose objects are not stored."""
         return {GroupResource("", "componentstatuses"): self._statuses}
 
-    async def _statuses(self) -> Sequence[Object]:
+    async def _statuses(self, namespace: str) -> Sequence[Object]:
         named = {name: self._asked(name) for name in ("controller-manager", "scheduler")}
         return [
             component_status("controller-manager", named["controller-manager"]),

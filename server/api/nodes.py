@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kubeling.objects.errors import InternalError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
 DEFAULT_PORT = 10250
+PAGE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,19 @@ class Nodes:
             context.load_cert_chain(self._client.certificate, self._client.key)
             self._context = context
         return self._context
+
+    async def page(self, endpoint: Endpoint, path: str) -> str:
+        """A text that a node's agent has. Raises OSError or TimeoutError when it does not give it."""
+        from aiohttp import ClientError, ClientTimeout
+
+        timeout = ClientTimeout(total=PAGE_SECONDS)
+        try:
+            async with self.session.get(endpoint.url + path, timeout=timeout) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise OSError(f"{path} is answered with {answer.status}")
+                return await answer.text()
+        except ClientError as error:
+            raise OSError(str(error)) from error
 
     async def close(self) -> None:
         if self._session is not None:

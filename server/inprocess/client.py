@@ -200,8 +200,18 @@ class LocalClient:
         return Discovery(preferred(every), every, {})
 
     async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
-        """Raises: NotFound, for this is what other servers answer (`whole`)."""
-        raise NotFound(_NOBODY)
+        """A list of what is made when it is asked for, such as metrics.
+
+        Raises: NotFound, for all else is what other servers answer (`whole`).
+        """
+        parts = path.strip("/").split("/")
+        kind = self._registry.kinds.lookup(parts[1], parts[2], parts[-1]) if len(parts) > 3 else None
+        if kind is None or not kind.computed or not self._registry.serves(kind):
+            raise NotFound(_NOBODY)
+        namespace = parts[4] if parts[3] == "namespaces" else ""
+        chosen = Selection.parse(parameters.get("labelSelector", ""), parameters.get("fieldSelector", ""))
+        result = await self._registry.list(kind, namespace, ListOptions(chosen))
+        return {"items": [record.copy() for record in result.records]}
 
     def informer(
         self,

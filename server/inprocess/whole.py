@@ -134,7 +134,9 @@ class WholeClient:
         return Discovery(preferred(every), every, there.failures)
 
     async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
-        return await self._elsewhere.fetch(path, parameters)
+        parts = path.strip("/").split("/")
+        served = len(parts) > 2 and self._others.serves(parts[1], parts[2])
+        return await (self._elsewhere if served else self._here).fetch(path, parameters)
 
     def informer(
         self,

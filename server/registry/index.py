@@ -13,6 +13,7 @@ from server.registry.groups import (
     coordination,
     discovery,
     events,
+    metrics,
     node,
     policy,
     rbac,
@@ -52,4 +53,5 @@ BUILT_IN: tuple[Kind, ...] = (
     *flowcontrol.KINDS,
     *resource.KINDS,
     *storagemigration.KINDS,
+    *metrics.KINDS,
 )

@@ -85,7 +85,7 @@ class Registry:
             Timeout: the resourceVersion is of the future.
         """
         if kind.computed:
-            return await computed_object(kind, self._computed[kind.resource], name)
+            return await computed_object(kind, self._computed[kind.resource], namespace, name)
         if resource_version or self._store.shared:
             await reached(self._store, self._env.clock, resource_version)
         record = await self._env.find(kind, namespace, name)
@@ -100,7 +100,9 @@ class Registry:
         """
         if kind.computed:
             make = self._computed[kind.resource]
-            return await computed_list(kind, make, options.selection, revision=self._store.revision)
+            return await computed_list(
+                kind, make, namespace, options.selection, revision=self._store.revision
+            )
         if self._store.shared or options.resource_version:
             at_least = "" if options.continue_token else options.resource_version
             await reached(self._store, self._env.clock, at_least)

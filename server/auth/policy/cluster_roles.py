@@ -204,6 +204,7 @@ CLUSTER_ROLES: dict[str, tuple[str, ...]] = {
     ),
     "system:kube-scheduler": _SCHEDULER,
     "system:cluster-trust-bundle-discovery": (f"{READ} : certificates.k8s.io : clustertrustbundles",),
+    "system:aggregated-metrics-reader": (f"{READ} : metrics.k8s.io : pods nodes",),
 }
 
 AGGREGATED = ("admin", "edit", "view")
@@ -215,6 +216,7 @@ AGGREGATE_TO = {
     "system:aggregate-to-admin": "admin",
     "system:aggregate-to-edit": "edit",
     "system:aggregate-to-view": "view",
+    "system:aggregated-metrics-reader": "view",
 }
 """Which role collects which."""
 
