@@ -166,8 +166,7 @@ async def run(
     computed = {**components.by_resource(), **metrics.by_resource()}
     registry = _registry(store, clock, settings, authenticator, authorization, computed)
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
-    for each in (nodes, metrics):
-        parts.push_async_callback(each.close)
+    parts.push_async_callback(nodes.close)
     legacy_use.begin(registry)
     _follow_definitions(registry, store, parts, clock)
     remotes = Remotes()

@@ -202,6 +202,6 @@ async def _listen(config: VirtualConfig, agent: VirtualAgent, clock: Clock, part
         key=config.serving.key,
         client_ca=config.client_ca,
     )
-    listener = Listener(settings, VirtualApi(agent.pods, clock).handler())
+    listener = Listener(settings, VirtualApi(agent.pods, clock, agent.nodes.names).handler())
     await listener.start()
     parts.push_async_callback(listener.stop)

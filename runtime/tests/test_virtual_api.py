@@ -42,7 +42,9 @@ async def client(cluster: VirtualCluster, authority: TestAuthority) -> AsyncIter
         client_ca=authority.certificate,
         scratch=Path(),
     )
-    listener = Listener(settings, VirtualApi(cluster.agent.pods, cluster.clock).handler())
+    listener = Listener(
+        settings, VirtualApi(cluster.agent.pods, cluster.clock, cluster.agent.nodes.names).handler()
+    )
     await listener.start()
     connector = aiohttp.TCPConnector(ssl=authority.client(authority.issue("server", "system:masters")))
     async with aiohttp.ClientSession(f"https://127.0.0.1:{listener.port}", connector=connector) as session:
@@ -167,3 +169,17 @@ async def test_pods_and_the_little_there_is_of_statistics(
     summary = json.loads(await text(client, "/stats/summary"))
     assert [pod["podRef"]["name"] for pod in summary["pods"]] == ["web"]
     assert await text(client, "/healthz") == "ok"
+
+
+async def test_usage_is_what_annotations_say(cluster: VirtualCluster, client: aiohttp.ClientSession) -> None:
+    await cluster.run(said={"cpu": "250m", "memory": "64Mi"})
+    await cluster.clock.advance(4)
+    labels = '{container="main",namespace="default",pod="web"}'
+    page = (await text(client, "/metrics/resource")).splitlines()
+    assert any(line.startswith(f"container_cpu_usage_seconds_total{labels} 1.0") for line in page)
+    assert any(line.startswith(f"container_memory_working_set_bytes{labels} {64 << 20} ") for line in page)
+    assert any(line.startswith('node_cpu_usage_seconds_total{node="virtual-0"} ') for line in page)
+    await cluster.say(cpu="nonsense")
+    (pod,) = json.loads(await text(client, "/stats/summary"))["pods"]
+    assert pod["podRef"]["name"] == "web"
+    assert pod["containers"][0]["cpu"]["usageNanoCores"] == 1_000_000

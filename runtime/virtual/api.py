@@ -1,7 +1,7 @@
 """The kubelet API of all virtual nodes, behind one listener: canned logs and answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -21,6 +21,7 @@ from runtime.virtual.commands import FOREVER
 from runtime.virtual.pods import VirtualPods
 from runtime.virtual.records import Container
 from runtime.virtual.streams import serve
+from runtime.virtual.usage import ContainerUse, VirtualUsage
 from runtime.virtual.wishes import Wishes
 
 _TRUE = ("true", "1", "t", "True", "TRUE", "T")
@@ -29,12 +30,18 @@ _TRUE = ("true", "1", "t", "True", "TRUE", "T")
 class VirtualApi:
     """Makes the handler of the listener."""
 
-    def __init__(self, pods: VirtualPods, clock: Clock) -> None:
+    def __init__(self, pods: VirtualPods, clock: Clock, nodes: Callable[[], Iterable[str]]) -> None:
+        """`nodes` gives the names of all."""
         self._pods = pods
         self._clock = clock
+        self._nodes = nodes
+        self._usage = VirtualUsage(clock)
 
     def handler(self) -> Requests:
-        own = {"stats": [Route(("GET",), 1, self._stats)]}
+        own = {
+            "stats": [Route(("GET",), 1, self._stats)],
+            "metrics": [Route(("GET",), 1, self._resource_metrics)],
+        }
         return Requests(kubelet_routes(self, self._logs, self) | own, MastersOnly())
 
     def pod(self, namespace: str, name: str) -> Object | None:
@@ -115,15 +122,36 @@ class VirtualApi:
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, f'container not found ("{container}")')
         return record
 
+    async def _resource_metrics(self, request: web.BaseRequest, which: str) -> Answer:
+        """Raises HttpError."""
+        if which != "resource":
+            raise HttpError(HTTPStatus.NOT_FOUND, "404 page not found")
+        text = self._usage.page(self._nodes(), [worker.work for worker in self._pods.workers()])
+        return web.Response(text=text, content_type="text/plain")
+
     async def _stats(self, request: web.BaseRequest, which: str) -> Answer:
-        """The little that there is: nothing uses anything."""
+        """Raises HttpError."""
         if which != "summary":
             raise HttpError(HTTPStatus.NOT_FOUND, "404 page not found")
         now = timestamp(self._clock.now())
+        pods: dict[str, Object] = {}
+        for use in self._usage.containers(worker.work for worker in self._pods.workers()):
+            identity = use.work.identity
+            pod = pods.setdefault(identity.uid, {"podRef": identity._asdict(), "containers": []})
+            pod["containers"].append(_container(use, now))
         idle = {"time": now, "usageNanoCores": 0, "usageCoreNanoSeconds": 0}
         node = {"nodeName": "virtual", "startTime": now, "cpu": idle}
-        pods = [
-            {"podRef": {key: pod["metadata"][key] for key in ("name", "namespace", "uid")}, "containers": []}
-            for pod in self.pods()
-        ]
-        return web.json_response({"node": node, "pods": pods})
+        return web.json_response({"node": node, "pods": list(pods.values())})
+
+
+def _container(use: ContainerUse, now: str) -> Object:
+    return {
+        "name": use.name,
+        "startTime": timestamp(datetime.fromtimestamp(use.started, UTC)),
+        "cpu": {
+            "time": now,
+            "usageNanoCores": round(use.cores * 1e9),
+            "usageCoreNanoSeconds": round(use.seconds * 1e9),
+        },
+        "memory": {"time": now, "usageBytes": use.memory, "workingSetBytes": use.memory},
+    }

@@ -103,7 +103,7 @@ def _listener(config: Config, agent: "VirtualAgent", clock: Clock) -> "Listener"
         key=config.serving.key,
         client_ca=config.client_ca,
     )
-    return Listener(settings, VirtualApi(agent.pods, clock).handler())
+    return Listener(settings, VirtualApi(agent.pods, clock, agent.nodes.names).handler())
 
 
 async def _until_served(client: "HttpClient", clock: Clock) -> None:

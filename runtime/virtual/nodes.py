@@ -75,6 +75,9 @@ class VirtualNodes:
     def get(self, node_name: str) -> VirtualNode | None:
         return self._known.get(node_name)
 
+    def names(self) -> list[str]:
+        return list(self._known)
+
     def start(self, *, came: Callable[[str], None], lost: Callable[[str], None]) -> None:
         """Serve the nodes that bear the label.
 

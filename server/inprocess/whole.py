@@ -1,11 +1,13 @@
 """The whole API for the server's own components: what this server has itself, and what others answer."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from kubeling.client.discovery import preferred
 from kubeling.client.protocol import MERGE_PATCH, Client, Discovery, Informer, Listing, WatchEvent
 from kubeling.client.resources import Resource
+from kubeling.objects.errors import NotFound
 from kubeling.objects.meta import Object
 from server.inprocess.client import LocalClient
 from server.registry.context import UserInfo
@@ -135,8 +137,10 @@ class WholeClient:
 
     async def fetch(self, path: str, parameters: Mapping[str, str]) -> Object:
         parts = path.strip("/").split("/")
-        served = len(parts) > 2 and self._others.serves(parts[1], parts[2])
-        return await (self._elsewhere if served else self._here).fetch(path, parameters)
+        if len(parts) < 3 or not self._others.serves(parts[1], parts[2]):
+            with suppress(NotFound):
+                return await self._here.fetch(path, parameters)
+        return await self._elsewhere.fetch(path, parameters)
 
     def informer(
         self,

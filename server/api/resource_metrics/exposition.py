@@ -4,7 +4,6 @@ Samples that bear no label `node` are of the node that was asked.
 """
 
 import re
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -48,9 +47,8 @@ class _Parts:
         return Sample(self.time or now, self.cpu, int(self.memory), self.started)
 
 
-def point_of(text: str, node: str, *, now: float | None = None) -> Point:
+def point_of(text: str, node: str, *, now: float) -> Point:
     """`now` (seconds since the epoch) is the time of what has none of its own."""
-    moment = time.time() if now is None else now
     nodes: dict[str, _Parts] = {}
     containers: dict[tuple[PodKey, str], _Parts] = {}
     for line in _lines(text):
@@ -63,9 +61,9 @@ def point_of(text: str, node: str, *, now: float | None = None) -> Point:
             containers.setdefault((pod, labels["container"]), _Parts()).take(what, line)
     found: dict[PodKey, dict[str, Sample]] = {}
     for (pod, name), parts in containers.items():
-        if (sample := parts.sample(moment)) is not None:
+        if (sample := parts.sample(now)) is not None:
             found.setdefault(pod, {})[name] = sample
-    known = {name: sample for name, parts in nodes.items() if (sample := parts.sample(moment)) is not None}
+    known = {name: sample for name, parts in nodes.items() if (sample := parts.sample(now)) is not None}
     return Point(known, found)
 
 

@@ -16,19 +16,16 @@ from server.storage import Record, Store
 
 
 class ResourceMetrics:
-    """`housekeeping` is the clock of looks at the nodes; `close` ends them."""
+    """`housekeeping` is the clock by which it waits for what a look at the nodes does not tell."""
 
     def __init__(self, store: Store, read: Read, clock: Clock, housekeeping: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._scraper = Scraper(self._agents, read, housekeeping)
+        self._scraper = Scraper(self._agents, read, clock, pause=housekeeping)
 
     def by_resource(self) -> Mapping[GroupResource, Computed]:
         """What the registry asks for the kinds whose objects are not stored."""
         return {GroupResource(GROUP, "nodes"): self._nodes, GroupResource(GROUP, "pods"): self._pods}
-
-    async def close(self) -> None:
-        await self._scraper.stop()
 
     async def _nodes(self, namespace: str) -> Sequence[Object]:
         return await self._made(self._store.list("nodes"), self._node)

@@ -8,7 +8,7 @@ Key = TypeVar("Key", bound=Hashable)
 PodKey = tuple[str, str]
 """Namespace and name."""
 
-SHORTEST, USUAL, LONGEST = 0.5, 10.0, 90.0
+SHORTEST, USUAL, LONGEST = 0.5, 8.0, 90.0
 """Seconds between two looks: less says nothing, that much is enough, more is too long ago."""
 
 

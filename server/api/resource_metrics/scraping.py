@@ -1,7 +1,6 @@
-"""Reads the nodes' pages while somebody asks for metrics, and not at all when nobody does.
+"""Reads the nodes' pages when somebody asks for metrics, and not at all when nobody does.
 
-The first question is answered after two looks, a second apart. From then on there is a look every 15 s, until
-nobody has asked for five minutes.
+A look serves all who ask within ten seconds. Who asks for what one look does not tell waits for a second one.
 """
 
 import asyncio
@@ -10,72 +9,60 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kubeling.objects.clock import Clock
-from kubeling.objects.tasks import Tasks
 from server.api.nodes import Endpoint
 from server.api.resource_metrics.exposition import point_of
-from server.api.resource_metrics.points import Point, merged
+from server.api.resource_metrics.points import LONGEST, Point, merged
 
 logger = logging.getLogger(__name__)
 
-FIRST, EVERY, UNASKED, SOONEST = 1.0, 15.0, 300.0, 2.0
-"""Seconds: between the first two looks; between others; without a question until it ends; at least between
-two looks when something is missing."""
+EVERY, SOONEST, PAUSE = 10.0, 2.0, 1.0
+"""Seconds: for which a look holds; for which it holds when something is missing in it; between two looks that
+have to tell a usage by themselves."""
 AT_ONCE = 16
-KEPT = 5
+KEPT = 8
 
 Read = Callable[[Endpoint], Awaitable[str]]
 """A node's page. Raises OSError or TimeoutError when it does not answer."""
 
 
 class Scraper:
-    """`nodes` gives the agents to ask, each with the name of a node that it speaks for."""
+    """`nodes` gives the agents to ask, each with the name of a node that it speaks for; `pause` is the clock
+    by which it waits between two looks."""
 
-    def __init__(self, nodes: Callable[[], Mapping[Endpoint, str]], read: Read, clock: Clock) -> None:
+    def __init__(
+        self, nodes: Callable[[], Mapping[Endpoint, str]], read: Read, clock: Clock, *, pause: Clock
+    ) -> None:
         self._nodes = nodes
         self._read = read
         self._clock = clock
-        self._tasks = Tasks("resource-metrics")
-        self._points: deque[Point] = deque(maxlen=KEPT)
+        self._pause = pause
+        self._looks: deque[tuple[float, Point]] = deque(maxlen=KEPT)
         self._looking = asyncio.Lock()
-        self._looked_at = self._asked_at = float("-inf")
-        self._working = False
 
     async def points(self) -> Sequence[Point]:
-        """The last looks, the oldest first; at least two."""
-        self._asked_at = self._clock.monotonic()
-        if len(self._points) < 2:
-            async with self._looking:
-                await self._begin()
-        if not self._working:
-            self._working = True
-            self._tasks.start(self._work(), name="look")
-        return tuple(self._points)
+        """The last looks, the oldest first."""
+        async with self._looking:
+            if self._age() >= EVERY:
+                await self._look()
+        return self._recent()
 
     async def newer(self) -> Sequence[Point]:
-        """Look again, since something is missing, unless that was done a moment ago."""
+        """The same when something is missing in them."""
         async with self._looking:
-            if self._clock.monotonic() - self._looked_at >= SOONEST:
+            alone = len(self._recent()) < 2
+            if alone:
+                await self._pause.sleep(PAUSE)
+            if alone or self._age() >= SOONEST:
                 await self._look()
-        return tuple(self._points)
+        return self._recent()
 
-    async def stop(self) -> None:
-        await self._tasks.stop()
+    def _age(self) -> float:
+        """Of the last look."""
+        return self._clock.monotonic() - self._looks[-1][0] if self._looks else float("inf")
 
-    async def _begin(self) -> None:
-        while len(self._points) < 2:
-            await self._look()
-            if len(self._points) < 2:
-                await self._clock.sleep(FIRST)
-
-    async def _work(self) -> None:
-        try:
-            while self._clock.monotonic() - self._asked_at < UNASKED:
-                await self._clock.sleep(EVERY)
-                async with self._looking:
-                    await self._look()
-        finally:
-            self._working = False
-            self._points.clear()
+    def _recent(self) -> Sequence[Point]:
+        now = self._clock.monotonic()
+        return [point for at, point in self._looks if now - at <= LONGEST]
 
     async def _look(self) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
@@ -85,13 +72,12 @@ class Scraper:
                 return await self._ask(endpoint, node)
 
         found = await asyncio.gather(*(look(endpoint, node) for endpoint, node in self._nodes().items()))
-        self._looked_at = self._clock.monotonic()
-        self._points.append(merged(found))
+        self._looks.append((self._clock.monotonic(), merged(found)))
 
     async def _ask(self, endpoint: Endpoint, node: str) -> Point:
         """Nothing when the agent does not answer."""
         try:
-            return point_of(await self._read(endpoint), node)
+            return point_of(await self._read(endpoint), node, now=self._clock.now().timestamp())
         except (OSError, TimeoutError) as error:
             logger.info("node %s gives no metrics: %s", node, error)
             return Point()
