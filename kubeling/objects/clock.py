@@ -69,6 +69,10 @@ class FakeClock:
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), future))
         await future
 
+    def set_wall(self, seconds: float) -> None:
+        """Put the wall-clock time forward, or back, by so many seconds, as people and NTP do."""
+        self._start += timedelta(seconds=seconds)
+
     async def advance(self, seconds: float) -> None:
         """Move on by so many seconds, letting each sleeper run at its own moment."""
         await self.settle()

@@ -123,7 +123,7 @@ class ImagePuller:
 
     def _respect_backoff(self, request: PullRequest) -> None:
         key = f"{request.key}_{request.image}"
-        remaining = self._backoff.remaining_since_update(key, now=self._clock.now())
+        remaining = self._backoff.remaining_since_update(key, now=self._clock.monotonic())
         if remaining <= 0:
             return
         message = f'Back-off pulling image "{request.image}"'
@@ -141,7 +141,7 @@ class ImagePuller:
             pulled = await self._pull_as_someone(image, credentials)
         except _PullFailed as error:
             request.tell("Failed", f'Failed to pull image "{request.image}": {error}', warning=True)
-            self._backoff.failed(key, at=self._clock.now())
+            self._backoff.failed(key, at=self._clock.monotonic())
             reason, message = _explained(request.image, str(error))
             self._last_errors[key] = f"{reason}: {message}"
             raise ImageUnavailable(reason, message, retry_after=1.0) from error

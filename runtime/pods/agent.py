@@ -17,6 +17,7 @@ from runtime.pods import identity
 from runtime.pods.cleanup import remove_stale_logs, stale_uids
 from runtime.pods.context import NodeContext
 from runtime.pods.identity import PodIdentity
+from runtime.pods.resync import resync
 from runtime.pods.worker import PodWorker
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,10 @@ class PodAgent:
             await self._own.start(self._begin_static, self._tasks)
         self._pods.add_handler(self._pod_changed)
         self._tasks.start(self._sweep(), name="orphans")
+        self._tasks.start(
+            resync(self._context.clock, relist=self._runtime_changed, clock_set=self._clock_set),
+            name="resync",
+        )
         async for event in self._context.runtime.events():
             if event.kind is RuntimeEventKind.RELIST:
                 self._runtime_came()
@@ -135,7 +140,11 @@ class PodAgent:
             worker.retry()
             worker.runtime_changed("")
 
-    def _runtime_changed(self, runtime_id: str) -> None:
+    def _clock_set(self) -> None:
+        for worker in self.workers:
+            worker.wake()
+
+    def _runtime_changed(self, runtime_id: str = "") -> None:
         for worker in self.workers:
             worker.runtime_changed(runtime_id)
 

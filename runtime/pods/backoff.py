@@ -1,11 +1,10 @@
 """Exponential back-off per key, with the kubelet's rules for crashing containers and failing pulls.
 
 The first failure of a key costs nothing; later ones wait 10 s, 20 s, ... up to 5 minutes. A key that was
-quiet for twice the longest wait starts again from the beginning.
+quiet for twice the longest wait starts again from the beginning. All moments are of the monotonic clock.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 INITIAL = 10.0
 LONGEST = 300.0
@@ -14,7 +13,7 @@ LONGEST = 300.0
 @dataclass(slots=True)
 class _Entry:
     wait: float
-    updated: datetime
+    updated: float
 
 
 @dataclass(slots=True)
@@ -30,18 +29,18 @@ class Backoff:
         entry = self._entries.get(key)
         return entry.wait if entry else 0.0
 
-    def remaining(self, key: str, *, since: datetime, now: datetime) -> float:
+    def remaining(self, key: str, *, since: float, now: float) -> float:
         """Seconds until the key may be tried again, counted from the failure at `since`."""
         entry = self._entries.get(key)
         if entry is None or self._expired(entry, since):
             return 0.0
-        return max(0.0, entry.wait - (now - since).total_seconds())
+        return max(0.0, entry.wait - (now - since))
 
-    def remaining_since_update(self, key: str, *, now: datetime) -> float:
+    def remaining_since_update(self, key: str, *, now: float) -> float:
         entry = self._entries.get(key)
         return self.remaining(key, since=entry.updated, now=now) if entry else 0.0
 
-    def failed(self, key: str, *, at: datetime) -> None:
+    def failed(self, key: str, *, at: float) -> None:
         """Count one more try at `at`: the next wait is the first one, or twice the last."""
         entry = self._entries.get(key)
         if entry is None or self._expired(entry, at):
@@ -55,8 +54,8 @@ class Backoff:
         for key in [key for key in self._entries if key.startswith(prefix)]:
             del self._entries[key]
 
-    def _expired(self, entry: _Entry, moment: datetime) -> bool:
-        return moment - entry.updated > timedelta(seconds=2 * self.longest)
+    def _expired(self, entry: _Entry, moment: float) -> bool:
+        return moment - entry.updated > 2 * self.longest
 
 
 def duration_text(seconds: float) -> str:

@@ -133,9 +133,7 @@ class Probing:
     def _first_delay(self, observed: ObservedContainer, probe: Object) -> float:
         """What is left of initialDelaySeconds; after the agent's restart probes spread over their period."""
         delay = float(probe.get("initialDelaySeconds") or 0)
-        if observed.started_at is None:
-            return delay
-        age = (self._work.context.clock.now() - observed.started_at).total_seconds()
+        age = self._work.context.clock.monotonic() - self._work.view.since(observed.id)
         if age > delay + 10:
             return random.random() * min(float(probe.get("periodSeconds") or 10), 1.0)
         return max(delay - age, 0.0)

@@ -94,12 +94,12 @@ async def _remove(work: PodWork, container_id: str) -> None:
 
 def _in_backoff(work: PodWork, container: Object) -> bool:
     """Whether a container that crashed must wait; if so it is said why, and the worker wakes in time."""
-    name, now = container["name"], work.context.clock.now()
+    name, now = container["name"], work.context.clock.monotonic()
     latest = work.view.observed.latest(name)
-    if latest is None or not latest.exited or latest.finished_at is None:
+    if latest is None or not latest.exited:
         return False
     key = f"{work.identity.uid}/{name}/{container_hash(container)}"
-    remaining = work.context.crashes.remaining(key, since=latest.finished_at, now=now)
+    remaining = work.context.crashes.remaining(key, since=work.view.since(latest.id), now=now)
     if remaining <= 0:
         _count(work, key, latest)
         return False
@@ -110,9 +110,9 @@ def _in_backoff(work: PodWork, container: Object) -> bool:
 
 def _count(work: PodWork, key: str, latest: ObservedContainer) -> None:
     """Once for each end of a container, however often its start is tried after that."""
-    if work.counted_crashes.get(latest.name) != latest.id and latest.finished_at is not None:
+    if work.counted_crashes.get(latest.name) != latest.id:
         work.counted_crashes[latest.name] = latest.id
-        work.context.crashes.failed(key, at=latest.finished_at)
+        work.context.crashes.failed(key, at=work.view.since(latest.id))
 
 
 def _say_backoff(work: PodWork, name: str, wait: float) -> None:

@@ -20,7 +20,7 @@ from runtime.pods.context import NodeContext
 
 STEPS = {
     "volumes.set_up": "volumes-set-up",
-    "cgroups.ensure": "cgroup-made",
+    "cgroups.make": "cgroup-made",
     "runtime.run_pod_sandbox": "sandbox-run",
     "puller.ensure": "image-present",
     "runtime.create_container": "container-created",
@@ -103,7 +103,7 @@ class _Steps:
     def _whose(self, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -> _Whose | None:
         """The pod that a call is about; None when it is about none."""
         match verb:
-            case "volumes.set_up" | "cgroups.ensure":
+            case "volumes.set_up" | "cgroups.make":
                 return _Whose(given[0]["metadata"]["name"])
             case "runtime.run_pod_sandbox":
                 self._known[given[0].metadata.uid] = _Whose(given[0].metadata.name)

@@ -8,18 +8,21 @@ from collections.abc import Iterable
 
 from cri_api.v1 import api_pb2 as cri
 
+from kubeling.objects.clock import Clock
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import NotFound
 from runtime.pods import identity, observed
 from runtime.pods.identity import PodIdentity
-from runtime.pods.observed import ObservedContainer, ObservedPod
+from runtime.pods.observed import ObservedContainer, ObservedPod, State
 from runtime.pods.termination_message import termination_message
 
 
 class PodView:
-    def __init__(self, runtime: ContainerRuntime, pod: PodIdentity) -> None:
+    def __init__(self, runtime: ContainerRuntime, pod: PodIdentity, clock: Clock) -> None:
         self._runtime = runtime
         self._pod = pod
+        self._clock = clock
+        self._since: dict[str, tuple[State, float]] = {}
         self._sandbox_of: dict[str, str] = {}
         self.observed = ObservedPod()
         self.messages: dict[str, str] = {}
@@ -31,6 +34,13 @@ class PodView:
     def expect(self, container_id: str, sandbox_id: str) -> None:
         """This container is the pod's from now on, though it has not been read yet."""
         self._sandbox_of[container_id] = sandbox_id
+        self._since[container_id] = State.CREATED, self._clock.monotonic()
+
+    def since(self, container_id: str) -> float:
+        """Since when (monotonic) the container is in its state. The wall clock, which may have been set since
+        the runtime noted its times, is trusted only about what was so before it was first read.
+        """
+        return self._since[container_id][1]
 
     async def refresh(self, ids: Iterable[str]) -> None:
         """Read these sandboxes and containers again."""
@@ -54,6 +64,7 @@ class PodView:
             return None
         found = observed.container(status, self._sandbox_of.get(container_id, ""))
         self.observed.containers[container_id] = found
+        self._note_state(found)
         if found.exited and container_id not in self.messages:
             self.messages[container_id] = termination_message(found)
         return found
@@ -86,7 +97,16 @@ class PodView:
         for gone in self._sandbox_of.keys() - containers:
             self._forget(gone)
 
+    def _note_state(self, found: ObservedContainer) -> None:
+        known = self._since.get(found.id)
+        if known is not None and known[0] is found.state:
+            return
+        moment = None if known else found.finished_at if found.exited else found.started_at
+        age = (self._clock.now() - moment).total_seconds() if moment else 0.0
+        self._since[found.id] = found.state, self._clock.monotonic() - max(age, 0.0)
+
     def _forget(self, container_id: str) -> None:
+        self._since.pop(container_id, None)
         self.observed.containers.pop(container_id, None)
         self._sandbox_of.pop(container_id, None)
         self.messages.pop(container_id, None)

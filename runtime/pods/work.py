@@ -61,6 +61,8 @@ class PodWork:
     """Whether the pod comes to its end, so that its containers stop in their order."""
     hooked: set[str] = field(default_factory=set)
     """Ids of containers that run, but whose postStart hook has not ended."""
+    active_since: float | None = None
+    """Since when (monotonic) the pod is active, where it has a deadline."""
     stop_by: float | None = None
     """Until when (monotonic) the whole pod may live, once it is being stopped."""
     slow: bool = False

@@ -60,7 +60,7 @@ class PodWorker:
             seen_at=context.clock.monotonic(),
             gone=pod is None,
             wake=self.wake,
-            view=PodView(context.runtime, identity),
+            view=PodView(context.runtime, identity, context.clock),
             activities=Activities(identity, clock=context.clock, alarms=context.alarms, wake=self.wake),
             writer=StatusWriter(context.client, context.clock, identity),
         )

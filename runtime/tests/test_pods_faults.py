@@ -4,10 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cri_api.v1 import api_pb2 as cri
 
+from kubeling.objects.clock import FakeClock
+from kubeling.objects.tasks import Tasks
 from runtime.container_runtime import RuntimeEventKind
 from runtime.errors import RuntimeFailed, RuntimeUnavailable
-from runtime.tests.pod_node import PodNode, a_pod, pod_node
+from runtime.pods.resync import resync
+from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
 
 @pytest.fixture
@@ -36,3 +40,79 @@ async def test_a_runtime_that_is_looked_at_every_second_does_not_end_delays(node
     node.runtime.emit(RuntimeEventKind.LOOK)
     await node.clock.advance(5)
     assert node.runtime.verbs("create_container") == ["create_container"]
+
+
+async def test_a_crash_loop_waits_as_long_when_the_clock_is_put_back(node: PodNode) -> None:
+    node.create(a_pod())
+    await node.running()
+    node.runtime.exit("main", 1)
+    await node.until(lambda: node.container()["restartCount"] == 1 and node.runtime.running("main"))
+    node.clock.set_wall(-3600)
+    node.runtime.exit("main", 1)
+    await node.until(lambda: node.waiting() == "CrashLoopBackOff")
+    await node.clock.advance(9)
+    assert not node.runtime.running("main")
+    await node.clock.advance(1)
+    await node.until(lambda: node.runtime.running("main"))
+
+
+async def test_a_crash_loop_waits_as_long_when_the_clock_is_put_forward(node: PodNode) -> None:
+    node.create(a_pod())
+    await node.running()
+    node.runtime.exit("main", 1)
+    await node.until(lambda: node.container()["restartCount"] == 1 and node.runtime.running("main"))
+    node.runtime.exit("main", 1)
+    await node.until(lambda: node.waiting() == "CrashLoopBackOff")
+    node.clock.set_wall(3600)
+    node.runtime.emit(RuntimeEventKind.LOOK)
+    await node.clock.advance(9)
+    assert not node.runtime.running("main")
+    await node.clock.advance(1)
+    await node.until(lambda: node.runtime.running("main"))
+
+
+async def test_a_deadline_goes_by_the_time_that_has_passed(node: PodNode) -> None:
+    node.create(a_pod(activeDeadlineSeconds=60))
+    await node.running()
+    node.clock.set_wall(3600)
+    await node.clock.advance(50)
+    assert node.status()["phase"] == "Running"
+    node.clock.set_wall(-7200)
+    await node.clock.advance(11)
+    await node.until(lambda: node.status().get("reason") == "DeadlineExceeded")
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+async def test_a_probe_begins_after_its_delay_whatever_the_clock_says(node: PodNode, step: float) -> None:
+    probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 20}
+    node.create(a_pod(containers=[a_container(readinessProbe=probe)]))
+    await node.until(lambda: node.runtime.running("main"))
+    node.clock.set_wall(step)
+    await node.clock.advance(19)
+    assert not node.container()["ready"]
+    await node.clock.advance(2)
+    await node.until(lambda: node.container()["ready"])
+
+
+async def test_a_clock_that_is_set_is_noticed_and_one_that_is_adjusted_is_not() -> None:
+    clock, noticed = FakeClock(), list[float]()
+    async with Tasks("test") as tasks:
+        watch = resync(clock, relist=lambda: None, clock_set=lambda: noticed.append(clock.monotonic()))
+        tasks.start(watch, name="resync")
+        await clock.advance(20)
+        clock.set_wall(0.5)
+        await clock.advance(20)
+        assert not noticed
+        clock.set_wall(-3600)
+        await clock.advance(100)
+    assert noticed == [60.0], "what goes by the wall clock, as tokens do, is looked at, once"
+
+
+async def test_what_no_event_told_of_is_found_in_the_end(node: PodNode) -> None:
+    node.create(a_pod(restartPolicy="Never"))
+    await node.running()
+    for container in node.runtime.containers.values():
+        container.state, container.exit_code = cri.CONTAINER_EXITED, 3
+        container.finished_at = int(node.clock.now().timestamp() * 1e9)
+    await node.clock.advance(301)
+    await node.until(lambda: node.status()["phase"] == "Failed")

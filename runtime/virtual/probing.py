@@ -54,9 +54,9 @@ class VirtualProbing:
     def _is_due(self, container: ObservedContainer, probe: Object) -> bool:
         """Whether the probe has been tried; the worker wakes when it will be."""
         delay = float(probe.get("initialDelaySeconds") or 0)
-        if not delay or container.started_at is None:
+        if not delay:
             return True
-        left = delay - (self._work.context.clock.now() - container.started_at).total_seconds()
+        left = delay - (self._work.context.clock.monotonic() - self._work.view.since(container.id))
         if left > 0:
             self._wake_in(left)
         return left <= 0
