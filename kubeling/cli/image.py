@@ -4,21 +4,28 @@ The archive goes through the API server's proxy to the node agent, so it works f
 """
 
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
+from urllib.parse import urlencode
 
 import typer
 
-from kubeling.cli import console
+from kubeling.cli import console, tar_stream
 from kubeling.cli.options import HomeOption, require_running
 from kubeling.cluster.apiclient import ApiClient
 from kubeling.cluster.errors import ApiFailed, ClusterError, UsageError
 from kubeling.cluster.home import Home, locate
+from kubeling.cluster.settings import Settings
 
 CHUNK = 1024 * 1024
 IMPORT_TIMEOUT = 600.0
+VIRTUAL = "kubeling.dev/virtual"
+"""The label of virtual nodes."""
 
 app = typer.Typer(help="Load images into the node, and list them.", no_args_is_help=True)
 
@@ -34,62 +41,116 @@ def load(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="Archives as `docker save` writes; - for standard input.",
+            help="What `docker save` writes, or an OCI layout, also a directory; - for standard input.",
         ),
     ],
     home: HomeOption = None,
-    node: NodeOption = None,
+    node: Annotated[
+        str | None, typer.Option("--node", metavar="NAME", show_default="every node", help="The node.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="IMAGE", help="The name of the image, instead of what the file says."),
+    ] = None,
 ) -> None:
     """Load images from archives (docker or OCI format, compressed or not)."""
     for archive in archives:
-        _require_file(archive)
-    client, path = _images(locate(home), node)
-    for archive in archives:
-        for name in _names(_send(client, path, archive)):
-            console.say(f"Loaded {name}")
+        _require_readable(archive)
+    if name and len(archives) > 1:
+        raise UsageError("a name is for one image", hint="load one file at a time")
+    client, paths = _all_images(locate(home), node)
+    with _kept(archives, len(paths)) as kept:
+        for archive, stored in zip(archives, kept, strict=True):
+            loaded = [_names(_send(client, path, stored, str(archive), name)) for path in paths]
+            for each in sorted({each for names in loaded for each in names}):
+                console.say(f"Loaded {each}")
 
 
 @app.command("list")
 def list_images(home: HomeOption = None, node: NodeOption = None) -> None:
     """List the images that the node has."""
-    client, path = _images(locate(home), node)
+    settings, client = _connected(locate(home), node)
+    path = _path(node or settings.node_name)
     rows = [_row(image) for image in _items(client.get(path))]
     for name, digest, size in [("IMAGE", "ID", "SIZE"), *sorted(rows)]:
         console.say(f"{name:<60} {digest:<14} {size:>10}")
 
 
-def _images(home: Home, node: str | None) -> tuple[ApiClient, str]:
+def _connected(home: Home, node: str | None) -> tuple[Settings, ApiClient]:
     settings, _ = require_running(home)
     if node is None and not settings.node:
         raise ClusterError(
             "this cluster was started without a node",
             hint="start it without --no-node, or name a node by --node",
         )
-    client = ApiClient(home, settings, timeout=IMPORT_TIMEOUT)
-    return client, f"/api/v1/nodes/{node or settings.node_name}/proxy/images"
+    return settings, ApiClient(home, settings, timeout=IMPORT_TIMEOUT)
 
 
-def _send(client: ApiClient, path: str, archive: Path) -> Any:
-    name = "standard input" if str(archive) == "-" else archive.name
+def _path(node: str) -> str:
+    return f"/api/v1/nodes/{node}/proxy/images"
+
+
+def _all_images(home: Home, node: str | None) -> tuple[ApiClient, list[str]]:
+    """The paths of all nodes that run containers, or of one. Virtual nodes have every image."""
+    settings, client = _connected(home, node)
+    if node is not None:
+        return client, [_path(node)]
+    nodes = client.get("/api/v1/nodes")["items"]
+    real = [
+        each["metadata"]["name"] for each in nodes if VIRTUAL not in (each["metadata"].get("labels") or {})
+    ]
+    return client, [_path(each) for each in real or [settings.node_name]]
+
+
+@contextmanager
+def _kept(archives: list[Path], times: int) -> Iterator[list[Path]]:
+    """The archives, such that each can be read so many times: standard input is stored."""
+    if times < 2 or Path("-") not in archives:
+        yield archives
+        return
+    with tempfile.NamedTemporaryFile(suffix=".tar") as stored:
+        with _opened(Path("-")) as given:
+            shutil.copyfileobj(given, stored, CHUNK)
+        stored.flush()
+        yield [Path(stored.name) if str(archive) == "-" else archive for archive in archives]
+
+
+def _send(client: ApiClient, path: str, archive: Path, shown: str, name: str | None) -> Any:
+    title = "standard input" if shown == "-" else Path(shown).name
     headers = {"Content-Type": "application/x-tar"}
-    with _opened(archive) as file, console.progress(f"Loading {name}", _size_of(file)) as advance:
-        if size := _size_of(file):  # else in chunks: a pipe tells no size
+    target = f"{path}?{urlencode({'name': name})}" if name else path
+    with _source(archive) as (pieces, size), console.progress(f"Loading {title}", size) as advance:
+        if size:  # else in chunks: a pipe tells no size
             headers["Content-Length"] = str(size)
         try:
-            return client.request("POST", path, body=_chunks(file, advance), headers=headers)
+            return client.request("POST", target, body=_counted(pieces, advance), headers=headers)
         except ApiFailed as error:
-            raise ApiFailed(f"{archive}: {error.message}", hint=error.hint) from error
+            raise ApiFailed(f"{shown}: {error.message}", hint=error.hint) from error
 
 
-def _require_file(archive: Path) -> None:
+@contextmanager
+def _source(archive: Path) -> Iterator[tuple[Iterator[bytes], int | None]]:
+    """What is to be sent, and how much it is if that is known."""
+    if archive.is_dir():
+        yield tar_stream.of(archive), tar_stream.size_of(archive)
+        return
+    with _opened(archive) as file:
+        yield iter(lambda: file.read(CHUNK), b""), _size_of(file)
+
+
+def _require_readable(archive: Path) -> None:
     """Raises UsageError before anything is sent."""
     if str(archive) == "-":
         return
     try:
-        if stat.S_ISDIR(archive.stat().st_mode):
-            raise UsageError(f"{archive} is a directory", hint="name an archive as `docker save` writes")
+        is_directory = stat.S_ISDIR(archive.stat().st_mode)
     except OSError as error:
         raise UsageError(f"{archive} cannot be read: {error.strerror}") from error
+    if is_directory and not any((archive / each).is_file() for each in ("index.json", "manifest.json")):
+        raise UsageError(
+            f"{archive} is a directory without an image",
+            hint="name an archive as `docker save` writes, or an OCI layout",
+        )
 
 
 def _opened(archive: Path) -> BinaryIO:
@@ -107,8 +168,8 @@ def _size_of(file: BinaryIO) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _chunks(file: BinaryIO, advance: console.Advance) -> Iterator[bytes]:
-    while data := file.read(CHUNK):
+def _counted(pieces: Iterator[bytes], advance: console.Advance) -> Iterator[bytes]:
+    for data in pieces:
         advance(len(data))
         yield data
 

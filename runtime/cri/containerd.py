@@ -53,6 +53,11 @@ class ContainerdPaths:
         return self.root / "config.toml"
 
     @property
+    def data(self) -> Path:
+        """containerd's own: blobs, snapshots, its database."""
+        return self.root / "root"
+
+    @property
     def pid_file(self) -> Path:
         return self.state / "containerd.pid"
 
@@ -158,7 +163,7 @@ class PrivateContainerd:
 
     def _settings(self) -> ContainerdSettings:
         return ContainerdSettings(
-            root=self.paths.root / "root",
+            root=self.paths.data,
             state=self.paths.state / "containerd",
             socket=self.paths.socket,
             cni_bin=machine.find_cni_dir(self._cni_bin),

@@ -11,19 +11,13 @@ import tarfile
 from pathlib import Path
 
 from runtime.errors import MachineNotReady
+from runtime.images.archived_images import ARCHITECTURES
 
 PAUSE_IMAGE = "kubeling.local/pause:1"
 BUSYBOX = Path("/bin/busybox")
 
 # `wait` also reaps the orphans that a shared process namespace leaves to its first process.
 _SCRIPT = "trap 'exit 0' TERM INT; while :; do /bin/busybox sleep 2147483647 & wait $!; done"
-_ARCHITECTURES = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "armv7l": "arm",
-    "ppc64le": "ppc64le",
-    "s390x": "s390x",
-}
 
 
 def pause_archive(busybox: Path = BUSYBOX) -> bytes:
@@ -41,7 +35,7 @@ def pause_archive(busybox: Path = BUSYBOX) -> bytes:
 def docker_archive(name: str, *, layer: bytes, config: dict[str, object]) -> bytes:
     """A one-layer image in the format of `docker save`."""
     image = {
-        "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": config,

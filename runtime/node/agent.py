@@ -24,6 +24,7 @@ from runtime.cri.containerd_log import ContainerdLog
 from runtime.cri.private_runtime import PrivateRuntime
 from runtime.cri.snapshots import Snapshots
 from runtime.images import ingests
+from runtime.images.folder import ImageFolder
 from runtime.images.load import ImageLoader
 from runtime.images.pause import PAUSE_IMAGE
 from runtime.images.pull import ImagePuller
@@ -126,6 +127,9 @@ class NodeAgent:
         self._api = self._make_api(self._pods, self._statistics)
         await self._api.start()
         self._make_housekeeping(self._pods, self._statistics).start(self._tasks)
+        if self._loader is not None:
+            self._loader.loaded = self._pods.images_arrived
+            self._tasks.start(self._make_image_folder(self._loader).run(), name="image-folder")
         await self._pods.run()
 
     async def release(self) -> None:
@@ -157,6 +161,7 @@ class NodeAgent:
             self._loader = ImageLoader(
                 self._containerd.endpoint,
                 self._runtime,
+                root=self._containerd.paths.data,
                 snapshotter=self._containerd.snapshotter,
                 clock=self._clock,
             )
@@ -199,6 +204,10 @@ class NodeAgent:
         agent = PodAgent(_watched(context), pods, static)
         return agent
 
+    def _make_image_folder(self, loader: ImageLoader) -> ImageFolder:
+        memory = self._config.root / "imported-images.json"
+        return ImageFolder(self._config.home / "images", loader, memory, self._events)
+
     def _make_puller(self) -> ImagePuller:
         config, containerd = self._config, self._containerd
         records = PullRecords(
@@ -207,7 +216,7 @@ class NodeAgent:
             allowlist=config.kubelet.preloaded_images_verification_allowlist,
         )
         progress = (
-            partial(asyncio.to_thread, ingests.progress, containerd.paths.root)
+            partial(asyncio.to_thread, ingests.progress, containerd.paths.data)
             if containerd is not None
             else None
         )

@@ -72,6 +72,12 @@ class PodAgent:
         if worker is not None:
             worker.sources_changed()
 
+    def images_arrived(self) -> None:
+        """Other images than by pulling: pods that wait for one look again."""
+        for worker in self.workers:
+            if worker.work.waits_for_image:
+                worker.retry()
+
     async def run(self) -> None:
         """Until cancelled. Needs the runtime; takes the API as it comes, and decides nothing before."""
         self._listed = await self._list_runtime()

@@ -22,6 +22,8 @@ from runtime.pods.view import PodView
 if TYPE_CHECKING:
     from runtime.pods.container_stop import Stop
 
+_WITHOUT_IMAGE = frozenset({"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
+
 
 @dataclass(slots=True)
 class PodWork:
@@ -97,6 +99,10 @@ class PodWork:
     def volumes(self) -> list[Object]:
         """The pod's volumes; for claims what they are bound to, as `runtime.volumes.claims` says it."""
         return [self.claimed.get(each["name"], each) for each in self.spec.get("volumes") or []]
+
+    @property
+    def waits_for_image(self) -> bool:
+        return any(each.reason in _WITHOUT_IMAGE for each in self.waiting.values())
 
     @property
     def knowledge(self) -> Knowledge:

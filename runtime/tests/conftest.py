@@ -89,7 +89,9 @@ def image_loader(containerd: PrivateContainerd, cri_runtime: CriRuntime) -> Imag
 
 
 def loader_for(containerd: PrivateContainerd, runtime: CriRuntime) -> ImageLoader:
-    return ImageLoader(containerd.endpoint, runtime, snapshotter=containerd.snapshotter)
+    return ImageLoader(
+        containerd.endpoint, runtime, root=containerd.paths.data, snapshotter=containerd.snapshotter
+    )
 
 
 async def _remove_all(runtime: ContainerRuntime) -> None:

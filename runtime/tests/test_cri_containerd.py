@@ -14,8 +14,9 @@ from runtime.container_runtime import RuntimeEventKind
 from runtime.cri.client import CriRuntime
 from runtime.cri.containerd import PrivateContainerd
 from runtime.errors import AlreadyExists, ImageArchiveError, NotFound, RuntimeFailed, RuntimeServiceError
+from runtime.images.archived_images import read_images
 from runtime.images.load import ImageLoader
-from runtime.images.pause import PAUSE_IMAGE
+from runtime.images.pause import PAUSE_IMAGE, docker_archive
 from runtime.tests.image_archives import docker_image, oci_entries, tar
 
 IMAGE = "docker.io/library/cri-test:1"
@@ -166,3 +167,36 @@ async def test_a_bad_archive_is_refused_and_the_pause_image_is_there(
         await image_loader.load(tmp_path / "bad.tar")
     assert await cri_runtime.image_status(PAUSE_IMAGE) is not None
     assert not await image_loader.ensure_pause_image()
+
+
+async def test_an_image_without_a_name_is_known_by_its_digest(
+    cri_runtime: CriRuntime, image_loader: ImageLoader, tmp_path: Path
+) -> None:
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(tar(oci_entries(None, files={"content": b"nameless"})))
+    (name,) = await image_loader.load(archive)
+    assert name.startswith("kubeling.local/loaded@sha256:")
+    assert await cri_runtime.image_status(name) is not None
+    assert await image_loader.load(archive, name="given:2") == ["docker.io/library/given:2"]
+
+
+async def test_layers_that_are_there_may_be_left_out(
+    cri_runtime: CriRuntime, image_loader: ImageLoader, tmp_path: Path
+) -> None:
+    archive, entries = tmp_path / "image.tar", oci_entries("first:1", files={"content": b"shared"})
+    archive.write_bytes(tar(entries))
+    await image_loader.load(archive)
+    layer = read_images(archive)[0].blobs[1].digest
+    rest = {name: content for name, content in entries.items() if name[-64:] != layer[-64:]}
+    archive.write_bytes(tar(rest))
+    assert await image_loader.load(archive, name="second:1") == ["docker.io/library/second:1"]
+
+
+async def test_nothing_is_left_of_an_image_that_cannot_be_unpacked(
+    cri_runtime: CriRuntime, image_loader: ImageLoader, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.tar").write_bytes(docker_archive("bad:1", layer=b"no tar" * 1000, config={}))
+    with pytest.raises(ImageArchiveError, match="could not import"):
+        await image_loader.load(tmp_path / "bad.tar")
+    assert await cri_runtime.image_status("docker.io/library/bad:1") is None
+    assert [file.name for file in tmp_path.iterdir()] == ["bad.tar"]

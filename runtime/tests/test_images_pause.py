@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import MachineNotReady
-from runtime.images.archive import read_archive
+from runtime.images.archived_images import read_images
 from runtime.images.pause import PAUSE_IMAGE, pause_archive
 
 STATIC = b"\x7fELF" + bytes(5000)
@@ -24,7 +24,7 @@ def test_the_archive_is_the_same_every_time(busybox: Path) -> None:
 
 def test_the_archive_holds_the_image_by_name(busybox: Path, tmp_path: Path) -> None:
     (tmp_path / "image.tar").write_bytes(pause_archive(busybox))
-    (image,) = read_archive(tmp_path / "image.tar")
+    (image,) = read_images(tmp_path / "image.tar")
     assert image.name == PAUSE_IMAGE
 
 

@@ -34,7 +34,7 @@ class Pods:
 
 
 class Loader:
-    async def load(self, archive: Path) -> list[str]:
+    async def load(self, archive: Path, *, name: str = "") -> list[str]:
         if archive.read_bytes() == b"bad":
             raise ImageArchiveError("not an image archive")
         return ["docker.io/library/x:1"]

@@ -10,6 +10,7 @@ from typing import IO, Protocol
 from aiohttp import web
 
 from runtime.container_runtime import ContainerRuntime
+from runtime.images.compression import require_room
 from runtime.images.pause import PAUSE_IMAGE
 from runtime.node.api.errors import HttpError
 
@@ -23,7 +24,7 @@ _FOREIGN = (
 class Loader(Protocol):
     """Imports an archive; see `runtime.images.load.ImageLoader`."""
 
-    async def load(self, archive: Path) -> list[str]: ...
+    async def load(self, archive: Path, *, name: str = "") -> list[str]: ...
 
 
 class Images:
@@ -48,14 +49,17 @@ class Images:
         return web.json_response({"images": images})
 
     async def load(self, request: web.BaseRequest) -> web.Response:
-        """Import the archive in the body: {"images": [names]}. Raises HttpError, ImageArchiveError."""
+        """Import the archive in the body: {"images": [names]}; a query's `name` is for its only image.
+
+        Raises HttpError, ImageArchiveError.
+        """
         if self._loader is None:
             raise HttpError(HTTPStatus.NOT_IMPLEMENTED, _FOREIGN)
         with self._stored() as file:
             async for piece in request.content.iter_chunked(_PIECE):
+                require_room(self._scratch)
                 file.write(piece)
-            file.flush()
-            names = await self._loader.load(Path(file.name))
+            names = await self._loader.load(Path(file.name), name=request.query.get("name", ""))
         return web.json_response({"images": names})
 
     @contextmanager
