@@ -33,8 +33,6 @@ class ExecResult:
 class RuntimeEventKind(Enum):
     """What happened to a container or sandbox."""
 
-    CREATED = "created"
-    STARTED = "started"
     STOPPED = "stopped"
     DELETED = "deleted"
     RELIST = "relist"
@@ -69,7 +67,8 @@ class ContainerRuntime(Protocol):
         Begins with RELIST once it is subscribed, and gives RELIST again whenever events may have been lost
         (the runtime restarted, the stream broke); a runtime without events gives LOOK every second. Never
         raises for a runtime that is away: it tries again for ever.
-        When STOPPED is delivered the runtime's own status already says so. Events may repeat.
+        When STOPPED is delivered the runtime's own status says so, or will in a moment. Events may repeat.
+        Creations and starts are not told of: they are the caller's own doing.
         """
 
     # --- sandboxes ---

@@ -72,7 +72,7 @@ class CriRuntime:
         return await self._ask(self._runtime.Status, cri.StatusRequest(), cri.StatusResponse, timeout=QUICK)
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
-        return EventStream(self._channel, self, clock=self._clock).events()
+        return EventStream(self._channel, clock=self._clock).events()
 
     # --- sandboxes ---
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol
+from typing import Any
 
 import grpc.aio
 from cri_api.v1 import api_pb2 as cri
@@ -20,7 +20,7 @@ from kubeling.objects.clock import Clock
 from runtime.container_runtime import RuntimeEvent, RuntimeEventKind
 from runtime.cri.containerd_events import SUBSCRIBED, ContainerdEvent, subscribe
 from runtime.cri.grpc_errors import runtime_errors
-from runtime.errors import NotFound, RuntimeServiceError, Unimplemented
+from runtime.errors import RuntimeServiceError, Unimplemented
 
 logger = logging.getLogger(__name__)
 
@@ -30,35 +30,20 @@ REFUSAL_TIMEOUT = 0.1  # seconds in which a runtime refuses a call that it does 
 REOPEN_DELAY = 0.1  # seconds
 
 _CRI_KINDS: dict[int, RuntimeEventKind] = {
-    cri.CONTAINER_CREATED_EVENT: RuntimeEventKind.CREATED,
-    cri.CONTAINER_STARTED_EVENT: RuntimeEventKind.STARTED,
     cri.CONTAINER_STOPPED_EVENT: RuntimeEventKind.STOPPED,
     cri.CONTAINER_DELETED_EVENT: RuntimeEventKind.DELETED,
 }
 _TOPICS = {
-    "/containers/create": RuntimeEventKind.CREATED,
-    "/tasks/start": RuntimeEventKind.STARTED,
     "/tasks/delete": RuntimeEventKind.STOPPED,
     "/containers/delete": RuntimeEventKind.DELETED,
 }
-# containerd's CRI notes an exit right after the event that we see; seconds between looks until it has.
-_SETTLE_DELAYS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-
-
-class StatusReader(Protocol):
-    """The part of the runtime that confirms events."""
-
-    async def container_status(self, container_id: str) -> cri.ContainerStatus: ...
-
-    async def pod_sandbox_status(self, sandbox_id: str) -> cri.PodSandboxStatus: ...
 
 
 class EventStream:
     """One consumer's view of the runtime's events."""
 
-    def __init__(self, channel: grpc.aio.Channel, reader: StatusReader, *, clock: Clock) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, clock: Clock) -> None:
         self._channel = channel
-        self._reader = reader
         self._clock = clock
 
     async def events(self) -> AsyncGenerator[RuntimeEvent]:
@@ -85,7 +70,8 @@ class EventStream:
                 if not await _ends(call, within=REFUSAL_TIMEOUT):
                     yield RELIST
                 async for event in call:
-                    yield RuntimeEvent(_CRI_KINDS[event.container_event_type], event.container_id)
+                    if event.container_event_type in _CRI_KINDS:
+                        yield RuntimeEvent(_CRI_KINDS[event.container_event_type], event.container_id)
         finally:
             call.cancel()
 
@@ -94,37 +80,13 @@ class EventStream:
             if event.topic == SUBSCRIBED:
                 yield RELIST
             elif not _is_exec(event):
-                kind = _TOPICS[event.topic]
-                if kind is RuntimeEventKind.STOPPED:
-                    await self._settle(event.id)
-                yield RuntimeEvent(kind, event.id)
+                yield RuntimeEvent(_TOPICS[event.topic], event.id)
 
     async def _relists(self) -> AsyncGenerator[RuntimeEvent]:
         yield RELIST
         while True:
             await self._clock.sleep(RELIST_INTERVAL)
             yield RuntimeEvent(RuntimeEventKind.LOOK)
-
-    async def _settle(self, object_id: str) -> None:
-        """Wait until the runtime's status shows the exit; give up after about a second."""
-        for delay in _SETTLE_DELAYS:
-            if delay:
-                await self._clock.sleep(delay)
-            if await self._has_stopped(object_id):
-                return
-        logger.warning("containerd reported the exit of %s but its status does not show it", object_id)
-
-    async def _has_stopped(self, object_id: str) -> bool:
-        try:
-            container = await self._reader.container_status(object_id)
-            return container.state == cri.CONTAINER_EXITED
-        except NotFound:
-            pass
-        try:
-            sandbox = await self._reader.pod_sandbox_status(object_id)
-            return sandbox.state != cri.SANDBOX_READY
-        except NotFound:
-            return True
 
 
 async def _ends(call: Any, *, within: float) -> bool:

@@ -22,8 +22,6 @@ from runtime.pods.worker import PodWorker
 
 logger = logging.getLogger(__name__)
 
-_HEARD = (RuntimeEventKind.STOPPED, RuntimeEventKind.DELETED)
-"""Creations and starts are the workers' own doing: they read the result themselves."""
 RETRY = 1.0
 
 
@@ -94,7 +92,9 @@ class PodAgent:
                 self._runtime_came()
             elif event.kind is RuntimeEventKind.LOOK:
                 self._runtime_changed("")
-            elif event.kind in _HEARD:
+            elif event.kind is RuntimeEventKind.STOPPED:
+                self._stopped(event.id)
+            else:
                 self._runtime_changed(event.id)
 
     async def stop(self, *, within: float) -> None:
@@ -149,6 +149,10 @@ class PodAgent:
     def _clock_set(self) -> None:
         for worker in self.workers:
             worker.wake()
+
+    def _stopped(self, runtime_id: str) -> None:
+        for worker in self.workers:
+            worker.stopped(runtime_id)
 
     def _runtime_changed(self, runtime_id: str = "") -> None:
         for worker in self.workers:

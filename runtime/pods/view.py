@@ -31,6 +31,14 @@ class PodView:
     def __contains__(self, runtime_id: str) -> bool:
         return runtime_id in self._sandbox_of or runtime_id in self.observed.sandboxes
 
+    def is_live(self, runtime_id: str) -> bool:
+        """Whether it is the pod's, and as far as is known has not ended."""
+        sandbox = self.observed.sandboxes.get(runtime_id)
+        if sandbox is not None:
+            return sandbox.ready
+        container = self.observed.containers.get(runtime_id)
+        return not container.exited if container is not None else runtime_id in self._sandbox_of
+
     def expect(self, container_id: str, sandbox_id: str) -> None:
         """This container is the pod's from now on, though it has not been read yet."""
         self._sandbox_of[container_id] = sandbox_id

@@ -37,6 +37,8 @@ from runtime.pods.work import PodWork
 
 logger = logging.getLogger(__name__)
 
+END_DELAYS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Seconds between looks at a container that is said to have ended."""
 LOOK_AGAIN = 1.0
 """Seconds after which the runtime is asked again when it did not answer."""
 
@@ -140,6 +142,11 @@ class PodWorker:
             return
         self.wake()
 
+    def stopped(self, runtime_id: str) -> None:
+        """The runtime has told that a container or sandbox ended."""
+        if self.work.view.is_live(runtime_id):
+            self.work.activities.begin(f"end/{runtime_id}", partial(self._see_end, runtime_id))
+
     async def run(self) -> None:
         """Until nothing of the pod is left."""
         self.wake()
@@ -190,6 +197,19 @@ class PodWorker:
             self.work.context.alarms.set((self.work.identity.uid, "look"), LOOK_AGAIN)
             return False
         return True
+
+    async def _see_end(self, runtime_id: str) -> None:
+        """Read what ended. containerd's CRI notes an end only in the moment after it is told of."""
+        for delay in END_DELAYS:
+            await self.work.context.clock.sleep(delay)
+            try:
+                await self.work.view.refresh([runtime_id])
+            except RuntimeServiceError:
+                self._relist = True
+                return
+            if not self.work.view.is_live(runtime_id):
+                return
+        logger.warning("the runtime told that %s has ended, but its status does not show it", runtime_id)
 
     def _step(self) -> None:
         work = self.work

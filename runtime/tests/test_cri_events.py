@@ -14,7 +14,6 @@ from runtime.container_runtime import RuntimeEvent, RuntimeEventKind
 from runtime.cri import wire
 from runtime.cri.channel import open_channel
 from runtime.cri.events import EventStream
-from runtime.errors import NotFound
 
 RELIST = RuntimeEvent(RuntimeEventKind.RELIST)
 
@@ -78,23 +77,6 @@ class FakeContainerd(grpc.GenericRpcHandler):
         return cri.VersionResponse(runtime_name="fake").SerializeToString()
 
 
-class FakeStatuses:
-    """Containers whose exit shows only at the third look, as right after an exit event."""
-
-    def __init__(self) -> None:
-        self.looks = 0
-
-    async def container_status(self, container_id: str) -> cri.ContainerStatus:
-        if container_id == "sandbox":
-            raise NotFound("not a container")
-        self.looks += 1
-        state = cri.CONTAINER_EXITED if self.looks >= 3 else cri.CONTAINER_RUNNING
-        return cri.ContainerStatus(id=container_id, state=state)
-
-    async def pod_sandbox_status(self, sandbox_id: str) -> cri.PodSandboxStatus:
-        return cri.PodSandboxStatus(id=sandbox_id, state=cri.SANDBOX_NOTREADY)
-
-
 @pytest.fixture
 async def containerd(tmp_path: Path) -> AsyncIterator[FakeContainerd]:
     fake = FakeContainerd(f"unix://{tmp_path}/s")
@@ -104,16 +86,9 @@ async def containerd(tmp_path: Path) -> AsyncIterator[FakeContainerd]:
 
 
 @pytest.fixture
-def statuses() -> FakeStatuses:
-    return FakeStatuses()
-
-
-@pytest.fixture
-async def events(
-    containerd: FakeContainerd, statuses: FakeStatuses, tmp_path: Path
-) -> AsyncIterator[AsyncGenerator[RuntimeEvent]]:
+async def events(containerd: FakeContainerd, tmp_path: Path) -> AsyncIterator[AsyncGenerator[RuntimeEvent]]:
     channel = open_channel(f"unix://{tmp_path}/s")
-    stream = EventStream(channel, statuses, clock=SystemClock()).events()
+    stream = EventStream(channel, clock=SystemClock()).events()
     yield stream
     await stream.aclose()
     await channel.close(None)
@@ -123,28 +98,10 @@ async def test_the_first_event_is_a_relist_and_then_nothing_is_missed(
     containerd: FakeContainerd, events: AsyncIterator[RuntimeEvent]
 ) -> None:
     assert await anext(events) == RELIST
-    containerd.tell("/containers/create", (1, "c1"))
-    containerd.tell("/tasks/start", (1, "c1"))
-    containerd.tell("/containers/delete", (1, "c1"))
-    kinds = [(await anext(events)).kind for _ in range(3)]
-    assert kinds == [RuntimeEventKind.CREATED, RuntimeEventKind.STARTED, RuntimeEventKind.DELETED]
-
-
-async def test_an_exit_is_told_once_the_status_shows_it(
-    containerd: FakeContainerd, statuses: FakeStatuses, events: AsyncIterator[RuntimeEvent]
-) -> None:
-    assert await anext(events) == RELIST
     containerd.tell("/tasks/delete", (1, "c1"))
+    containerd.tell("/containers/delete", (1, "c1"))
     assert await anext(events) == RuntimeEvent(RuntimeEventKind.STOPPED, "c1")
-    assert statuses.looks == 3
-
-
-async def test_a_sandbox_that_stopped_is_told(
-    containerd: FakeContainerd, events: AsyncIterator[RuntimeEvent]
-) -> None:
-    assert await anext(events) == RELIST
-    containerd.tell("/tasks/delete", (1, "sandbox"))
-    assert await anext(events) == RuntimeEvent(RuntimeEventKind.STOPPED, "sandbox")
+    assert await anext(events) == RuntimeEvent(RuntimeEventKind.DELETED, "c1")
 
 
 async def test_commands_run_in_a_container_are_not_its_end(
@@ -152,7 +109,7 @@ async def test_commands_run_in_a_container_are_not_its_end(
 ) -> None:
     assert await anext(events) == RELIST
     containerd.tell("/tasks/delete", (1, "c1"), (5, "exec-id"))
-    containerd.tell("/tasks/start", (1, "c2"))
+    containerd.tell("/tasks/delete", (1, "c2"))
     assert (await anext(events)).id == "c2"
 
 
@@ -163,5 +120,5 @@ async def test_after_a_restart_of_the_runtime_comes_a_relist(
     await containerd.stop()
     await containerd.start()
     assert await asyncio.wait_for(anext(events), 10) == RELIST
-    containerd.tell("/tasks/start", (1, "c3"))
-    assert await anext(events) == RuntimeEvent(RuntimeEventKind.STARTED, "c3")
+    containerd.tell("/tasks/delete", (1, "c3"))
+    assert await anext(events) == RuntimeEvent(RuntimeEventKind.STOPPED, "c3")

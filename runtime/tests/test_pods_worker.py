@@ -12,6 +12,7 @@ from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.errors import Conflict
 from kubeling.objects.meta import Object
+from runtime.container_runtime import RuntimeEventKind
 from runtime.errors import RuntimeFailed
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
@@ -55,6 +56,20 @@ async def test_the_runtime_is_asked_nothing_twice_on_the_way_to_running(node: Po
         "start_container",
         "container_status",
     ]
+
+
+async def test_an_end_that_the_status_shows_late_is_seen(node: PodNode) -> None:
+    """containerd tells of an end a moment before its CRI notes it."""
+    node.create(a_pod(restartPolicy="Never"))
+    await node.running()
+    ended = node.container()["containerID"].partition("://")[2]
+    node.runtime.calls.clear()
+    node.runtime.emit(RuntimeEventKind.STOPPED, ended)
+    await node.until(lambda: node.runtime.verbs().count("container_status") == 1)
+    assert node.status()["phase"] == "Running"
+    node.runtime.containers[ended].state = cri.CONTAINER_EXITED
+    await node.clock.advance(0.01)
+    await node.until(lambda: node.status()["phase"] == "Succeeded")
 
 
 async def test_the_events_of_a_start_are_the_kubelets(node: PodNode) -> None:
