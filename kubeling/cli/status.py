@@ -84,7 +84,14 @@ def _nodes(nodes: Sequence[NodeReport]) -> Iterator[str]:
 def _node(node: NodeReport) -> str:
     state = f"NotReady: {node.obstacle}" if node.obstacle else "Ready"
     details = ", ".join(filter(None, (node.address, node.kubelet, node.runtime)))
-    return f"{node.name} {state} ({details})"
+    return f"{node.name} {state} ({details})" + _pressures(node)
+
+
+def _pressures(node: NodeReport) -> str:
+    if not node.pressures:
+        return ""
+    held = " and ".join(node.pressures)
+    return f"\n{'':<12} {held}: pods are refused or evicted, `kubectl describe node {node.name}` says why"
 
 
 def _process(name: str, process: ProcessReport) -> str:

@@ -38,6 +38,8 @@ class NodeReport:
     runtime: str = ""
     virtual: bool = False
     """Whether its pods have no containers."""
+    pressures: tuple[str, ...] = ()
+    """Conditions such as DiskPressure that hold: then it refuses pods."""
 
 
 @dataclass(frozen=True)
@@ -121,4 +123,9 @@ def _node(node: dict[str, Any]) -> NodeReport:
         kubelet=info.get("kubeletVersion", ""),
         runtime=info.get("containerRuntimeVersion", ""),
         virtual=(node["metadata"].get("labels") or {}).get("kubeling.dev/virtual") == "true",
+        pressures=tuple(
+            each["type"]
+            for each in status.get("conditions", [])
+            if each["type"].endswith("Pressure") and each["status"] == "True"
+        ),
     )

@@ -21,7 +21,7 @@ from kubeling.objects.meta import Object, uid
 from runtime.errors import NodeError
 from runtime.eviction import local_storage
 from runtime.eviction.candidate import Candidate
-from runtime.eviction.message import Eviction, pressure_message
+from runtime.eviction.message import Eviction, pressure_message, shortage_message
 from runtime.eviction.pressure import Pressure
 from runtime.eviction.ranking import Usage, rank
 from runtime.eviction.signals import (
@@ -31,6 +31,7 @@ from runtime.eviction.signals import (
     MEMORY_SIGNALS,
     STORAGE,
     Observations,
+    condition,
     observe,
     observe_memory,
 )
@@ -111,16 +112,26 @@ class Evictor:
         """Evict whatever has to be; returns those that are ending now."""
         pods = [each for each in self._around.pods() if not is_critical(each.pod)]
         seen = await self._observe()
+        before = self._pressure.conditions
         acting = self._pressure.update(seen, self._clock.monotonic())
-        self._around.report(self._pressure.conditions)
+        self._tell(before, seen)
         exceeding = await self._evict_exceeding(pods)
         if exceeding or not acting:
             return exceeding
         threshold = by_urgency(acting)[0]
         self._around.events.warning("EvictionThresholdMet", f"Attempting to reclaim {threshold.resource}")
-        if await self._reclaim(threshold, seen):
+        if await self._reclaim(threshold):
             return []
         return await self._evict_one(pods, threshold, by_urgency(acting), seen)
+
+    def _tell(self, before: frozenset[str], seen: Observations) -> None:
+        """The conditions are upstream's and give no numbers: an event of our own does, once."""
+        self._around.report(self._pressure.conditions)
+        for threshold in self._pressure.met:
+            if condition(threshold.signal) not in before:
+                message = shortage_message(threshold, seen[threshold.signal])
+                logger.warning("%s", message)
+                self._around.events.warning("LowOnResource", message)
 
     async def _observe(self) -> Observations:
         node = await self._around.usages.node()
@@ -148,9 +159,8 @@ class Evictor:
 
     # The node is short of something.
 
-    async def _reclaim(self, threshold: Threshold, seen: Observations) -> bool:
+    async def _reclaim(self, threshold: Threshold) -> bool:
         """Free what nobody needs; whether that was enough."""
-        _log_shortage(threshold, seen)
         on_images = threshold.signal in (IMAGE_DISK, IMAGE_INODES)
         if threshold.resource not in (STORAGE, INODES) or (self._separate_images and not on_images):
             return False
@@ -219,14 +229,3 @@ class Evictor:
             await self._clock.sleep(min(MEMORY_EVERY, left) if watched else left)
             if watched and met(watched, self._memory()):
                 return
-
-
-def _log_shortage(threshold: Threshold, seen: Observations) -> None:
-    observed = seen[threshold.signal]
-    logger.warning(
-        "%s is %d of %d, which is below the threshold of %s: reclaiming",
-        threshold.signal,
-        observed.available,
-        observed.capacity,
-        threshold.amount.text,
-    )

@@ -7,8 +7,9 @@ from decimal import Decimal
 from kubeling.objects import quantity
 from kubeling.objects.meta import Object, name
 from runtime.eviction.ranking import container_request
-from runtime.eviction.signals import MEMORY, STORAGE, Observations
+from runtime.eviction.signals import MEMORY, STORAGE, Observation, Observations
 from runtime.eviction.thresholds import Threshold
+from runtime.stats.size_text import size_text
 from runtime.stats.usage import ContainerUsage, PodUsage
 
 REASON = "Evicted"
@@ -48,6 +49,18 @@ def pressure_message(
         "offending_containers_usage": ",".join(used for _, used, _ in offending),
         "starved_resource": resource,
     }
+
+
+def shortage_message(threshold: Threshold, seen: Observation) -> str:
+    """What the node lacks, in numbers, and where its limits are set."""
+    text = size_text if threshold.resource in (MEMORY, STORAGE) else str
+    share = seen.available * 100 // max(seen.capacity, 1)
+    kind = "evictionHard" if threshold.hard else "evictionSoft"
+    return (
+        f"{threshold.signal} is {text(seen.available)} of {text(seen.capacity)} ({share}%), "
+        f"below the threshold of {threshold.amount.text}: pods may be refused or evicted. "
+        f"The threshold is {kind} in kubelet.yaml."
+    )
 
 
 def empty_dir_message(volume: str, limit: str) -> str:

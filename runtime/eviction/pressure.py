@@ -21,12 +21,15 @@ class Pressure:
         self._last_seen: dict[str, float] = {}
         self.conditions: frozenset[str] = frozenset()
         """The node's conditions that hold."""
+        self.met: tuple[Threshold, ...] = ()
+        """The thresholds that are met at this moment, or not resolved yet."""
 
     def update(self, seen: Observations, now: float) -> list[Threshold]:
         """Take note of what is observed; returns the thresholds that call for action."""
         present = met(self.thresholds, seen)
         unresolved = met(self._acted_on, seen, with_reclaim=True)
         present += [each for each in unresolved if each not in present]
+        self.met = tuple(present)
         self._first_met = {each: self._first_met.get(each, now) for each in present}
         self._last_seen |= {condition(each.signal): now for each in present}
         self.conditions = frozenset(

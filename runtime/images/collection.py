@@ -18,6 +18,7 @@ from kubeling.objects.clock import Clock
 from runtime.errors import NodeError, RuntimeServiceError
 from runtime.images.pause import PAUSE_IMAGE
 from runtime.images.use import ImageUse
+from runtime.stats.size_text import size_text
 
 logger = logging.getLogger(__name__)
 
@@ -209,16 +210,8 @@ def _is_pinned(image: cri.Image) -> bool:
 
 def _insufficient(used: int, capacity: int, freed: int) -> str:
     return (
-        f"Insufficient free disk space on the node's image filesystem ({used}% of {_size(capacity)} used). "
+        f"Insufficient free disk space on the node's image filesystem "
+        f"({used}% of {size_text(capacity)} used). "
         f"Failed to free sufficient space by deleting unused images (freed {freed} bytes). "
         "Investigate disk usage, as it could be used by active images, logs, volumes, or other data."
     )
-
-
-def _size(amount: int) -> str:
-    """As upstream: `40.6 GiB`."""
-    power = 0
-    rest = float(amount)
-    while rest >= 1024 and power < 6:
-        rest, power = rest / 1024, power + 1
-    return f"{rest:.1f} {'KMGTPE'[power - 1]}iB" if power else f"{amount} B"

@@ -114,7 +114,14 @@ async def test_short_of_memory_one_pod_is_evicted_at_once() -> None:
     await node_.evictor.look()
     assert node_.evicted() == ["large"]
     assert node_.conditions == {"MemoryPressure"}
-    assert node_.events == [("EvictionThresholdMet", "Attempting to reclaim memory")]
+    shortage = (
+        "memory.available is 50.0 MiB of 8.0 GiB (0%), below the threshold of 100Mi: pods may be refused or "
+        "evicted. The threshold is evictionHard in kubelet.yaml."
+    )
+    assert node_.events == [
+        ("LowOnResource", shortage),
+        ("EvictionThresholdMet", "Attempting to reclaim memory"),
+    ]
     assert large.eviction is not None
     assert large.eviction.grace == 1.0
     assert large.eviction.disruption
@@ -229,4 +236,4 @@ async def test_without_pods_a_shortage_is_looked_at_every_ten_seconds_only() -> 
     node_ = Node(free=50 * MI)
     async with node_.running():
         await node_.clock.advance(25)
-    assert len(node_.events) == 3
+    assert [reason for reason, _ in node_.events] == ["LowOnResource", *["EvictionThresholdMet"] * 3]
