@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from runtime.pods.observed import ObservedContainer
+from runtime.volumes.confined import open_plain
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def termination_message(container: ObservedContainer) -> str:
 
 def _file_message(path: str) -> str:
     try:
-        with open(path, "rb") as file:
+        with open(open_plain(Path(path)), "rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(file.tell() - LONGEST_MESSAGE, 0))
             return file.read(LONGEST_MESSAGE).decode(errors="replace")
@@ -47,7 +48,7 @@ def _log_end(path: str) -> str:
 
 
 def _tail(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
+    with open(open_plain(path), "rb") as file:
         file.seek(0, os.SEEK_END)
         start = max(file.tell() - size, 0)
         file.seek(start)

@@ -10,7 +10,7 @@ from kubeling.objects.meta import Object
 from runtime.pods.downward import PodFacts, format_map, resource_value
 from runtime.pods.env_file import EnvFileError, value_in
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
-from runtime.volumes.confined import read_file
+from runtime.volumes.confined import open_plain, read_file
 
 ENV = """# what init wrote
 
@@ -76,6 +76,18 @@ def test_no_symlink_leads_out_of_the_directory(tmp_path: Path) -> None:
     for name in ("up", "host"):
         with pytest.raises(FileNotFoundError):
             read_file(inside, name, most=100)
+
+
+def test_a_file_behind_a_link_is_not_opened(tmp_path: Path) -> None:
+    directory = tmp_path / "pod/container"
+    directory.mkdir(parents=True)
+    (directory / "0.log").write_text("line")
+    os.close(open_plain(directory / "0.log"))
+    (directory / "1.log").symlink_to(directory / "0.log")
+    (tmp_path / "linked").symlink_to(directory.parent)
+    for path in (directory / "1.log", tmp_path / "linked/container/0.log"):
+        with pytest.raises(OSError, match="symbolic links"):
+            open_plain(path)
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from runtime.node.logs.tail import tail_offset
+from runtime.volumes.confined import open_plain
 
 _PIECE = 256 * 1024
 
@@ -14,9 +15,9 @@ class LogFile:
     """Close it, or use it as a context manager."""
 
     def __init__(self, path: Path, *, tail: int | None = None) -> None:
-        """Raises OSError."""
+        """Raises OSError: there is none, or a symlink leads to it."""
         self._path = path
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = open_plain(path)
         self._rest = b""
         try:
             if tail is not None:

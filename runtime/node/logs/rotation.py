@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from kubeling.objects.clock import Clock
 from runtime.errors import RuntimeServiceError
+from runtime.volumes.confined import open_plain
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def _compress(path: Path) -> None:
     import shutil
 
     unfinished = path.with_name(path.name + UNFINISHED)
-    with path.open("rb") as source, gzip.open(unfinished, "wb", compresslevel=6) as target:
+    with open(open_plain(path), "rb") as source, gzip.open(unfinished, "xb", compresslevel=6) as target:
         shutil.copyfileobj(source, target, 256 * 1024)
     unfinished.rename(path.with_name(path.name + COMPRESSED))
     path.unlink(missing_ok=True)
