@@ -70,9 +70,11 @@ def metrics(virtual_space: Space, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def deploy(where: Space, replicas: int) -> None:
+def deploy(where: Space, replicas: int, **annotations: str) -> None:
     container = pods.container(where.image, name="c", resources={"requests": {"cpu": "100m"}})
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    said = {f"virtual.kubeling.dev/{key}": value for key, value in annotations.items()}
+    metadata = {"labels": {"app": "web"}, "annotations": said}
+    template = {"metadata": metadata, "spec": {"containers": [container]}}
     spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template}
     obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec}
     where.rest.post(where.path("deployments", group="apis/apps/v1"), obj)
@@ -132,7 +134,7 @@ def test_an_autoscaler_follows_its_metrics(virtual_space: Space, metrics: None) 
 
 
 def test_an_autoscaler_without_metrics_says_so(virtual_kubectl: Kubectl, virtual_space: Space) -> None:
-    deploy(virtual_space, 2)
+    deploy(virtual_space, 2, metrics="false")
     virtual_kubectl("autoscale", "deployment", "web", "--min=1", "--max=3", "--cpu-percent=50")
     virtual_space.event("web", "FailedGetResourceMetric")
     eventually(

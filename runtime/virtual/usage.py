@@ -1,5 +1,6 @@
 """What virtual pods seem to use: what their annotations `cpu` and `memory` say, else a little.
 
+Nothing is known of those that `metrics` denies.
 Processor time is counted from page to page, since what annotations say may change.
 """
 
@@ -60,6 +61,8 @@ class VirtualUsage:
                 counter = before.get(container_id) or _Counter(started)
                 self._containers[container_id] = counter
                 wishes = Wishes(work.pod, name)
+                if wishes.denied("metrics"):
+                    continue
                 cores = _amount(wishes.text("cpu"), CPU)
                 memory = int(_amount(wishes.text("memory"), MEMORY))
                 found.append(ContainerUse(work, name, started, cores, counter.advance(cores, now), memory))
