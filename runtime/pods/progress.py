@@ -132,6 +132,7 @@ async def set_up_volumes(work: PodWork) -> None:
         RetryLater: a volume cannot be set up; an event says why.
     """
     volumes = work.spec.get("volumes") or []
+    work.volumes_stale = False
     if volumes:
         try:
             await _write_volumes(work)
@@ -141,6 +142,7 @@ async def set_up_volumes(work: PodWork) -> None:
             longest = LONGEST_CLAIM_DELAY if isinstance(error, ClaimsNotReady) else LONGEST_VOLUME_DELAY
             delay = min(FIRST_VOLUME_DELAY * 2**work.volume_failures, longest)
             work.volume_failures += 1
+            work.volumes_stale = True
             raise RetryLater(delay) from error
     work.volume_failures = 0
     work.volumes_ready = True

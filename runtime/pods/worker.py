@@ -254,7 +254,6 @@ class PodWorker:
         work = self.work
         stale = work.volumes_stale or work.context.tokens.due(work.identity.uid)
         if stale and work.volumes_ready and "volumes" not in work.activities:
-            work.volumes_stale = False
             work.activities.begin("volumes", partial(set_up_volumes, work))
 
 

@@ -64,13 +64,18 @@ class Volumes:
         """All of the pod's volumes; claims among them have been replaced by what they are bound to.
 
         Raises:
-            VolumeError: one cannot be set up; the others may have been.
+            VolumeError: one, or several, cannot be set up; the others are.
         """
+        failure: VolumeError | None = None
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             try:
                 await asyncio.to_thread(self._set_up, pod, volume, paths, sources, facts, tokens)
+            except VolumeError as error:
+                failure = failure or error
             except OSError as error:
-                raise VolumeError.set_up(volume["name"], error) from error
+                failure = failure or VolumeError.set_up(volume["name"], error)
+        if failure is not None:
+            raise failure
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         """Where the volume lies on the node."""
