@@ -143,7 +143,9 @@ class Volumes:
         self._write(pod, volume, directory, payload or {})
 
     def _write(self, pod: Object, volume: Object, directory: Path, payload: Payload) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        if not directory.is_dir():
+            directory.mkdir(parents=True)
+            directory.chmod(0o777)
         _as_tmpfs(directory, volume)
         nested_mounts.make_places(pod, volume["name"], directory)
         group = ownership.fs_group(pod)
