@@ -29,6 +29,8 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 def files(node: PodNode, plugin: str = "configmap", volume: str = "settings") -> dict[str, str]:
     uid = (node.pod() or {})["metadata"]["uid"]
     directory = node.root / "pods" / uid / "volumes" / f"kubernetes.io~{plugin}" / volume
+    if not directory.is_dir():
+        return {}
     return {each.name: each.read_text() for each in directory.iterdir() if not each.name.startswith("..")}
 
 
