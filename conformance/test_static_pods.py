@@ -20,7 +20,7 @@ def folder(cluster: Cluster) -> Iterator[Path]:
     """The node's folder, empty before and after."""
     if not cluster.home:
         pytest.skip("the node's files are not ours")
-    path = Path(cluster.home) / "node" / "manifests"
+    path = Path(cluster.home) / "manifests"
     yield path
     for file in path.iterdir():
         file.unlink()

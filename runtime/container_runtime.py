@@ -111,8 +111,9 @@ class ContainerRuntime(Protocol):
         RuntimeFailed when it cannot be executed (no such file, no permission): the container is then EXITED.
         """
 
-    async def stop_container(self, container_id: str, *, timeout: int) -> None:
-        """Send the image's stop signal, after `timeout` seconds SIGKILL; returns when the process is gone.
+    async def stop_container(self, container_id: str, *, timeout: int, signal: str = "") -> None:
+        """Send the stop signal that the runtime knows of, or `signal` (as SIGUSR1, SIGRTMIN+3); after
+        `timeout` seconds SIGKILL. Returns when the process is gone.
 
         timeout 0 kills at once. Idempotent; an unknown id is no error. A second call with a shorter timeout
         while the first is under way kills earlier.

@@ -17,11 +17,11 @@ from kubeling.cluster.errors import ClusterError, HomeError
 from kubeling.cluster.events import Event, EventSender
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.identity import identify
+from kubeling.cluster.node_patience import node_patience
 from kubeling.cluster.runstate import ProcessState, RunState
 from kubeling.cluster.settings import Settings
 from kubeling.cluster.supervisor import Listeners, Supervisor
 
-NODE_STOP_TIMEOUT = 20.0
 SERVER_STOP_TIMEOUT = 10.0
 
 
@@ -78,7 +78,7 @@ def specifications(home: Home, kept: Settings) -> list[ProcessSpec]:
                 [*python, "runtime", "--config", str(home.node_config)],
                 home.logs / "runtime.log",
                 signal.SIGINT,
-                NODE_STOP_TIMEOUT,
+                node_patience(home.kubelet_config),
             )
         )
     if kept.virtual_nodes:

@@ -7,6 +7,7 @@ the runtime (`runtime.cri.containerd`) nor for telling what changed (`runtime.cr
 import json
 import math
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import grpc.aio
@@ -20,6 +21,7 @@ from runtime.cri.channel import open_channel
 from runtime.cri.events import EventStream
 from runtime.cri.grpc_errors import runtime_errors
 from runtime.cri.operations import Operations
+from runtime.cri.stop_signal import pid_of, signal_container
 from runtime.errors import NotFound
 
 QUICK = 15.0  # seconds: reads
@@ -119,11 +121,25 @@ class CriRuntime:
         request = cri.StartContainerRequest(container_id=container_id)
         await self._ask(self._runtime.StartContainer, request, cri.StartContainerResponse)
 
-    async def stop_container(self, container_id: str, *, timeout: int) -> None:
+    async def stop_container(self, container_id: str, *, timeout: int, signal: str = "") -> None:
+        if signal and timeout:
+            pid = partial(self._pid, container_id)
+            await signal_container(pid, signal, seconds=timeout, clock=self._clock)
+            timeout = 0
         request = cri.StopContainerRequest(container_id=container_id, timeout=timeout)
         await self._idempotent(
             self._runtime.StopContainer, request, cri.StopContainerResponse, timeout=timeout + NORMAL
         )
+
+    async def _pid(self, container_id: str) -> int:
+        """0 when the container is not there, or does not run."""
+        request = cri.ContainerStatusRequest(container_id=container_id, verbose=True)
+        method = self._runtime.ContainerStatus
+        try:
+            answer = await self._ask(method, request, cri.ContainerStatusResponse, timeout=QUICK)
+        except NotFound:
+            return 0
+        return pid_of(answer.info) if answer.status.state == cri.CONTAINER_RUNNING else 0
 
     async def remove_container(self, container_id: str) -> None:
         request = cri.RemoveContainerRequest(container_id=container_id)

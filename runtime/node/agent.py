@@ -35,6 +35,7 @@ from runtime.network.setup import clean_up
 from runtime.node import pod_network
 from runtime.node.allocatable import allocatable, enforced
 from runtime.node.api.listener import KubeletApi
+from runtime.node.graceful_shutdown import NODE_MESSAGE, end_pods, shutdown_groups
 from runtime.node.housekeeping import Housekeeping
 from runtime.node.kubelet_api import kubelet_api
 from runtime.node.lease import NodeLease
@@ -100,6 +101,7 @@ class NodeAgent:
         self._pods: PodAgent | None = None
         self._loader: ImageLoader | None = None
         self._api: KubeletApi | None = None
+        self._health: asyncio.Task[None] | None = None
         self._statistics: Statistics | None = None
         self._tally = Tally()
 
@@ -120,7 +122,7 @@ class NodeAgent:
         health = RuntimeHealth(self._runtime, self._reporter, self._clock)
         await health.look()  # before the first report: a node that was ready stays so when its agent restarts
         self._tasks.start(self._reporter.run(), name="report")
-        self._tasks.start(health.run(), name="health")
+        self._health = self._tasks.start(health.run(), name="health")
         await asyncio.to_thread(root.begin, self._config.root)
         self._pods = self._make_pod_agent()
         self._statistics = self._make_statistics(self._pods)
@@ -141,6 +143,7 @@ class NodeAgent:
 
     async def shut_down(self) -> None:
         """End the node: its containers, its network, its containerd."""
+        await self._end_pods()
         await self._end_work()
         await stop_all(self._runtime)
         if self._network is not None:
@@ -151,6 +154,14 @@ class NodeAgent:
             await self._containerd.stop()
         await asyncio.to_thread(root.end, self._config.root)
         await self._close()
+
+    async def _end_pods(self) -> None:
+        groups = shutdown_groups(self._config.kubelet)
+        if not groups or self._pods is None or self._health is None:
+            return
+        self._health.cancel()
+        self._reporter.change(problem=NODE_MESSAGE)
+        await end_pods(self._pods.workers, groups, self._clock)
 
     async def _start_runtime(self) -> None:
         if self._containerd is not None:
@@ -293,7 +304,7 @@ def _manifests(config: Config) -> Path:
     """Where static pods come from; the default is made, so that files need only be put there."""
     if config.kubelet.static_pod_path:
         return Path(config.kubelet.static_pod_path)
-    default = config.root / "manifests"
+    default = config.home / "manifests"
     default.mkdir(exist_ok=True)
     return default
 

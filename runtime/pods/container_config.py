@@ -6,7 +6,7 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.expansion import expand
 from kubeling.objects.meta import Object
-from runtime.pods import identity
+from runtime.pods import identity, stop_signal
 from runtime.pods.paths import log_path
 from runtime.pods.security import KUBELET, SecurityDefaults, container_context
 
@@ -44,6 +44,7 @@ def container_config(
         stdin=bool(container.get("stdin")),
         stdin_once=bool(container.get("stdinOnce")),
         tty=bool(container.get("tty")),
+        stop_signal=stop_signal.of_name(stop_signal.of_spec(container)),
         linux=cri.LinuxContainerConfig(
             resources=resources,
             security_context=container_context(pod, container, image, security, users),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object, timestamp
+from runtime.pods import stop_signal
 from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, STATUSES, containers_of, is_sidecar, kind_of
 from runtime.pods.observed import ObservedContainer, ObservedPod, State
 from runtime.pods.phase import RESTARTING_ALL
@@ -85,6 +86,9 @@ def container_status(
         "state": _state(pod, latest, known, default),
         **_readiness(pod, container, latest, known),
     }
+    signal = latest.stop_signal or stop_signal.of_spec(container)
+    if signal:
+        status["stopSignal"] = signal
     if waiting is not None and not latest.running and _may_start(pod, container, latest):
         if "terminated" in status["state"]:
             status["lastState"] = status["state"]

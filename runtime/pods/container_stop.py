@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kubeling.objects.meta import Object
+from runtime.pods import stop_signal
 from runtime.pods.container_kinds import MAIN, kind_of, sidecars
 from runtime.pods.hooks import HookFailed, run_hook_within
 from runtime.pods.observed import ObservedContainer
@@ -106,5 +107,7 @@ async def _pre_stop(
 async def _signal(work: PodWork, container: ObservedContainer, stop: Stop) -> None:
     stop.signalled = stop.deadline
     left = max(stop.deadline - work.context.clock.monotonic(), LEAST_GRACE)
-    await work.context.runtime.stop_container(container.id, timeout=round(left))
+    wanted = stop_signal.of_spec(work.container(container.name) or {})
+    signal = "" if wanted == container.stop_signal else wanted
+    await work.context.runtime.stop_container(container.id, timeout=round(left), signal=signal)
     await work.view.read_container(container.id)

@@ -10,7 +10,7 @@ from enum import Enum
 
 from cri_api.v1 import api_pb2 as cri
 
-from runtime.pods import identity
+from runtime.pods import identity, stop_signal
 
 
 class State(Enum):
@@ -47,6 +47,8 @@ class ObservedContainer:
     """Where, in the container, mounts are read-only with everything that is mounted below them."""
     termination_fallback: bool = False
     """Whether the log's end serves as message when the file is empty and the container failed."""
+    stop_signal: str = ""
+    """What the runtime says that it stops it with, where it says so."""
     resources: cri.LinuxContainerResources | None = field(default=None, compare=False)
 
     @property
@@ -138,6 +140,7 @@ def container(status: cri.ContainerStatus, sandbox_id: str) -> ObservedContainer
         termination_path=_host_path(status.mounts, path),
         recursive_mounts=frozenset(each.container_path for each in status.mounts if each.recursive_read_only),
         termination_fallback=policy == "FallbackToLogsOnError",
+        stop_signal=stop_signal.of_number(status.stop_signal),
         resources=status.resources.linux if status.HasField("resources") else None,
     )
 

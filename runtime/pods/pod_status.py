@@ -79,7 +79,7 @@ def pod_status(
         status[STATUSES[EPHEMERAL]] = container_statuses(pod, observed, known, kind=EPHEMERAL)
     if metadata(pod).get("generation"):
         status["observedGeneration"] = metadata(pod)["generation"]
-    if verdict is not None and verdict.disruption:
+    if verdict is not None and verdict.disruption and phases.is_terminal(phase):
         status["conditions"].append(
             disruption(pod, reason=verdict.disruption, message=verdict.message, at=verdict.at or now)
         )

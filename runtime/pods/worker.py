@@ -27,6 +27,7 @@ from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
 from runtime.pods.downward import shows_changed
 from runtime.pods.identity import PodIdentity, is_static
+from runtime.pods.pod_status import Verdict
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
 from runtime.pods.report import report
@@ -95,8 +96,7 @@ class PodWorker:
         if metadata(mirror).get("resourceVersion") == self.work.writer.version:
             return
         self.work.writer.mirrored(mirror)
-        generation = metadata(mirror).get("generation")
-        self.work.pod = {**self.work.pod, "metadata": {**metadata(self.work.pod), "generation": generation}}
+        self._mark(generation=metadata(mirror).get("generation"))
         self.wake()
 
     def end(self) -> None:
@@ -105,10 +105,27 @@ class PodWorker:
             return
         grace = self.work.spec.get("terminationGracePeriodSeconds", 30)
         now = timestamp(self.work.context.clock.now())
-        ending = {"deletionTimestamp": now, "deletionGracePeriodSeconds": grace}
-        self.work.pod = {**self.work.pod, "metadata": {**metadata(self.work.pod), **ending}}
+        self._mark(deletionTimestamp=now, deletionGracePeriodSeconds=grace)
         self.work.activities.clear_delays()
         self.wake()
+
+    def _mark(self, **fields: object) -> None:
+        """Put these into the metadata of a pod that is not the API's."""
+        work = self.work
+        work.pod, work.desired = (
+            {**each, "metadata": {**metadata(each), **fields}} for each in (work.pod, work.desired)
+        )
+
+    def condemn(self, verdict: Verdict) -> None:
+        """The node has decided over the pod, unless that is over anyhow."""
+        if not self._is_over() and not self.work.gone:
+            self.work.verdict = verdict
+            self.wake()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of the pod runs any more, and the API knows it."""
+        return self.work.finished or (self.work.settled and self.work.writer.settled)
 
     def retry(self) -> None:
         """Something that the pod depends on changed: what failed may be tried again at once."""

@@ -37,6 +37,10 @@ class FakeRuntime:
     """Of the sandboxes that were asked for, and by which handlers they were to be run."""
     handlers: list[str] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    knows_signals: bool = False
+    """Whether it takes stop signals of containers, and says so."""
+    signals: list[str] = field(default_factory=list)
+    """What containers were stopped with, where it was not what the runtime knows."""
     layers: dict[str, int] = field(default_factory=dict)
     """Bytes in containers' writable layers, by id."""
 
@@ -160,6 +164,7 @@ class FakeRuntime:
             labels=config.labels,
             annotations=config.annotations,
             mounts=config.mounts,
+            stop_signal=config.stop_signal if self.knows_signals else cri.RUNTIME_DEFAULT,
         )
         return container_id
 
@@ -175,8 +180,9 @@ class FakeRuntime:
         if container.metadata.name in self.exit_at_start:
             self._end(container_id, self.exit_at_start[container.metadata.name])
 
-    async def stop_container(self, container_id: str, *, timeout: int) -> None:
+    async def stop_container(self, container_id: str, *, timeout: int, signal: str = "") -> None:
         self._note("stop_container", container_id)
+        self.signals.append(signal)
         container = self.containers.get(container_id)
         if container is None or container.state != cri.CONTAINER_RUNNING:
             return

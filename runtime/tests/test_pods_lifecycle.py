@@ -249,3 +249,24 @@ async def test_a_deadline_shows_when_the_containers_have_ended(node: PodNode) ->
     await node.clock.advance(30)
     await node.until(lambda: node.status()["phase"] == "Failed")
     assert node.status()["reason"] == "DeadlineExceeded"
+
+
+async def test_a_stop_signal_of_its_own_goes_to_the_runtime_and_with_the_stop(node: PodNode) -> None:
+    node.create(a_pod(containers=[a_container(lifecycle={"stopSignal": "SIGUSR1"}), a_container("other")]))
+    await node.running()
+    assert node.container()["stopSignal"] == "SIGUSR1"
+    assert "stopSignal" not in node.container("other")
+    (main,) = node.runtime.named("main")
+    assert node.runtime.configs[main.id].stop_signal == cri.SIGUSR1
+    await delete(node)
+    await node.until(lambda: node.pod() is None)
+    assert sorted(node.runtime.signals) == ["", "SIGUSR1"]
+
+
+async def test_a_runtime_that_knows_the_stop_signal_sends_it_itself(node: PodNode) -> None:
+    node.runtime.knows_signals = True
+    node.create(a_pod(containers=[a_container(lifecycle={"stopSignal": "SIGRTMIN+3"})]))
+    await node.running()
+    await delete(node)
+    await node.until(lambda: node.pod() is None)
+    assert node.runtime.signals == [""]

@@ -171,7 +171,7 @@ class VirtualRuntime:
         container.state = cri.CONTAINER_RUNNING
         self._plan(container, at_start=True)
 
-    async def stop_container(self, container_id: str, *, timeout: int) -> None:
+    async def stop_container(self, container_id: str, *, timeout: int, signal: str = "") -> None:
         container = self._containers.get(container_id)
         if container is None or not container.running:
             return
