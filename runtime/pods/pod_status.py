@@ -44,9 +44,12 @@ def pod_status(
     host_ips: Sequence[str],
     now: datetime,
     ended: bool = False,
+    starting: bool = False,
     verdict: Verdict | None = None,
 ) -> Object:
-    """The status to report; `ended` says that the pod is stopped for good and nothing runs any more."""
+    """The status to report; `ended` says that the pod is stopped for good and nothing runs any more,
+    `starting` that something of it may run at any moment.
+    """
     old = pod.get("status") or {}
     verdict = verdict or _earlier_rejection(old, observed)
     if verdict is not None and verdict.rejected:
@@ -55,7 +58,8 @@ def pod_status(
     known = replace(known, restarting_all=restarting)
     init, containers = _container_statuses(pod, observed, known, ended=ended and bool(observed.sandboxes))
     computed = _phase(pod, init, containers, ended=ended, failed=verdict is not None)
-    phase = _shown_phase(computed, str(old.get("phase") or phases.PENDING), observed)
+    active = starting or any(observed.running())
+    phase = _shown_phase(computed, str(old.get("phase") or phases.PENDING), active=active)
     ips = _pod_ips(observed, host_ips, old)
     status: Object = {
         "phase": phase,
@@ -123,9 +127,9 @@ def _missing(observed: ObservedPod, ips: tuple[str, ...]) -> str:
     return "" if ips else "pod sandbox has no IP address"
 
 
-def _shown_phase(computed: str, old: str, observed: ObservedPod) -> str:
-    """Others take what a pod has used when its phase is terminal: not while anything of it still runs."""
-    if phases.is_terminal(computed) and not phases.is_terminal(old) and any(observed.running()):
+def _shown_phase(computed: str, old: str, *, active: bool) -> str:
+    """Others take what a pod has used when its phase is terminal: not while anything of it may still run."""
+    if phases.is_terminal(computed) and not phases.is_terminal(old) and active:
         return old
     return computed
 

@@ -17,6 +17,7 @@ def report(work: PodWork, *, ended: bool = False) -> Object:
         host_ips=work.context.host_ips,
         now=work.context.clock.now(),
         ended=ended,
+        starting=work.activities.any("sandbox", "start"),
         verdict=work.verdict,
     )
     if status["phase"] == RUNNING and work.writer.latest.get("phase") == PENDING:

@@ -110,7 +110,7 @@ def test_a_sidecar_is_restarted_beside_running_containers() -> None:
 
 
 def status_of(pod: dict[str, Any], observed: ObservedPod, **known: Any) -> dict[str, Any]:
-    arguments = {key: known.pop(key) for key in ("ended", "verdict") if key in known}
+    arguments = {key: known.pop(key) for key in ("ended", "starting", "verdict") if key in known}
     return pod_status(pod, observed, Knowledge(**known), host_ips=["192.0.2.1"], now=T0, **arguments)
 
 
@@ -170,6 +170,8 @@ def test_a_pod_is_not_over_while_something_of_it_runs() -> None:
     status = status_of(doomed, seen(a_container()), verdict=Verdict("DeadlineExceeded", "too long"))
     assert (status["phase"], status.get("reason")) == ("Running", None)
     assert condition(status, "Ready")["reason"] == "PodFailed"
+    starting = status_of(a_pod(), seen(), starting=True, verdict=Verdict("DeadlineExceeded", "too long"))
+    assert starting["phase"] == "Pending"
 
 
 def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
