@@ -59,12 +59,14 @@ def pod_conditions(
 
 def disruption(pod: Object, *, reason: str, message: str, at: datetime) -> Object:
     """The condition of a pod that the node itself ends, for no fault of the pod's. Others may set it, too."""
+    before = conditions.find(pod, "DisruptionTarget") or {}
+    since = before.get("lastTransitionTime") if before.get("status") == "True" else None
     condition = {
         "type": "DisruptionTarget",
         "status": "True",
         "reason": reason,
         "message": message,
-        "lastTransitionTime": timestamp(at),
+        "lastTransitionTime": since or timestamp(at),
     }
     return _stamped(condition, pod)
 
