@@ -4,6 +4,7 @@ Fields bear upstream's names in snake case. Where kubeling's default is another 
 says why. Not here: what `kubeling up` decides for the node, as its addresses and files (`runtime.config`).
 """
 
+import ipaddress
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from kubeling.objects import durations, quantity
+from runtime import sysctls
 from runtime.errors import NodeError
 
 logger = logging.getLogger(__name__)
 
 API_VERSION = "kubelet.config.k8s.io/v1beta1"
 KIND = "KubeletConfiguration"
+ANY_KERNEL = (99,)
+IDS_UNIT = 65536
 
 EVICTION_HARD = {
     "memory.available": "100Mi",
@@ -183,6 +187,31 @@ def _grace_periods(value: Any, path: str) -> Mapping[str, float]:
     return {key: _seconds(each, f"{path}[{key}]") for key, each in _mapping(value, path).items()}
 
 
+def _sysctl_patterns(value: Any, path: str) -> tuple[str, ...]:
+    patterns = _words(value, path)
+    try:
+        sysctls.allowed(ANY_KERNEL, patterns)
+    except sysctls.SysctlError as error:
+        raise KubeletConfigurationError(f"{path}: {error}") from error
+    return patterns
+
+
+def _addresses(value: Any, path: str) -> tuple[str, ...]:
+    for each in _words(value, path):
+        try:
+            ipaddress.ip_address(each)
+        except ValueError as error:
+            raise _wrong(path, "a list of IP addresses", value) from error
+    return tuple(value)
+
+
+def _ids_per_pod(value: Any, path: str) -> Mapping[str, Any]:
+    number = _number(_mapping(value, path).get("idsPerPod", IDS_UNIT), f"{path}.idsPerPod")
+    if number <= 0 or number % IDS_UNIT:
+        raise _wrong(f"{path}.idsPerPod", f"a multiple of {IDS_UNIT}", number)
+    return _mapping(value, path)
+
+
 def _of(parser: Parser, default: Any) -> Any:
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata={"parser": parser})
@@ -193,8 +222,8 @@ def _of(parser: Parser, default: Any) -> Any:
 class KubeletConfiguration:
     """Durations are in seconds."""
 
-    allowed_unsafe_sysctls: tuple[str, ...] = _of(_words, ())
-    cluster_dns: tuple[str, ...] = _of(_words, ())
+    allowed_unsafe_sysctls: tuple[str, ...] = _of(_sysctl_patterns, ())
+    cluster_dns: tuple[str, ...] = _of(_addresses, ())
     cluster_domain: str = _of(_word, "cluster.local")
     container_log_max_files: int = _of(_number, 5)
     container_log_max_size: str = _of(_amount, "10Mi")
@@ -251,7 +280,7 @@ class KubeletConfiguration:
     static_pod_path: str = _of(_word, "")
     sync_frequency: float = _of(_seconds, 60.0)
     system_reserved: Mapping[str, str] = _of(_amounts, {})
-    user_namespaces: Mapping[str, Any] = _of(_mapping, {})
+    user_namespaces: Mapping[str, Any] = _of(_ids_per_pod, {})
     """`idsPerPod`."""
 
     def document(self) -> dict[str, Any]:
