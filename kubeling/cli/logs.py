@@ -46,7 +46,7 @@ def logs(
 
 
 class _Source:
-    """A log file that may be renamed and begun anew while it is read."""
+    """A log file that may be renamed, or emptied, and begun anew while it is read."""
 
     def __init__(self, path: Path, prefix: str) -> None:
         self.path = path
@@ -87,7 +87,9 @@ class _Source:
             current = self.path.stat()
         except FileNotFoundError:
             return False
-        return self._file is None or os.fstat(self._file.fileno()).st_ino != current.st_ino
+        if self._file is None or os.fstat(self._file.fileno()).st_ino != current.st_ino:
+            return True
+        return self._file.tell() > current.st_size
 
 
 def _follow(directory: Path, sources: Sequence[_Source]) -> None:

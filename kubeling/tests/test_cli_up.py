@@ -276,6 +276,18 @@ def test_logs_follow_what_is_added(running: Command) -> None:
         process.kill()
 
 
+def test_a_log_that_is_emptied_is_followed_from_its_beginning(shared: Command) -> None:
+    log = shared.home / "logs" / "containerd.log"
+    log.write_text("a long line from before\n")
+    process = shared.start("logs", "containerd", "--follow", "--lines", "1")
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline() == "a long line from before\n"
+        log.write_text("anew\n")
+        assert process.stdout.readline() == "anew\n"
+        process.kill()
+
+
 def test_a_malformed_kubeconfig_stops_up_before_anything_runs(kubeling: Command) -> None:
     kubeling.kubeconfig.write_text("contexts: 5\n")
     assert "is not a kubeconfig" in kubeling("up", "--detach", "--no-node", "--port", "0", code=1)

@@ -27,7 +27,9 @@ COMPRESSED, UNFINISHED = ".gz", ".tmp"
 
 @dataclass(frozen=True, slots=True)
 class RotationPolicy:
-    """`size` (bytes) at which a log is rotated, `files` of a container in all, `interval` (s) of looks."""
+    """`size` (bytes) at which a log is rotated, negative for never; `files` of a container in all, `interval`
+    (s) of looks.
+    """
 
     size: int
     files: int
@@ -62,8 +64,8 @@ class LogRotation:
         self._logs = logs
 
     async def run(self) -> None:
-        """Look for ever. A look is one stat per container."""
-        while True:
+        """Look for ever, unless no size is too large. A look is one stat per container."""
+        while self._policy.size >= 0:
             await self._clock.sleep(self._policy.interval)
             await self.look()
 
