@@ -28,6 +28,8 @@ from runtime.pods.dead_containers import reclaim
 from runtime.stats.statistics import Statistics
 
 IMAGE_USE = "image-use.json"
+SWEEP_EVERY = 300.0
+"""Seconds between looks for what pods that are no more have left."""
 
 
 class Housekeeping:
@@ -44,6 +46,7 @@ class Housekeeping:
         root: Path,
     ) -> None:
         self._pods = pods
+        self._clock = clock
         self._rotation = LogRotation(runtime, clock, rotation_policy(settings), self._logs)
         self._collection = ImageCollection(
             runtime,
@@ -68,6 +71,13 @@ class Housekeeping:
         tasks.start(self._rotation.run(), name="log-rotation")
         tasks.start(self._collection.run(), name="image-collection")
         tasks.start(self.evictor.run(), name="eviction")
+        tasks.start(self._sweep(), name="sweep")
+
+    async def _sweep(self) -> None:
+        """What could not be removed when its pod ended may be removed now."""
+        while True:
+            await self._clock.sleep(SWEEP_EVERY)
+            await self._pods.sweep()
 
     def _logs(self) -> Iterator[ContainerLog]:
         for worker in self._pods.workers:

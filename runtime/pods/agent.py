@@ -82,7 +82,7 @@ class PodAgent:
         if self._own is not None:
             await self._own.start(self._begin_static, self._tasks)
         self._pods.add_handler(self._pod_changed)
-        self._tasks.start(self._sweep(), name="orphans")
+        self._tasks.start(self._first_sweep(), name="orphans")
         self._tasks.start(
             resync(self._context.clock, relist=self._runtime_changed, clock_set=self._clock_set),
             name="resync",
@@ -158,17 +158,23 @@ class PodAgent:
         for worker in self.workers:
             worker.runtime_changed(runtime_id)
 
-    async def _sweep(self) -> None:
-        """Once the API has said which pods there are: take down what belongs to none of them."""
+    async def sweep(self) -> None:
+        """Take down what belongs to no pod any more, in the runtime and on the disk."""
+        self._listed |= await self._list_runtime()
+        await self._first_sweep()
+
+    async def _first_sweep(self) -> None:
+        """Once the API has said which pods there are: with what the runtime had when the agent began."""
         await self._pods.wait_synced()
-        known = {uid(pod) for pod in self._pods.list()}
-        for pod_identity in self._listed.values():
-            if pod_identity.uid not in known and pod_identity.uid not in self._workers:
+        known = {uid(pod) for pod in self._pods.list()} | self._workers.keys()
+        for pod_identity in list(self._listed.values()):
+            if pod_identity.uid not in known:
                 logger.info("pod %s is not in the API any more: taking it down", pod_identity)
                 self._begin(pod_identity, None)
-        for stale in stale_uids(self._context.root, {*known, *self._listed, *self._workers}):
+        known |= self._workers.keys()
+        remove_stale_logs(self._context.root, known)
+        for stale in stale_uids(self._context.root, known):
             self._begin(PodIdentity("", "", stale), None)
-        remove_stale_logs(self._context.root, {*known, *self._listed, *self._workers})
 
     async def _list_runtime(self) -> dict[str, PodIdentity]:
         """The pods that the runtime has something of; waits until it answers."""

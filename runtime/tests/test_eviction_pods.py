@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cri_api.v1 import api_pb2 as cri
 
 from kubeling.client.resources import EVENTS
 from kubeling.objects import conditions
@@ -148,3 +149,20 @@ async def test_which_pods_are_taken_under_pressure(
         text = " ".join(sorted(pressures))
         assert status["reason"] == "Evicted"
         assert status["message"] == f"Pod was rejected: The node had condition: [{text}]. "
+
+
+async def test_what_a_pod_left_that_is_no_more_is_removed(node: PodNode) -> None:
+    await node.until(lambda: "list_containers" in node.runtime.verbs())
+    node.create(a_pod())
+    await node.running()
+    (worker,) = node.agent.workers
+    for place in ("pods/gone", "logs/default_old_gone"):
+        (node.root / place).mkdir(parents=True)
+    await node.runtime.run_pod_sandbox(
+        cri.PodSandboxConfig(labels={"io.kubernetes.pod.uid": "lost", "io.kubernetes.pod.name": "lost"})
+    )
+    await node.agent.sweep()
+    await node.until(lambda: node.agent.workers == [worker])
+    assert [each.name for each in (node.root / "pods").iterdir()] == [worker.work.identity.uid]
+    assert len(list((node.root / "logs").iterdir())) == 1
+    assert len(node.runtime.sandboxes) == 1
