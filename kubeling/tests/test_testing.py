@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from kubeling.client.http import HttpClient
-from kubeling.client.resources import CRON_JOBS, DEPLOYMENTS, JOBS, NODES, PODS, Resource
+from kubeling.client.resources import (
+    CRON_JOBS,
+    DEPLOYMENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    JOBS,
+    NODES,
+    PODS,
+    Resource,
+)
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object
 from kubeling.testing import cluster
@@ -66,6 +74,24 @@ async def test_time_stands_still_between_advances(manual: Cluster) -> None:
     await manual.advance(seconds=2)
     done = await manual.client.get(JOBS, "once", namespace="test")
     assert conditions.is_true(done, "Complete")
+
+
+async def test_an_autoscaler_follows_what_pods_say_that_they_use(manual: Cluster) -> None:
+    made = deployment(1)
+    made["spec"]["template"]["metadata"]["annotations"] = {f"{SAY}cpu": "200m"}
+    made["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "100m"}}
+    await manual.do(manual.client.create(DEPLOYMENTS, made))
+    await manual.advance(minutes=1)
+    metric = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 100}}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "maxReplicas": 2,
+        "metrics": [{"type": "Resource", "resource": metric}],
+    }
+    scaler = of(HORIZONTAL_POD_AUTOSCALERS, "web", spec)
+    await manual.do(manual.client.create(HORIZONTAL_POD_AUTOSCALERS, scaler))
+    await manual.advance(minutes=1)
+    assert len(await pods(manual, "Running")) == 2
 
 
 async def test_a_day_of_a_cron_job(manual: Cluster) -> None:

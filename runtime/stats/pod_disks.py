@@ -47,11 +47,11 @@ class PodDisks:
         return part_of(self.layers_root, Size(layer.used_bytes.value, layer.inodes_used.value), self.now)
 
     def _volume(self, place: Place) -> VolumeUsage | None:
-        size = self.sizes.get(place.path)
-        whole = file_system(place.path, self.now)
-        if size is None or whole is None:
+        size, whole = self.sizes.get(place.path), file_system(place.path, self.now)
+        if whole is None or (place.measured and size is None):
             return None
-        return VolumeUsage(place.name, part_of(whole, size, self.now), place.claim, place.on_disk)
+        usage = whole if size is None else part_of(whole, size, self.now)
+        return VolumeUsage(place.name, usage, place.claim, place.on_disk)
 
     def _together(
         self, containers: tuple[ContainerUsage, ...], volumes: tuple[VolumeUsage, ...], subject: Subject

@@ -74,7 +74,8 @@ class Statistics:
         if not subjects:
             return []
         layers, image_disks = await asyncio.gather(self._layers(), self._image_disks())
-        paths = (place.path for subject in subjects for place in subject.volumes)
+        places = (place for subject in subjects for place in subject.volumes)
+        paths = (place.path for place in places if place.measured)
         sizes = await self._sizes.of(paths, age=age)
         pods = await self._measured(subjects)
 

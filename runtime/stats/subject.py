@@ -18,7 +18,7 @@ _NOT_MEASURED = ("hostPath", "image")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A volume of a pod and where it lies on the node."""
+    """A volume of a pod and where it lies on the node; for a claim the volume that it is bound to."""
 
     volume: Object
     path: Path
@@ -29,7 +29,13 @@ class Place:
 
     @property
     def claim(self) -> str:
-        return str((self.volume.get("persistentVolumeClaim") or {}).get("claimName") or "")
+        """The name of the claim, "" where it is none."""
+        return str((_source(self.volume).get("claimRef") or {}).get("name") or "")
+
+    @property
+    def measured(self) -> bool:
+        """Whether what lies below it is counted; else its file system as a whole is what it takes."""
+        return "persistentVolume" not in self.volume
 
     @property
     def on_disk(self) -> bool:
@@ -76,10 +82,21 @@ def subject_of(work: PodWork) -> Subject | None:
 
 
 def _places(work: PodWork) -> Iterable[Place]:
-    for volume in work.spec.get("volumes") or []:
-        if any(kind in volume for kind in _NOT_MEASURED):
+    for volume in work.volumes:
+        if not _is_measured(volume):
             continue
         try:
             yield Place(volume, work.context.volumes.host_path(work.paths, volume))
         except VolumeError:  # not one that can be set up
             continue
+
+
+def _is_measured(volume: Object) -> bool:
+    source = _source(volume)
+    is_device = source.get("volumeMode") == "Block"
+    return not is_device and not any(kind in volume or kind in source for kind in _NOT_MEASURED)
+
+
+def _source(volume: Object) -> Object:
+    """The spec of the PersistentVolume, where it is one."""
+    return (volume.get("persistentVolume") or {}).get("spec") or {}

@@ -73,6 +73,7 @@ async def node_pages(root: Path, *, files: dict[str, str] = V1) -> AsyncIterator
                 operations=operations,
                 client=client,
                 clock=node.clock,
+                started_at=node.clock.now(),
             ),
             node,
         )

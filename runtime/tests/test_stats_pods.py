@@ -1,5 +1,6 @@
 """What a pod uses, put together from its worker, its cgroups, the runtime and the disk."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ import pytest
 from runtime.pods import qos
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
+from runtime.stats.disk import file_system
+from runtime.stats.pod_disks import PodDisks
 from runtime.stats.statistics import Statistics
-from runtime.stats.subject import Place
+from runtime.stats.subject import Place, Subject
+from runtime.stats.usage import PodUsage
 from runtime.tests.pod_node import PodNode, a_pod, pod_node
 from runtime.tests.test_stats_cgroups import V1, tree
 
@@ -96,3 +100,16 @@ async def test_the_node(tmp_path: Path) -> None:
 )
 def test_only_what_lies_on_the_disk_is_ephemeral_storage(volume: dict[str, object], counts: bool) -> None:
     assert Place(volume, Path()).on_disk is counts
+
+
+def test_a_claim_takes_the_file_system_that_it_is_bound_to(tmp_path: Path) -> None:
+    spec = {"local": {"path": "/mnt"}, "claimRef": {"name": "data"}}
+    place = Place({"name": "v", "persistentVolume": {"spec": spec}}, tmp_path)
+    assert (place.name, place.claim, place.measured, place.on_disk) == ("v", "data", False, False)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    subject = Subject({}, "/p", now, "s", (), tmp_path, (place,))
+    usage = PodDisks(None, {}, None, {}, now).add(PodUsage({}, now, "/p"), subject)
+    (volume,) = usage.volumes
+    whole = file_system(tmp_path, now)
+    assert whole is not None
+    assert (volume.claim, volume.usage.capacity) == ("data", whole.capacity)

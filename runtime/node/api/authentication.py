@@ -12,14 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
-from kubeling.client.errors import ConnectionLost
 from kubeling.client.protocol import Client
 from kubeling.client.resources import Resource
 from kubeling.objects.clock import Clock
-from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
 from runtime.node.api.errors import HttpError
 from runtime.node.api.remembered import Remembered
+from runtime.node.api.review import NoReview, review
 
 logger = logging.getLogger(__name__)
 
@@ -71,18 +70,11 @@ class Authentication:
         key = hashlib.sha256(token.encode()).hexdigest()
         if key in self._known:
             return self._known[key]
-        review = {
-            "apiVersion": TOKEN_REVIEWS.api_version,
-            "kind": TOKEN_REVIEWS.kind,
-            "metadata": {},
-            "spec": {"token": token},
-        }
         try:
-            answer = await self._client.create(TOKEN_REVIEWS, review)
-        except (ApiError, ConnectionLost) as error:
+            user = _reviewed(await review(self._client, TOKEN_REVIEWS, {"token": token}))
+        except NoReview as error:
             logger.warning("cannot ask the API server about a token: %s", error)
             raise unauthorized() from error
-        user = _reviewed(answer.get("status") or {})
         self._known.keep(key, user, seconds=TOKEN_SECONDS)
         return user
 

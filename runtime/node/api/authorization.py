@@ -17,15 +17,14 @@ import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from kubeling.client.errors import ConnectionLost
 from kubeling.client.protocol import Client
 from kubeling.client.resources import Resource
 from kubeling.objects.clock import Clock
-from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
 from runtime.node.api.authentication import User
 from runtime.node.api.errors import HttpError
 from runtime.node.api.remembered import Remembered
+from runtime.node.api.review import NoReview, review
 
 logger = logging.getLogger(__name__)
 
@@ -83,15 +82,13 @@ class Authorization:
         key = json.dumps(spec, sort_keys=True)
         if key in self._known:
             return self._known[key]
-        review = {"apiVersion": REVIEWS.api_version, "kind": REVIEWS.kind, "metadata": {}, "spec": spec}
         try:
-            answer = await self._client.create(REVIEWS, review)
-        except (ApiError, ConnectionLost) as error:
+            allowed = bool((await review(self._client, REVIEWS, spec)).get("allowed"))
+        except NoReview as error:
             logger.warning("cannot ask the API server what %s may do: %s", user.name, error)
             where = f"resource=nodes, subresource={subresource}"
             text = f"Authorization error (user={user.name}, verb={verb}, {where})"
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, text) from error
-        allowed = bool((answer.get("status") or {}).get("allowed"))
         self._known.keep(key, allowed, seconds=ALLOWED_SECONDS if allowed else DENIED_SECONDS)
         return allowed
 

@@ -15,13 +15,10 @@ class Commands:
         self._runtime = runtime
         self._pods = pods
 
-    async def run(self, request: web.BaseRequest, namespace: str, name: str, *rest: str) -> web.Response:
-        """Answers with what the command printed. `rest` is the container, after the pod's uid or not.
-
-        Raises HttpError, RuntimeServiceError.
-        """
+    async def run(self, request: web.BaseRequest, namespace: str, name: str, container: str) -> web.Response:
+        """Answers with what the command printed. Raises HttpError, RuntimeServiceError."""
         pod = find_pod(self._pods, namespace, name)
-        container_id = await running_container(self._runtime, pod, rest[-1])
+        container_id = await running_container(self._runtime, pod, container)
         words = request.query.get("cmd", "").split(" ")
         result = await self._runtime.exec_sync(container_id, words, timeout=0)
         output = result.stdout + result.stderr

@@ -62,7 +62,7 @@ class KubeletHandler(Requests):
         commands = Commands(runtime, pods)
         own = {
             "images": [Route(("GET",), 0, images.list), Route(("POST",), 0, images.load)],
-            "run": [Route(("POST",), 3, commands.run), Route(("POST",), 4, commands.run)],
+            "run": [Route(("POST",), 3, commands.run), Route(("POST",), 4, _by_uid(commands.run))],
             "checkpoint": [Route(("POST",), 3, commands.checkpoint)],
         }
         super().__init__({**kubelet_routes(pods, logs, streams), **own, **pages}, gate)
@@ -88,10 +88,22 @@ def kubelet_routes(pods: PodLookup, logs: Handler, streams: Streams) -> dict[str
         "healthz": [Route(("GET", "HEAD"), 0, health), Route(("GET", "HEAD"), 1, health_check)],
         "pods": [Route(("GET",), 0, list_pods)],
         "containerLogs": [Route(("GET",), 3, logs)],
-        "exec": [Route(upgrade, 3, streams.exec)],
-        "attach": [Route(upgrade, 3, streams.attach)],
-        "portForward": [Route(upgrade, 2, streams.port_forward)],
+        "exec": [Route(upgrade, 3, streams.exec), Route(upgrade, 4, _by_uid(streams.exec))],
+        "attach": [Route(upgrade, 3, streams.attach), Route(upgrade, 4, _by_uid(streams.attach))],
+        "portForward": [
+            Route(upgrade, 2, streams.port_forward),
+            Route(upgrade, 3, _by_uid(streams.port_forward)),
+        ],
     }
+
+
+def _by_uid(handler: Handler) -> Handler:
+    """The same with the pod's uid after its name, which says nothing more."""
+
+    async def served(request: web.BaseRequest, namespace: str, name: str, uid: str, *rest: str) -> Answer:
+        return await handler(request, namespace, name, *rest)
+
+    return served
 
 
 def _refusal(request: web.BaseRequest, response: web.Response, error: Exception) -> web.Response:

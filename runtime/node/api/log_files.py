@@ -1,7 +1,7 @@
 """/logs/: the node's log directory as a file server shows it, listings and files, and nothing outside of it.
 
-What a path leads to is asked of the kernel after it was opened, so links that lead out, whenever they are
-made, lead nowhere.
+What a path leads to is asked of the kernel once it is held, so links that lead out, whenever they are made,
+lead nowhere.
 """
 
 import asyncio
@@ -47,19 +47,37 @@ class LogFiles:
         if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
             raise _not_found()
         try:
-            file = os.open(self._root.joinpath(*parts), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            place = os.open(self._root.joinpath(*parts), os.O_PATH | os.O_CLOEXEC)
         except OSError as error:
             raise _refused(error) from error
         try:
-            mode = os.fstat(file).st_mode
-            if not self._is_inside(file) or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            mode = os.fstat(place).st_mode
+            if not self._is_inside(place) or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise _not_found()
-            yield file, stat.S_ISDIR(mode)
+            with _readable(place) as file:
+                yield file, stat.S_ISDIR(mode)
         finally:
-            os.close(file)
+            os.close(place)
 
-    def _is_inside(self, file: int) -> bool:
-        return Path(os.readlink(f"/proc/self/fd/{file}")).is_relative_to(self._root.resolve())
+    def _is_inside(self, place: int) -> bool:
+        return Path(os.readlink(_at(place))).is_relative_to(self._root.resolve())
+
+
+def _at(place: int) -> str:
+    return f"/proc/self/fd/{place}"
+
+
+@contextmanager
+def _readable(place: int) -> Iterator[int]:
+    """The same opened for reading. Devices and pipes never come here: to open one may be to do something."""
+    try:
+        file = os.open(_at(place), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _refused(error) from error
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def _listing(directory: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from runtime.pods.agent import PodAgent
 from runtime.pods.qos import KUBEPODS
 from runtime.pods.tally import Tally
 from runtime.stats.cgroup_v2 import CgroupsV2
+from runtime.stats.own import own_use
 from runtime.stats.statistics import Statistics
 from runtime.stats.usage import NodeUsage
 
@@ -45,6 +47,7 @@ class NodePages:
     operations: Operations
     client: HttpClient
     clock: Clock
+    started_at: datetime
 
     def routes(self) -> dict[str, list[Route]]:
         return {
@@ -70,7 +73,10 @@ class NodePages:
     def _system(self, node: NodeUsage) -> Sequence[Object]:
         cgroups, now = self.statistics.cgroups, node.cpu.time
         cpu, memory = cgroups.cpu(KUBEPODS, now), cgroups.memory(KUBEPODS, now)
-        return [system_container("pods", node.started_at, cpu, memory)]
+        return [
+            system_container("pods", node.started_at, cpu, memory),
+            system_container("kubelet", self.started_at, *own_use(now)),
+        ]
 
     async def _metrics(self, request: web.BaseRequest, which: str = "") -> Answer:
         makers: Mapping[str, Callable[[], Awaitable[Iterable[Metric]]]] = {
