@@ -410,6 +410,9 @@ def _merged(old: Any, patch: Any, *, strategic: bool) -> Any:
     if strategic and _are_conditions(old) and _are_conditions(patch):
         merged = {each["type"]: each for each in old}
         for each in patch:
+            if each.get("$patch") == "delete":
+                merged.pop(each["type"], None)
+                continue
             merged[each["type"]] = _without_nulls({**merged.get(each["type"], {}), **each})
         return list(merged.values())
     if not isinstance(patch, Mapping) or not isinstance(old, dict):

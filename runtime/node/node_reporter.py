@@ -16,7 +16,7 @@ from kubeling.objects import conditions
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import AlreadyExists, ApiError, NotFound
 from kubeling.objects.meta import Object, labels
-from runtime.node.allocatable import allocatable
+from runtime.node.allocatable import allocatable, enforced
 from runtime.node.node_events import NodeEvents
 from runtime.node.node_object import (
     NodeFacts,
@@ -53,6 +53,11 @@ class NodeReporter:
         own = allocatable(self.facts.machine, self.facts.kubelet)
         extended = {name: text for name, text in (status.get("allocatable") or {}).items() if "/" in name}
         return {**self._shown, "status": {**status, "allocatable": {**own, **extended}}}
+
+    @property
+    def enforced(self) -> dict[str, str]:
+        """What all pods together may use at most."""
+        return enforced(self.facts.machine, self.facts.kubelet)
 
     async def read(self) -> None:
         """Ask the API for the Node now. Where it does not answer, what is known stays."""

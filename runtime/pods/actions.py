@@ -58,6 +58,8 @@ class ProbeResults:
     startup_failed: frozenset[str] = frozenset()
     not_started: frozenset[str] = frozenset()
     """Running containers whose startup probe has not succeeded yet."""
+    resized: frozenset[str] = frozenset()
+    """Containers that get their new resources by a restart."""
 
 
 def pod_actions(pod: Object, observed: ObservedPod, probes: ProbeResults = ProbeResults()) -> Actions:
@@ -161,6 +163,8 @@ def _sidecar(container: Object, current: ObservedContainer, probes: ProbeResults
         actions.kill[current.id] = f"{what} definition changed"
     elif name in probes.liveness_failed:
         actions.kill[current.id] = f"{what} failed liveness probe"
+    elif name in probes.resized:
+        actions.kill[current.id] = _resize_reason(name)
     return name not in probes.not_started
 
 
@@ -169,7 +173,7 @@ def _containers(pod: Object, observed: ObservedPod, probes: ProbeResults, action
     for container in containers_of(pod, MAIN):
         latest = observed.latest(container["name"])
         if latest is None or not latest.running:
-            if _should_start(pod, container, latest):
+            if container["name"] in probes.resized or _should_start(pod, container, latest):
                 starts.append(container["name"])
             continue
         reason, restart = _replacement(pod, container, latest, probes)
@@ -198,4 +202,10 @@ def _replacement(
         return f"Container {name} failed liveness probe{after}", restart
     if name in probes.startup_failed:
         return f"Container {name} failed startup probe{after}", restart
+    if name in probes.resized:
+        return _resize_reason(name), True
     return "", True
+
+
+def _resize_reason(name: str) -> str:
+    return f"Container {name} resize requires restart"

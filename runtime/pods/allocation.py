@@ -7,7 +7,7 @@ a file beside the pod's other files, so that it survives the agent.
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kubeling.objects.meta import Object
@@ -19,11 +19,26 @@ _LISTS = ("initContainers", "containers")
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A change to which the node has agreed, and that is not wholly in force yet."""
+
+    generation: int
+    """The pod's generation that asked for it."""
+    pod: Object | None
+    """The `resources` of the pod as a whole before."""
+    containers: Mapping[str, Object]
+    """The `resources` that are still in force, by the names of the containers that must follow."""
+    followed: bool = False
+    """Whether the pod's own cgroup has followed, and whatever needs no restart."""
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """The `resources` of the pod as a whole, and of its containers by name."""
 
     pod: Object | None
     containers: Mapping[str, Object]
+    under_way: UnderWay | None = field(default=None, compare=False)
 
 
 def of(pod: Object) -> Allocation:
@@ -48,6 +63,14 @@ def applied(pod: Object, allocation: Allocation | None) -> Object:
     return {**pod, "spec": spec}
 
 
+def in_force(pod: Object, allocation: Allocation | None) -> Object:
+    """The pod with the resources that its cgroups have now."""
+    if allocation is None or allocation.under_way is None:
+        return applied(pod, allocation)
+    before = allocation.under_way
+    return applied(pod, Allocation(before.pod, {**allocation.containers, **before.containers}))
+
+
 def _given(container: Object, allocation: Allocation) -> Object:
     resources = allocation.containers.get(container["name"])
     return container if resources is None else {**container, "resources": resources}
@@ -55,11 +78,10 @@ def _given(container: Object, allocation: Allocation) -> Object:
 
 def save(directory: Path, allocation: Allocation) -> None:
     """Keep it in the pod's directory. What cannot be written is logged: the pod goes on."""
-    document = {"pod": allocation.pod, "containers": dict(allocation.containers)}
     new = directory / f".{FILE}"
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o750)
-        new.write_text(json.dumps(document, separators=(",", ":")))
+        new.write_text(json.dumps(asdict(allocation), separators=(",", ":")))
         new.replace(directory / FILE)
     except OSError as error:
         logger.warning("what the pod was given cannot be kept in %s: %s", directory, error)
@@ -69,9 +91,10 @@ def load(directory: Path) -> Allocation | None:
     """None where nothing is kept, or nothing that can be read."""
     try:
         document = json.loads((directory / FILE).read_text())
-        return Allocation(document["pod"], dict(document["containers"]))
+        under_way = document.pop("under_way")
+        return Allocation(**document, under_way=UnderWay(**under_way) if under_way else None)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("what the pod was given cannot be read from %s: %s", directory, error)
         return None

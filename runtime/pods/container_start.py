@@ -12,6 +12,7 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.objects.meta import Object
 from runtime.errors import AlreadyExists, NotFound, RuntimeServiceError
 from runtime.images.pull import ImageUnavailable
+from runtime.pods import resize_follow
 from runtime.pods.activities import RetryLater
 from runtime.pods.container_config import container_config
 from runtime.pods.container_image import container_image, mount_images, volume_images
@@ -169,6 +170,7 @@ async def _start(work: PodWork, name: str, container_id: str) -> None:
         await work.view.read_container(container_id)
         _give_up(work, name, "RunContainerError", error.message, 0.0)
     work.context.tally.started_containers += 1
+    resize_follow.started(work, name)
     work.events.normal("Started", "Container started", container=name)
 
 

@@ -1,6 +1,6 @@
 """The status of one container as the API shows it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from runtime.pods import stop_signal
 from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, STATUSES, containers_of, is_sidecar, kind_of
 from runtime.pods.observed import ObservedContainer, ObservedPod, State
 from runtime.pods.phase import RESTARTING_ALL
+from runtime.pods.resize_report import Told
 from runtime.pods.restart import RESTART_ALL, matching_action, should_restart
 
 
@@ -48,6 +49,14 @@ class Knowledge:
     """Running containers whose startup probe has not succeeded."""
     hooked: frozenset[str] = frozenset()
     """Ids of containers that run, but whose postStart hook has not ended."""
+    in_force: Mapping[str, Object] = field(default_factory=dict)
+    """The resources of containers that a resize has not reached yet, by name."""
+    whole: Object | None = None
+    """The resources of the pod itself that a resize has not reached yet."""
+    resized: frozenset[str] = frozenset()
+    """Containers that are restarted to get their new resources."""
+    resize: Sequence[Told] = ()
+    """How the pod's resize stands."""
     restarting_all: bool = False
     """Whether containers are removed so that all start anew."""
 
@@ -89,11 +98,13 @@ def container_status(
     signal = latest.stop_signal or stop_signal.of_spec(container)
     if signal:
         status["stopSignal"] = signal
-    if waiting is not None and not latest.running and _may_start(pod, container, latest):
+    if name in known.resized and latest.exited:
+        waiting = waiting or default
+    if waiting is not None and not latest.running and _may_start(pod, container, latest, known):
         if "terminated" in status["state"]:
             status["lastState"] = status["state"]
         status["state"] = waiting.state()
-    return status | _resources(container, latest)
+    return status | _resources(container, latest, known)
 
 
 def container_id(container: ObservedContainer) -> str:
@@ -180,9 +191,9 @@ def is_init(pod: Object, name: str) -> bool:
     return kind_of(pod, name) == INIT
 
 
-def _may_start(pod: Object, container: Object, latest: ObservedContainer) -> bool:
+def _may_start(pod: Object, container: Object, latest: ObservedContainer, known: Knowledge) -> bool:
     """Whether the container waits to be started again, so that its end is not its present state."""
-    if latest.state is State.CREATED:
+    if latest.state is State.CREATED or container["name"] in known.resized:
         return True
     kind = kind_of(pod, container["name"])
     if kind == MAIN or is_sidecar(container):
@@ -236,13 +247,15 @@ def _last_state(
     return last if (last.get("terminated") or {}).get("containerID") != container_id(latest) else {}
 
 
-def _resources(container: Object, latest: ObservedContainer) -> Object:
-    found: Object = {}
-    given = {key: value for key, value in (container.get("resources") or {}).items() if key != "claims"}
-    if latest.running:
-        found["resources"] = given
-        if given.get("requests"):
-            found["allocatedResources"] = given["requests"]
+def _resources(container: Object, latest: ObservedContainer, known: Knowledge) -> Object:
+    """What is in force, which during a resize is not what was given; the user where the runtime tells it."""
+    given: Object = container.get("resources") or {}
+    held = known.in_force.get(container["name"], given) if latest.running else given
+    found: Object = {"resources": {key: value for key, value in held.items() if key != "claims"}}
+    if given.get("requests"):
+        found["allocatedResources"] = given["requests"]
+    if latest.user is not None:
+        found["user"] = {"linux": latest.user}
     mounts = [_mount_status(mount, latest) for mount in container.get("volumeMounts") or []]
     return found | ({"volumeMounts": mounts} if mounts else {})
 

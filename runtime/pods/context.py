@@ -181,6 +181,10 @@ class NodeView(Protocol):
     def node(self) -> Object:
         """As the API last showed it, with what it has to give."""
 
+    @property
+    def enforced(self) -> Mapping[str, str]:
+        """What all pods together may use at most."""
+
     async def read(self) -> None:
         """Ask the API for it now. Where it does not answer, what is known stays."""
 

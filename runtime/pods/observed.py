@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
@@ -50,6 +51,8 @@ class ObservedContainer:
     stop_signal: str = ""
     """What the runtime says that it stops it with, where it says so."""
     resources: cri.LinuxContainerResources | None = field(default=None, compare=False)
+    user: dict[str, Any] | None = None
+    """The first process's ids, as the API names them; newer runtimes tell them."""
 
     @property
     def running(self) -> bool:
@@ -142,6 +145,7 @@ def container(status: cri.ContainerStatus, sandbox_id: str) -> ObservedContainer
         termination_fallback=policy == "FallbackToLogsOnError",
         stop_signal=stop_signal.of_number(status.stop_signal),
         resources=status.resources.linux if status.HasField("resources") else None,
+        user=_user(status.user),
     )
 
 
@@ -156,6 +160,13 @@ def sandbox(status: cri.PodSandboxStatus) -> ObservedSandbox:
         ips=tuple(address for address in addresses if address),
         on_host=status.linux.namespaces.options.network == cri.NODE,
     )
+
+
+def _user(user: cri.ContainerUser) -> dict[str, Any] | None:
+    if not user.HasField("linux"):
+        return None
+    linux = user.linux
+    return {"uid": linux.uid, "gid": linux.gid, "supplementalGroups": list(linux.supplemental_groups)}
 
 
 def _moment(nanoseconds: int) -> datetime | None:

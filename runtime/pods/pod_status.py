@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kubeling.objects import conditions
+from kubeling.objects import conditions, pod_resources
 from kubeling.objects.meta import Object, metadata, timestamp
 from runtime.pods import phase as phases
 from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, STATUSES, containers_of
@@ -15,6 +15,7 @@ from runtime.pods.container_status import Knowledge, container_statuses, without
 from runtime.pods.observed import ObservedPod
 from runtime.pods.pod_conditions import RESTARTING, disruption, pod_conditions
 from runtime.pods.qos import qos_class
+from runtime.pods.resize_report import conditions_of
 from runtime.pods.restart import restart_sources
 
 REJECTED = "Pod was rejected: "
@@ -71,7 +72,9 @@ def pod_status(
             sandbox=_missing(observed, ips),
             restarting=restarting and _any_left(pod, observed),
             now=now,
-        ),
+        )
+        + conditions_of(() if phases.is_terminal(phase) else known.resize, old.get("conditions") or [], now),
+        **_of_pod_itself(pod, known),
         "startTime": old.get("startTime") or timestamp(now),
         "qosClass": qos_class(pod),
         "containerStatuses": containers,
@@ -132,6 +135,16 @@ def _shown_phase(computed: str, old: str, *, active: bool) -> str:
     if phases.is_terminal(computed) and not phases.is_terminal(old) and active:
         return old
     return computed
+
+
+def _of_pod_itself(pod: Object, known: Knowledge) -> Object:
+    """The resources that were given to the pod as a whole, and those in force."""
+    spec = pod.get("spec") or {}
+    if not pod_resources.has_own(spec):
+        return {}
+    allocated = spec["resources"].get("requests")
+    found = {"resources": spec["resources"] if known.whole is None else known.whole}
+    return found | ({"allocatedResources": allocated} if allocated else {})
 
 
 def _earlier_rejection(old: Object, observed: ObservedPod) -> Verdict | None:

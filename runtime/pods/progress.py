@@ -3,6 +3,7 @@
 What is to be done is decided in `actions`; here it is held against what is under way and what must wait.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from kubeling.objects.meta import Object
@@ -16,6 +17,7 @@ from runtime.pods.container_stop import begin_stop, go_on, stop_all
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.references import volume_references
+from runtime.pods.resize_follow import held, must_restart
 from runtime.pods.sandbox_start import start_sandbox
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volume
@@ -31,7 +33,8 @@ TELL_EVERY = 10
 
 def advance(work: PodWork) -> None:
     """Begin whatever the pod lacks."""
-    actions = pod_actions(work.pod, work.view.observed, work.probes)
+    work.resized = must_restart(work)
+    actions = pod_actions(work.pod, work.view.observed, replace(work.probes, resized=work.resized))
     work.stopping = actions.kill_pod
     for container_id, why in actions.kill.items():
         container = work.view.observed.containers[container_id]
@@ -66,8 +69,8 @@ def _start_containers(work: PodWork, actions: Actions) -> None:
     """Several at once, but none before the postStart hook of one that stands before it has ended."""
     for container in containers_of(work.pod, EPHEMERAL, INIT, MAIN):
         key = f"start/{container['name']}"
-        wanted = container["name"] in actions.start and key not in work.activities
-        if wanted and not _in_backoff(work, container):
+        wanted = container["name"] in actions.start and not held(work, container)
+        if wanted and key not in work.activities and not _in_backoff(work, container):
             work.activities.begin(key, partial(start_container, work, container, key))
         if key in work.activities and (container.get("lifecycle") or {}).get("postStart"):
             return

@@ -4,7 +4,11 @@ from kubeling.objects.meta import Object
 from runtime.pods.phase import PENDING, RUNNING
 from runtime.pods.pod_conditions import OWNED
 from runtime.pods.pod_status import pod_status
+from runtime.pods.resize_report import IN_PROGRESS as RESIZE_IN_PROGRESS
+from runtime.pods.resize_report import PENDING as PENDING_RESIZE
 from runtime.pods.work import PodWork
+
+_OURS = (*OWNED, PENDING_RESIZE, RESIZE_IN_PROGRESS)
 
 
 def report(work: PodWork, *, ended: bool = False) -> Object:
@@ -30,6 +34,6 @@ def _present(work: PodWork) -> Object:
     """The API's status, overlaid with what is on its way there; others' conditions are the API's."""
     shown: Object = work.pod.get("status") or {}
     latest = work.writer.latest
-    others = [each for each in shown.get("conditions") or [] if each.get("type") not in OWNED]
-    own = [each for each in latest.get("conditions") or [] if each.get("type") in OWNED]
+    others = [each for each in shown.get("conditions") or [] if each.get("type") not in _OURS]
+    own = [each for each in latest.get("conditions") or [] if each.get("type") in _OURS]
     return {**shown, **latest, "conditions": [*own, *others]}

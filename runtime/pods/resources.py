@@ -83,6 +83,11 @@ class ResourceRules:
         given = (pod.get("spec") or {}).get("overhead")
         return self._plain(given, given) if given else None
 
+    def swaps(self, pod: Object, container: Object) -> bool:
+        """Whether the container may use swap."""
+        requests, limits = _amounts(container, "requests"), _amounts(container, "limits")
+        return self.unified and self.swap_counted and self._swap(pod, requests, limits) > 0
+
     @property
     def period(self) -> int:
         """Microseconds."""

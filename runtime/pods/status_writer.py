@@ -17,11 +17,14 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object, resource_version, uid
 from runtime.pods.identity import PodIdentity
+from runtime.pods.resize_report import IN_PROGRESS, PENDING
 
 logger = logging.getLogger(__name__)
 
 _REMOVABLE = ("message", "reason", "podIP", "podIPs", "initContainerStatuses")
 _MERGED_LISTS = ("podIPs", "hostIPs")
+_PASSING = (PENDING, IN_PROGRESS)
+"""Conditions that are there only while they are true."""
 
 
 class StatusWriter:
@@ -184,7 +187,9 @@ def _changed_conditions(base: list[Object], wanted: list[Object]) -> list[Object
         if old != condition:
             gone: dict[str, Any] = {key: None for key in ("reason", "message") if key in old}
             changed.append({**gone, **condition})
-    return changed
+    left = {each["type"] for each in wanted}
+    passing = [kind for kind in _PASSING if kind in present and kind not in left]
+    return [*changed, *({"type": kind, "$patch": "delete"} for kind in passing)]
 
 
 def _newer(version: str, than: str) -> bool:

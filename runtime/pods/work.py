@@ -15,6 +15,7 @@ from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
 from runtime.pods.pod_events import PodEvents
 from runtime.pods.pod_status import Verdict
+from runtime.pods.resize_report import ERROR, IN_PROGRESS, Told
 from runtime.pods.restart import restart_sources
 from runtime.pods.status_writer import StatusWriter
 from runtime.pods.view import PodView
@@ -43,6 +44,12 @@ class PodWork:
     """As the API last showed it, with the resources that are wanted."""
     allocation: Allocation | None = None
     """What the node has given to the pod, once it has."""
+    resize_pending: Told | None = None
+    """Why the node has not given the pod what it newly asks for."""
+    resized: frozenset[str] = frozenset()
+    """The containers that get their new resources by a restart."""
+    resize_error: str = ""
+    """Why what the node has given cannot be put in force."""
     gone: bool = False
     """Whether the API has the pod no more."""
     sources_ready: bool = False
@@ -106,13 +113,27 @@ class PodWork:
 
     @property
     def knowledge(self) -> Knowledge:
+        under_way = self.allocation.under_way if self.allocation is not None else None
         return Knowledge(
             waiting=self.waiting,
             messages=self.view.messages,
             unready=self.unready,
             not_started=self.probes.not_started,
             hooked=frozenset(self.hooked),
+            in_force=under_way.containers if under_way is not None else {},
+            whole=under_way.pod if under_way is not None and not under_way.followed else None,
+            resized=self.resized,
+            resize=self._resize_told,
         )
+
+    @property
+    def _resize_told(self) -> tuple[Told, ...]:
+        told = [] if self.resize_pending is None else [self.resize_pending]
+        under_way = self.allocation.under_way if self.allocation is not None else None
+        if under_way is not None:
+            reason = ERROR if self.resize_error else ""
+            told.append(Told(IN_PROGRESS, reason, self.resize_error, under_way.generation))
+        return tuple(told)
 
     @property
     def host(self) -> str:

@@ -31,6 +31,8 @@ from runtime.pods.pod_status import Verdict
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
 from runtime.pods.report import report
+from runtime.pods.resize import check_resize
+from runtime.pods.resize_follow import go_on
 from runtime.pods.status_writer import StatusWriter
 from runtime.pods.termination import terminate
 from runtime.pods.view import PodView
@@ -244,7 +246,9 @@ class PodWorker:
         if not work.admitted and work.verdict is None:
             return
         if work.verdict is None:
+            check_resize(work)
             advance(work)
+            go_on(work)
             self._refresh_volumes()
             begin_removal(work)
         if self._is_passing():

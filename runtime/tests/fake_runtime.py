@@ -165,6 +165,7 @@ class FakeRuntime:
             annotations=config.annotations,
             mounts=config.mounts,
             stop_signal=config.stop_signal if self.knows_signals else cri.RUNTIME_DEFAULT,
+            resources=cri.ContainerResources(linux=config.linux.resources),
         )
         return container_id
 
@@ -237,6 +238,7 @@ class FakeRuntime:
         self, container_id: str, resources: cri.LinuxContainerResources
     ) -> None:
         self._note("update_container_resources", container_id)
+        self._found(self.containers, container_id).resources.linux.CopyFrom(resources)
 
     async def reopen_container_log(self, container_id: str) -> None:
         self._note("reopen_container_log", container_id)

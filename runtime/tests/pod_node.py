@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,26 @@ from runtime.tests.fake_runtime import FakeRuntime
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.claims import Claims
 from runtime.volumes.volumes import Volumes
+
+
+@dataclass
+class FakeNode:
+    """The Node as the node agent sees it; `later` is what the API has."""
+
+    node: Object = field(
+        default_factory=lambda: {
+            "metadata": {"name": "node-1", "labels": {"zone": "a"}},
+            "status": {"allocatable": {"cpu": "2", "memory": "1Gi", "pods": "3", "example.com/gpu": "1"}},
+        }
+    )
+    later: Object | None = None
+
+    @property
+    def enforced(self) -> dict[str, str]:
+        return {"cpu": "2", "memory": "1Gi"}
+
+    async def read(self) -> None:
+        self.node = self.later or self.node
 
 
 @dataclass

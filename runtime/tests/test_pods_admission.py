@@ -1,7 +1,6 @@
 """Admission by the node: what it takes, what it refuses in which words, and who goes for a critical pod."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +9,9 @@ import pytest
 from kubeling.objects.meta import Object
 from runtime.pods.predicates import Insufficient, insufficient, is_extended
 from runtime.pods.preemption import Candidate, NoVictims, victims
-from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
+from runtime.tests.pod_node import FakeNode, PodNode, a_container, a_pod, pod_node
 
 CRITICAL = {"priority": 2_000_000_000, "priorityClassName": "system-cluster-critical"}
-
-
-@dataclass
-class FakeNode:
-    """The Node as the node agent sees it; `later` is what the API has."""
-
-    node: Object = field(
-        default_factory=lambda: {
-            "metadata": {"name": "node-1", "labels": {"zone": "a"}},
-            "status": {"allocatable": {"cpu": "2", "memory": "1Gi", "pods": "3", "example.com/gpu": "1"}},
-        }
-    )
-    later: Object | None = None
-
-    async def read(self) -> None:
-        self.node = self.later or self.node
 
 
 @pytest.fixture
