@@ -37,6 +37,7 @@ from runtime.pods.service_environment import service_environment
 from runtime.pods.tally import Tally
 from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.claims import PodClaims
+from runtime.volumes.errors import Notice
 
 if TYPE_CHECKING:
     from runtime.pods.observed import ObservedContainer
@@ -91,7 +92,7 @@ class PodVolumes(Protocol):
 
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = ...
-    ) -> None:
+    ) -> list[Notice]:
         """All of the pod's volumes; again to bring them up to date. Raises VolumeError."""
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
@@ -235,8 +236,6 @@ class NodeContext:
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
     claims: PodClaims | None = None
     """None where nothing is mounted, so that it does not matter what claims are bound to."""
-    recursive_read_only: bool = False
-    """Whether the runtime can make a mount read-only with everything that is mounted below it."""
     files: PodFiles = field(default_factory=_on_disk)
     cgroups: PodCgroups = field(default_factory=NoCgroups)
     probing: Callable[["PodWork"], Probes] = _probing

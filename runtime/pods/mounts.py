@@ -49,7 +49,7 @@ def _volume_mount(
     path, volume = mount["mountPath"], _volume(work, container, mount)
     if "image" in volume and not work.context.volumes.mounts_images:
         return _image_mount(work, mount)
-    recursive = _recursive_read_only(mount, supported=work.context.recursive_read_only)
+    recursive = _recursive_read_only(mount, supported=_can_recurse(work))
     source = _source(work, container, volume, mount, env, index=index)
     return cri.Mount(
         container_path=path if path.startswith("/") else f"/{path}",
@@ -103,6 +103,13 @@ def _volume(work: PodWork, container: Object, mount: Object) -> Object:
             f'cannot find volume "{mount["name"]}" to mount into container "{container["name"]}"'
         )
     return volume
+
+
+def _can_recurse(work: PodWork) -> bool:
+    """Whether the runtime can make a mount read-only with everything that is mounted below it."""
+    sandbox = work.view.observed.ready_sandbox
+    features = work.context.abilities.runtime().handler(sandbox.handler if sandbox is not None else "")
+    return features is not None and features.recursive_read_only
 
 
 def _recursive_read_only(mount: Object, *, supported: bool) -> bool:

@@ -77,6 +77,8 @@ class ObservedSandbox:
     created_at: datetime
     ips: tuple[str, ...] = ()
     on_host: bool = False
+    handler: str = ""
+    """Which of the runtime's handlers runs it."""
 
 
 @dataclass(slots=True)
@@ -159,6 +161,7 @@ def sandbox(status: cri.PodSandboxStatus) -> ObservedSandbox:
         created_at=_moment(status.created_at) or datetime.fromtimestamp(0, UTC),
         ips=tuple(address for address in addresses if address),
         on_host=status.linux.namespaces.options.network == cri.NODE,
+        handler=status.runtime_handler,
     )
 
 

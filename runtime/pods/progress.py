@@ -166,7 +166,8 @@ async def _write_volumes(work: PodWork) -> None:
         tokens = await _tokens(work)
     pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
     work.context.files.begin(work.paths)
-    await work.context.volumes.set_up(pod, work.paths, sources, facts, tokens)
+    for notice in await work.context.volumes.set_up(pod, work.paths, sources, facts, tokens):
+        work.events.warning(notice.reason, notice.message)
 
 
 async def _find_claimed(work: PodWork) -> None:

@@ -168,9 +168,12 @@ async def test_a_claim_can_be_read_only(paths: PodPaths, tmp_path: Path) -> None
 async def test_a_volume_that_another_pod_uses_keeps_its_group(paths: PodPaths, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     await set_up(paths, resolved(tmp_path / "disk"), fsGroup=4321)
-    await set_up(
-        PodPaths(paths.root, PodIdentity("default", "other", "o")), resolved(tmp_path / "disk"), fsGroup=99
-    )
+    other = PodPaths(paths.root, PodIdentity("default", "other", "o"))
+    pod = a_pod(volumes=[resolved(tmp_path / "disk")], securityContext={"fsGroup": 99})
+    told = await Volumes(FakeClock()).set_up(pod, other, {}, PodFacts())
+    assert [each.message for each in told] == [
+        "The requested fsGroup is 99, but the volume pv-1 has GID 4321. The volume may not be shareable."
+    ]
     assert (tmp_path / "disk").stat().st_gid == 4321
 
 

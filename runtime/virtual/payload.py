@@ -13,6 +13,7 @@ from runtime.pods.paths import PodPaths
 from runtime.pods.references import Sources
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, token_kinds
+from runtime.volumes.errors import Notice
 from runtime.volumes.payload import NO_TOKENS, volume_payload
 
 _CHECKED = ("configMap", "secret", "projected", "downwardAPI")
@@ -25,10 +26,11 @@ class VirtualVolumes:
 
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
-    ) -> None:
+    ) -> list[Notice]:
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             if any(kind in volume for kind in _CHECKED):
                 volume_payload(pod, volume, sources, facts, tokens)
+        return []
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         return Path("/")

@@ -5,7 +5,16 @@ VolumeError           a volume cannot be set up or mounted; str() is the text of
 VolumeBusy            a volume cannot be taken down yet
 """
 
+from typing import NamedTuple
+
 from runtime.errors import NodeError
+
+
+class Notice(NamedTuple):
+    """What the pod's owner is to be told of by an event, though the volume is mounted."""
+
+    reason: str
+    message: str
 
 
 class VolumeError(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from runtime.volumes import mount, ownership
-from runtime.volumes.errors import VolumeError
+from runtime.volumes.errors import Notice, VolumeError
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _BLANK = 2
 _TIMEOUT = 120.0
 
 
-def set_up(directory: Path, root: Path, pod: Object, volume: Object) -> None:
+def set_up(directory: Path, root: Path, pod: Object, volume: Object) -> list[Notice]:
     """Show the volume at `directory`. `root` is the node's.
 
     Raises:
@@ -35,13 +35,23 @@ def set_up(directory: Path, root: Path, pod: Object, volume: Object) -> None:
     found, read_only = volume["persistentVolume"], bool(volume.get("readOnly"))
     source = _source(root, found, read_only=read_only)
     if mount.is_mount_point(directory):
-        return
+        return []
     directory.mkdir(parents=True, exist_ok=True, mode=0o750)
     mount.bind(source, directory, read_only=read_only)
     group = ownership.fs_group(pod)
-    if group is None or read_only or _users(root, directory):
-        return
+    if group is None or read_only:
+        return []
+    if _users(root, directory):
+        return _told_of(found, group, directory.stat().st_gid)
     ownership.give(directory, group, read_only=False, only_on_mismatch=ownership.only_on_root_mismatch(pod))
+    return []
+
+
+def _told_of(found: Object, wanted: int, given: int) -> list[Notice]:
+    if wanted == given:
+        return []
+    message = f"The requested fsGroup is {wanted}, but the volume {meta.name(found)} has GID {given}."
+    return [Notice("AlreadyMountedVolume", f"{message} The volume may not be shareable.")]
 
 
 def set_up_device(link: Path, volume: Object) -> None:

@@ -10,6 +10,8 @@ _READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC = 1, 2, 4, 8
 _REMOUNT, _BIND, _RECURSIVE, _SHARED = 32, 4096, 16384, 1 << 20
 _DETACH, _NO_FOLLOW = 2, 8
 _HARMLESS = _NO_SUID | _NO_DEV | _NO_EXEC
+_PASSES = 3
+"""One mount may hide others, which then are found by the next pass."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -58,7 +60,7 @@ def share(directory: Path) -> None:
     if _is_shared(holder):
         return
     if _path_of(holder) != real:
-        bind(directory, directory)
+        _mount(directory, directory, "", flags=_BIND | _RECURSIVE)
     _mount("", directory, "", flags=_SHARED | _RECURSIVE)
 
 
@@ -110,10 +112,13 @@ def unmount_below(directory: Path) -> None:
     Raises:
         OSError: something stays mounted.
     """
-    mounted = mounts_below(directory)
-    for target in mounted:
-        unmount(target)
-    left = mounts_below(directory) if mounted else []
+    for _ in range(_PASSES):
+        mounted = mounts_below(directory)
+        for target in mounted:
+            unmount(target)
+        if not mounted:
+            return
+    left = mounts_below(directory)
     if left:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(left[0]))
 

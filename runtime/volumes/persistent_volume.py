@@ -7,7 +7,7 @@ from kubeling.objects.meta import Object
 from runtime.pods.paths import PodPaths
 from runtime.volumes import host_path, local_volume
 from runtime.volumes.claims import volume_mode
-from runtime.volumes.errors import ClaimsNotReady, VolumeError
+from runtime.volumes.errors import ClaimsNotReady, Notice, VolumeError
 
 _DETAILS = frozenset(
     {
@@ -40,7 +40,7 @@ def path(paths: PodPaths, volume: Object) -> Path:
     return place(local_volume.PLUGIN, meta.name(found))
 
 
-def set_up(paths: PodPaths, pod: Object, volume: Object) -> None:
+def set_up(paths: PodPaths, pod: Object, volume: Object) -> list[Notice]:
     """Raises: VolumeError, OSError."""
     found = volume["persistentVolume"]
     place, block = path(paths, volume), volume_mode(found) == "Block"
@@ -54,7 +54,8 @@ def set_up(paths: PodPaths, pod: Object, volume: Object) -> None:
     elif block:
         local_volume.set_up_device(place, volume)
     else:
-        local_volume.set_up(place, paths.root, pod, volume)
+        return local_volume.set_up(place, paths.root, pod, volume)
+    return []
 
 
 def release(paths: PodPaths) -> None:

@@ -28,7 +28,7 @@ from runtime.volumes import (
     persistent_volume,
 )
 from runtime.volumes.account_tokens import Tokens
-from runtime.volumes.errors import ClaimsNotReady, VolumeBusy, VolumeError
+from runtime.volumes.errors import ClaimsNotReady, Notice, VolumeBusy, VolumeError
 from runtime.volumes.payload import NO_TOKENS, Payload, volume_payload
 from runtime.volumes.persistent_volume import unknown_kind
 from runtime.volumes.removal import remove_tree
@@ -60,22 +60,24 @@ class Volumes:
 
     async def set_up(
         self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
-    ) -> None:
+    ) -> list[Notice]:
         """All of the pod's volumes; claims among them have been replaced by what they are bound to.
 
         Raises:
             VolumeError: one, or several, cannot be set up; the others are.
         """
         failure: VolumeError | None = None
+        notices: list[Notice] = []
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             try:
-                await asyncio.to_thread(self._set_up, pod, volume, paths, sources, facts, tokens)
+                notices += await asyncio.to_thread(self._set_up, pod, volume, paths, sources, facts, tokens)
             except VolumeError as error:
                 failure = failure or error
             except OSError as error:
                 failure = failure or VolumeError.set_up(volume["name"], error)
         if failure is not None:
             raise failure
+        return notices
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:
         """Where the volume lies on the node."""
@@ -123,24 +125,24 @@ class Volumes:
         sources: Sources,
         facts: PodFacts,
         tokens: Tokens,
-    ) -> None:
+    ) -> list[Notice]:
         if "persistentVolume" in volume:
-            persistent_volume.set_up(paths, pod, volume)
-            return
+            return persistent_volume.set_up(paths, pod, volume)
         if "hostPath" in volume:
             host_path.prepare(volume)
-            return
+            return []
         plugin, name = _plugin(volume), volume["name"]
         if plugin == "image":
-            return  # mounted when its image has been pulled
+            return []  # mounted when its image has been pulled
         directory = paths.volume(plugin, name)
         if "emptyDir" in volume:
             memory = int(quantity.value(facts.allocatable.get("memory") or 0))
             mark = paths.volume_state(plugin, name) / "ready"
             empty_dir.set_up(directory, mark, pod, volume, memory=memory)
-            return
+            return []
         payload = volume_payload(pod, volume, sources, facts, tokens)
         self._write(pod, volume, directory, payload or {})
+        return []
 
     def _write(self, pod: Object, volume: Object, directory: Path, payload: Payload) -> None:
         if not directory.is_dir():
