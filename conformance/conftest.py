@@ -15,6 +15,7 @@ from kubernetes.config import new_client_from_config
 
 from conformance import cluster as clusters
 from conformance import kubectl as kubectls
+from conformance import pods, processes
 from conformance import rest as rests
 from conformance import space as spaces
 from conformance.absence import absent
@@ -22,6 +23,7 @@ from conformance.cluster import Cluster
 from conformance.kubectl import Kubectl
 from conformance.rest import Rest
 from conformance.space import Space
+from conformance.steps import VARIABLE, Steps
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,6 +64,37 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return
     with clusters.started(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Steps:
+    """At which steps of pods' lives the agent of `fragile` stands still."""
+    return Steps(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture(scope="session")
+def fragile(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, steps: Steps
+) -> Iterator[Cluster]:
+    """A cluster to break, beside the one that the other tests use."""
+    if request.config.getoption("--kubeconfig"):
+        pytest.skip("only clusters that the suite itself has started are broken")
+    if clusters.lacking():
+        absent(clusters.lacking())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(steps.directory))
+        directory = tmp_path_factory.mktemp("fragile")
+        (directory / "static").mkdir()
+        with clusters.started(directory, kubelet=f"staticPodPath: {directory}/static") as cluster:
+            yield cluster
+
+
+@pytest.fixture
+def room(fragile: Cluster) -> Iterator[Space]:
+    """A namespace in the cluster to break, with a pod `witness` that has spoken and goes on."""
+    with spaces.opened(processes.answering(fragile), fragile.image) as space:
+        space.run_ready("witness", "echo here; " + pods.IDLE, restartPolicy="Always")
+        yield space
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +199,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     used = getattr(item, "funcargs", {})
-    cluster = used.get("cluster") or used.get("virtual")
+    cluster = used.get("cluster") or used.get("fragile") or used.get("virtual")
     if report.failed and isinstance(cluster, Cluster) and cluster.home:
         report.sections.append(("cluster's logs", cluster.logs()))

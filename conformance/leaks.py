@@ -106,10 +106,13 @@ def traces(uids: Iterable[str]) -> Iterator[str]:
         found = [name for name in names if name.removeprefix("pod") in wanted]
         yield from (f"cgroup {directory}/{name}" for name in found)
         names[:] = [name for name in names if name not in found and _may_hold_pods(directory, name)]
-    for pid in processes():
-        groups = _read(f"/proc/{pid}/cgroup")
-        if any(uid in groups for uid in wanted):
-            yield f"process {pid}: {' '.join(_command(pid))}"
+    for uid in wanted:
+        yield from (f"process {pid}: {' '.join(_command(pid))}" for pid in mentioned(uid))
+
+
+def mentioned(text: str) -> list[int]:
+    """Processes in whose control group the text stands: the id of a container, the uid of a pod."""
+    return [pid for pid in processes() if text in _read(f"/proc/{pid}/cgroup")]
 
 
 @contextmanager

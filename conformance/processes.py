@@ -5,6 +5,8 @@ Not here: what must still hold afterwards.
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import urllib3
@@ -20,6 +22,24 @@ def kill(cluster: Cluster, process: str) -> int:
     assert old, f"{process} does not run: {cluster.status()}"
     os.kill(old, signal.SIGKILL)
     return eventually(partial(_another, cluster, process, old), what=f"another {process} runs")
+
+
+def send(cluster: Cluster, process: str, number: signal.Signals) -> int:
+    """Sends a signal to `server`, `runtime` or `containerd`, as soon as it runs; returns its pid."""
+    pid = eventually(partial(cluster.pid, process), what=f"{process} runs")
+    assert pid
+    os.kill(pid, number)
+    return pid
+
+
+@contextmanager
+def stopped(cluster: Cluster, process: str) -> Iterator[None]:
+    """During the block the process hangs: it is there, takes connections, and answers nothing."""
+    pid = send(cluster, process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def answering(cluster: Cluster) -> Rest:

@@ -1,39 +1,19 @@
-"""Processes that die, clusters that stop and start: pods go on, or come back; nothing is lost."""
+"""Processes that die, hang, or are not to be reached: pods go on, or come back; nothing is lost or left."""
 
-import os
+import json
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
-import pytest
-
-from conformance import cluster as clusters
 from conformance import pods, processes
-from conformance import space as spaces
-from conformance.absence import absent
 from conformance.cluster import Cluster
+from conformance.leaks import Node, mentioned, nothing_left
+from conformance.processes import stopped
 from conformance.rest import Object
 from conformance.space import Space
 from conformance.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def fragile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster to break, beside the one that the other tests use."""
-    if request.config.getoption("--kubeconfig"):
-        pytest.skip("only clusters that the suite itself has started are broken")
-    if clusters.lacking():
-        absent(clusters.lacking())
-    with clusters.started(tmp_path_factory.mktemp("fragile")) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def room(fragile: Cluster) -> Iterator[Space]:
-    """A namespace with a running pod `witness`, which has spoken and goes on."""
-    with spaces.opened(processes.answering(fragile), fragile.image) as space:
-        space.run_ready("witness", "echo here; " + pods.IDLE, restartPolicy="Always")
-        yield space
 
 
 def test_a_killed_server_comes_back_and_pods_do_not_notice(fragile: Cluster, room: Space) -> None:
@@ -45,12 +25,23 @@ def test_a_killed_server_comes_back_and_pods_do_not_notice(fragile: Cluster, roo
     assert room.log("witness") == "here\n"
 
 
-def test_a_killed_agent_comes_back_and_pods_do_not_notice(fragile: Cluster, room: Space) -> None:
-    before = room.pod("witness")
+def test_a_killed_agent_comes_back_and_nothing_changes(fragile: Cluster, room: Space) -> None:
+    """Neither the pod nor what was said of it: not even for a moment."""
+    eventually(lambda: len(room.events("witness")) >= 4, what="the events of its start are there")
+    before, events = room.pod("witness"), _told(room)
     processes.kill(fragile, "runtime")
     room.run_ready("afterwards")
-    _unchanged(before, room.pod("witness"))
+    assert room.pod("witness") == before
+    assert _told(room) == events
     assert room.log("witness") == "here\n"
+
+
+def test_a_second_agent_is_turned_away(fragile: Cluster) -> None:
+    assert fragile.home
+    command = [sys.executable, "-m", "runtime", "--config", str(fragile.home / "config" / "node.json")]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 1
+    assert "another agent runs the node" in second.stderr
 
 
 def test_what_ended_while_the_agent_was_dead_is_found(fragile: Cluster, room: Space) -> None:
@@ -58,29 +49,60 @@ def test_what_ended_while_the_agent_was_dead_is_found(fragile: Cluster, room: Sp
     mount = {"volumeMounts": [{"name": "v", "mountPath": "/tmp"}]}
     volume = {"name": "v", "emptyDir": {}}
     pod = room.run_ready("short", script, container=mount, volumes=[volume])
-    assert fragile.home
-    old = fragile.pid("runtime")
-    assert old
-    os.kill(old, signal.SIGKILL)
-    directory = fragile.home / "node" / "pods" / pod["metadata"]["uid"] / "volumes"
-    next(directory.rglob("v")).joinpath("go").touch()
+    processes.send(fragile, "runtime", signal.SIGKILL)
+    _volume(fragile, pod).joinpath("go").touch()
     assert pods.exit_code(room.phase("short", "Failed")) == 4
 
 
 def test_a_pod_deleted_while_the_agent_was_dead_goes(fragile: Cluster, room: Space) -> None:
-    old = fragile.pid("runtime")
-    assert old
-    os.kill(old, signal.SIGKILL)
+    processes.send(fragile, "runtime", signal.SIGKILL)
     room.rest.delete(room.path("pods", "witness"))
     room.rest.gone(room.path("pods", "witness"))
 
 
-def test_a_killed_containerd_comes_back_and_pods_do_not_notice(fragile: Cluster, room: Space) -> None:
-    before = room.pod("witness")
-    pid = fragile.status()["processes"]["containerd"]["pid"]
-    os.kill(pid, signal.SIGKILL)
-    room.run_ready("afterwards")
-    _unchanged(before, room.pod("witness"))
+def test_pods_go_on_while_the_server_is_away(fragile: Cluster, room: Space) -> None:
+    """What crashes is started again; what happened meanwhile is told afterwards."""
+    script = "until [ -e /tmp/go ]; do sleep 0.1; done; rm /tmp/go; exit 3"
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/tmp"}]}
+    volume = {"name": "v", "emptyDir": {}}
+    pod = room.run_ready("crashing", script, container=mount, volumes=[volume], restartPolicy="Always")
+    with stopped(fragile, "server"):
+        _volume(fragile, pod).joinpath("go").touch()
+        uid = pod["metadata"]["uid"]
+        again = partial(_number_of_containers, fragile, uid, "main", 2)
+        eventually(again, what="it was started again", timeout=20)
+    after = room.until("crashing", lambda pod: pods.status_of(pod)["restartCount"] == 1, what="is told of")
+    assert pods.status_of(after)["lastState"]["terminated"]["exitCode"] == 3
+
+
+def test_an_agent_that_starts_while_the_server_is_away_runs_the_nodes_own_pods(
+    fragile: Cluster, room: Space
+) -> None:
+    """And touches none of the others."""
+    before, running = room.pod("witness"), set(Node.of(fragile).containers())
+    assert fragile.home
+    manifest = fragile.home.parent / "static" / "own.json"
+    with stopped(fragile, "server"):
+        processes.kill(fragile, "runtime")
+        manifest.write_text(json.dumps(pods.pod("own", pods.container(room.image, name="own"))))
+        eventually(lambda: "own" in _names(fragile), what="the static pod runs", timeout=40)
+        assert running <= set(Node.of(fragile).containers())
+    processes.answering(fragile)
+    manifest.unlink()
+    _unchanged(before, room.until("witness", pods.ready, what="is ready"))
+    eventually(lambda: "own" not in _names(fragile), what="the static pod is gone")
+
+
+def test_a_name_may_be_used_again_at_once(fragile: Cluster, room: Space) -> None:
+    """As a StatefulSet does it, only faster: forced away while the one before is still being made."""
+    with nothing_left(fragile) as known:
+        for _ in range(5):
+            known.append(room.run("again", restartPolicy="Always"))
+            room.rest.delete(room.path("pods", "again"), gracePeriodSeconds=0)
+        last = room.run_ready("again", restartPolicy="Always")
+        assert pods.status_of(last)["restartCount"] == 0
+        assert len({pod["metadata"]["uid"] for pod in [*known, last]}) == 6
+        room.remove_pod("again")
 
 
 def test_pods_come_back_after_down_and_up(fragile: Cluster, room: Space) -> None:
@@ -103,10 +125,10 @@ def test_pods_come_back_after_down_and_up(fragile: Cluster, room: Space) -> None
 
 def test_nothing_is_left_running_after_down(fragile: Cluster, room: Space) -> None:
     container = pods.status_of(room.pod("witness"))["containerID"].removeprefix("containerd://")
-    assert _mentioned(container), "the container's processes are to be seen"
+    assert mentioned(container), "the container's processes are to be seen"
     fragile.kubeling("down")
     try:
-        eventually(partial(lambda: not _mentioned(container)), what="no process is left", timeout=10)
+        eventually(partial(lambda: not mentioned(container)), what="no process is left", timeout=10)
     finally:
         fragile.up()
         processes.answering(fragile)
@@ -121,13 +143,21 @@ def _unchanged(before: Object, after: Object) -> None:
     assert after["status"]["podIP"] == before["status"]["podIP"]
 
 
-def _mentioned(container: str) -> list[str]:
-    """Processes in whose control group the container's id stands."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cgroup") as groups:
-                found += [pid] if container in groups.read() else []
-        except OSError:
-            continue
-    return found
+def _told(room: Space) -> list[tuple[str, object]]:
+    return [(each["reason"], each.get("count")) for each in room.events("witness")]
+
+
+def _volume(cluster: Cluster, pod: Object) -> Path:
+    """Where the pod's volume `v` lies on the node."""
+    assert cluster.home
+    directory = cluster.home / "node" / "pods" / pod["metadata"]["uid"] / "volumes"
+    (found,) = directory.rglob("v")
+    return Path(found)
+
+
+def _names(cluster: Cluster) -> list[str]:
+    return [name for _, name in Node.of(cluster).containers()]
+
+
+def _number_of_containers(cluster: Cluster, uid: str, name: str, number: int) -> bool:
+    return Node.of(cluster).containers().count((uid, name)) >= number

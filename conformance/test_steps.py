@@ -9,15 +9,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from conformance import cluster as clusters
 from conformance import pods, processes
-from conformance import space as spaces
-from conformance.absence import absent
 from conformance.cluster import Cluster
 from conformance.leaks import Node, nothing_left, traces
 from conformance.rest import Object
 from conformance.space import Space
-from conformance.steps import VARIABLE, Steps
+from conformance.steps import Steps
 
 KINDS = {
     *("address", "cgroup", "containers", "directory", "interface"),
@@ -50,40 +47,19 @@ DOWN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> Steps:
-    return Steps(tmp_path_factory.mktemp("steps"))
-
-
-@pytest.fixture(scope="module")
-def held(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, steps: Steps
-) -> Iterator[Cluster]:
-    """A cluster whose agent can be held."""
-    if request.config.getoption("--kubeconfig"):
-        pytest.skip("only agents that the suite itself has started are killed")
-    if clusters.lacking():
-        absent(clusters.lacking())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(steps.directory))
-        with clusters.started(tmp_path_factory.mktemp("held")) as cluster:
-            yield cluster
-
-
 @pytest.fixture
-def room(held: Cluster) -> Iterator[Space]:
-    with spaces.opened(processes.answering(held), held.image) as space:
-        space.secret("word", word="open")
-        yield space
+def words(room: Space) -> Space:
+    room.secret("word", word="open")
+    return room
 
 
-def test_the_walk_knows_every_step(held: Cluster, room: Space, steps: Steps) -> None:
-    with nothing_left(held) as known:
-        known.append(room.create(_pod(room, "whole")))
-        room.ready("whole")
-        seen = [*Node.of(held).holdings(), *traces([known[0]["metadata"]["uid"]])]
+def test_the_walk_knows_every_step(fragile: Cluster, words: Space, steps: Steps) -> None:
+    with nothing_left(fragile) as known:
+        known.append(words.create(_pod(words, "whole")))
+        words.ready("whole")
+        seen = [*Node.of(fragile).holdings(), *traces([known[0]["metadata"]["uid"]])]
         assert {each.split()[0] for each in seen} == KINDS
-        room.remove_pod("whole", grace=5)
+        words.remove_pod("whole", grace=5)
     passed = {each.partition(" ")[2] for each in steps.passed("whole")}
     assert {*UP, *DOWN} <= passed
     assert not passed - {*UP, *DOWN} - {"status-written"}, "these steps are not walked"
@@ -91,20 +67,20 @@ def test_the_walk_knows_every_step(held: Cluster, room: Space, steps: Steps) -> 
 
 @pytest.mark.timeout(600)
 def test_the_agent_dies_at_every_step(
-    held: Cluster, room: Space, steps: Steps, request: pytest.FixtureRequest
+    fragile: Cluster, words: Space, steps: Steps, request: pytest.FixtureRequest
 ) -> None:
-    with nothing_left(held) as known:
+    with nothing_left(fragile) as known:
         for up, down in _rounds(alone=request.config.getoption("--one-by-one")):
-            with _death(held, steps, up):
-                known += [room.create(_pod(room, pod)) for pod in up]
+            with _death(fragile, steps, up):
+                known += [words.create(_pod(words, pod)) for pod in up]
             for pod in up:
-                room.ready(pod, timeout=PATIENCE)
-            _once(held, room, up)
-            with _death(held, steps, down):
+                words.ready(pod, timeout=PATIENCE)
+            _once(fragile, words, up)
+            with _death(fragile, steps, down):
                 for pod in up:
-                    room.rest.delete(room.path("pods", pod), gracePeriodSeconds=5)
+                    words.rest.delete(words.path("pods", pod), gracePeriodSeconds=5)
             for pod in up:
-                room.rest.gone(room.path("pods", pod), timeout=PATIENCE)
+                words.rest.gone(words.path("pods", pod), timeout=PATIENCE)
 
 
 def _rounds(*, alone: bool) -> Iterator[tuple[dict[str, str], dict[str, str]]]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from kubeling.objects.logs import log_to_stderr
 from kubeling.objects.tasks import Tasks
+from runtime import lock
 from runtime.config import Config, read_config
 from runtime.errors import NodeError
 
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         config = read_config(options.config)
         if os.geteuid() != 0:
             raise NodeError("the node agent needs root, to run containers: start it with sudo")
-        asyncio.run(_serve(config))
+        with lock.held(config.root):
+            asyncio.run(_serve(config))
     except NodeError as error:
         logger.error("cannot go on: %s", error)
         return 1

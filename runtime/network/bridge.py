@@ -69,6 +69,15 @@ def write_conflist(directory: Path, conflist: dict[str, Any]) -> None:
     draft.replace(target)
 
 
+def configured_ranges(directory: Path) -> tuple[str, ...]:
+    """The ranges of the configuration that is there; () where there is none."""
+    try:
+        plugin = json.loads((directory / CONFLIST).read_text())["plugins"][0]
+        return tuple(each["subnet"] for (each,) in plugin["ipam"]["ranges"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
+
+
 def gateways(pod_cidrs: Sequence[str]) -> list[str]:
     """The bridge's own addresses: the first of each range, as host-local chooses them."""
     return [str(next(ipaddress.ip_network(cidr).hosts())) for cidr in pod_cidrs]

@@ -112,16 +112,16 @@ class NodeAgent:
             MachineNotReady: the machine lacks something; the text says what to do.
         """
         await self._cgroups.begin(enforced(self._machine, self._config.kubelet))
-        _, node = await asyncio.gather(self._start_runtime(), self._reporter.register())
-        self._tasks.start(NodeLease(self._client, self._clock, node).run(), name="lease")
-        self._tasks.start(self._reporter.beat(), name="heartbeat")
+        looked = asyncio.Event()
+        self._tasks.start(self._join(looked), name="join")
+        await self._start_runtime()
         nodes = self._client.informer(NODES, field_selector=f"metadata.name={self._config.node_name}")
         nodes.add_handler(self._reporter.overruled)
         if self._containerd is not None:
-            self._network = await pod_network.bring_up(self._config, nodes)
+            self._network = await pod_network.bring_up(self._config, nodes, self._tasks)
         health = RuntimeHealth(self._runtime, self._reporter, self._clock)
         await health.look()  # before the first report: a node that was ready stays so when its agent restarts
-        self._tasks.start(self._reporter.run(), name="report")
+        looked.set()
         self._health = self._tasks.start(health.run(), name="health")
         await asyncio.to_thread(root.begin, self._config.root)
         self._pods = self._make_pod_agent()
@@ -133,6 +133,16 @@ class NodeAgent:
             self._loader.loaded = self._pods.images_arrived
             self._tasks.start(self._make_image_folder(self._loader).run(), name="image-folder")
         await self._pods.run()
+
+    async def _join(self, looked: asyncio.Event) -> None:
+        """Register, and from then on tell that the node lives, and how it is. Nothing else waits for the
+        server: pods that run go on, and those of the node's own are started.
+        """
+        node = await self._reporter.register()
+        self._tasks.start(NodeLease(self._client, self._clock, node).run(), name="lease")
+        self._tasks.start(self._reporter.beat(), name="heartbeat")
+        await looked.wait()
+        self._tasks.start(self._reporter.run(), name="report")
 
     async def release(self) -> None:
         """End the agent alone."""

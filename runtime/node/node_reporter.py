@@ -43,7 +43,7 @@ class NodeReporter:
         self._conditions: list[Object] = []
         self._extended: dict[str, str | None] = {}
         self._due = asyncio.Event()
-        self._shown: Object = {}
+        self._shown: Object = {"metadata": {"name": facts.name, "labels": node_labels(facts)}}
         self.facts = facts
 
     @property

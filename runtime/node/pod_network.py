@@ -1,4 +1,4 @@
-"""Waits for the node's range of pod addresses, and brings the pod network up with it."""
+"""Brings the pod network up, with the range of addresses that the node had before, or else gets."""
 
 import asyncio
 import logging
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from kubeling.client.protocol import Informer
 from kubeling.objects.meta import Object
+from kubeling.objects.tasks import Tasks
 from runtime.config import Config
 from runtime.cri.machine import find_cni_dir
-from runtime.network.bridge import PodNetwork
+from runtime.network.bridge import PodNetwork, configured_ranges
 from runtime.network.setup import set_up
 
 logger = logging.getLogger(__name__)
@@ -31,9 +32,25 @@ async def pod_cidrs(nodes: Informer, node_name: str) -> tuple[str, ...]:
         nodes.remove_handler(look)
 
 
-async def bring_up(config: Config, nodes: Informer) -> PodNetwork:
-    """Raises: MachineNotReady."""
+async def bring_up(config: Config, nodes: Informer, tasks: Tasks) -> PodNetwork:
+    """Does not wait for the server where the network has been up before; a new range is followed.
+
+    Raises: MachineNotReady.
+    """
+    remembered = configured_ranges(cni_directory(config))
+    if remembered:
+        tasks.start(_follow(config, nodes, remembered), name="pod-network")
+    return await _bring_up(config, remembered or await pod_cidrs(nodes, config.node_name))
+
+
+async def _follow(config: Config, nodes: Informer, remembered: tuple[str, ...]) -> None:
+    """A node that was deleted and registered again may have got another range."""
     ranges = await pod_cidrs(nodes, config.node_name)
+    if ranges != remembered:
+        await _bring_up(config, ranges)
+
+
+async def _bring_up(config: Config, ranges: tuple[str, ...]) -> PodNetwork:
     network = PodNetwork(config.home, ranges)
     await asyncio.to_thread(
         set_up,

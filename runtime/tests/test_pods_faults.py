@@ -116,3 +116,15 @@ async def test_what_no_event_told_of_is_found_in_the_end(node: PodNode) -> None:
         container.finished_at = int(node.clock.now().timestamp() * 1e9)
     await node.clock.advance(301)
     await node.until(lambda: node.status()["phase"] == "Failed")
+
+
+async def test_directories_and_logs_of_pods_that_are_no_more_go(node: PodNode, tmp_path: Path) -> None:
+    fake = node.runtime
+    for place in ("pods/stale/volumes", "logs/default_old_stale/main"):
+        (tmp_path / place).mkdir(parents=True)
+    node.create(a_pod())
+    await node.running()
+    async with pod_node(tmp_path, client=node.client, runtime=fake):
+        await node.until(lambda: not (tmp_path / "pods" / "stale").exists())
+        await node.until(lambda: not (tmp_path / "logs" / "default_old_stale").exists())
+    assert len(list((tmp_path / "pods").iterdir())) == len(list((tmp_path / "logs").iterdir())) == 1
