@@ -40,8 +40,8 @@ from runtime.pods.work import PodWork
 
 logger = logging.getLogger(__name__)
 
-END_DELAYS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-"""Seconds between looks at a container that is said to have ended."""
+END_DELAYS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)
+"""Seconds between looks at a container that is said to have ended; a busy machine may need some."""
 LOOK_AGAIN = 1.0
 """Seconds after which the runtime is asked again when it did not answer."""
 
