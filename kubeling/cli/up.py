@@ -216,6 +216,9 @@ class _Launch:
             with console.working(f"Waiting for node {decided.node_name}"):
                 wait_for_node(started, client, decided, timeout=NODE_TIMEOUT)
             console.note(f"Node {decided.node_name} ready ({self._age():.1f} s)")
+            left = preflight.disk_left(self._home.root)
+            if crowded := preflight.crowded_disk(self._home, left=left):
+                console.warn(crowded)
         if decided.virtual_nodes:
             count = f"{decided.virtual_nodes} virtual node{'s' if decided.virtual_nodes > 1 else ''}"
             with console.working(f"Registering {count}"):

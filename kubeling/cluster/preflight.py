@@ -6,7 +6,10 @@ from pathlib import Path
 from kubeling.cluster import machine
 from kubeling.cluster.configuration import CNI_DIRECTORIES
 from kubeling.cluster.errors import PreflightError
+from kubeling.cluster.home import Home
 
+LEAST_LEFT = 15
+"""Percent of the disk: the kubelet's default threshold of imagefs.available."""
 PROGRAMS = {"containerd": "containerd", "runc": "runc", "nft": "nftables"}
 """Program → the Debian package that brings it."""
 
@@ -25,6 +28,22 @@ def check_node(*, cri_endpoint: str) -> None:
             hint=f"apt-get install --yes --no-install-recommends {' '.join(missing)}"
             " (or start the API server alone with --no-node)",
         )
+
+
+def crowded_disk(home: Home, *, left: int) -> str:
+    """Why a node with `left` percent of its disk takes no pods; "" when it does or has settings."""
+    if left >= LEAST_LEFT or home.kubelet_config.exists():
+        return ""
+    return (
+        f"only {left}% of the disk that holds {home.root} are free: below {LEAST_LEFT}% the node takes no "
+        f"pods, unless {home.kubelet_config} sets other thresholds (evictionHard)"
+    )
+
+
+def disk_left(path: Path) -> int:
+    """Percent."""
+    found = os.statvfs(path)
+    return found.f_bavail * 100 // max(found.f_blocks, 1)
 
 
 def missing_packages(*, own_containerd: bool) -> list[str]:

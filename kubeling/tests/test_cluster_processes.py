@@ -134,6 +134,15 @@ def test_files_are_removed_with_the_home(place: Home) -> None:
     assert Path("/etc").exists()
 
 
+def test_a_disk_that_is_nearly_full_is_told_of_unless_the_node_has_settings(tmp_path: Path) -> None:
+    home = Home(tmp_path, tmp_path)
+    assert not preflight.crowded_disk(home, left=15)
+    assert "only 14% of the disk" in preflight.crowded_disk(home, left=14)
+    home.kubelet_config.touch()
+    assert not preflight.crowded_disk(home, left=14)
+    assert 0 <= preflight.disk_left(tmp_path) <= 100
+
+
 def test_a_node_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(PreflightError, match="needs root") as caught:

@@ -47,6 +47,7 @@ class WorkerCandidate:
             disruption="TerminationByKubelet" if eviction.disruption else "",
             at=work.context.clock.now(),
         )
+        work.context.tally.evictions[eviction.signal] += 1
         self._worker.wake()
 
 

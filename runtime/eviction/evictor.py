@@ -152,9 +152,9 @@ class Evictor:
         )
         evicted = []
         for usage in usages:
-            message = local_storage.excess(usage, separate_images=self._separate_images)
-            if message:
-                evicted.append(self._evict(limited[uid(usage.pod)], Eviction(message, AT_ONCE)))
+            found = local_storage.excess(usage, separate_images=self._separate_images)
+            if found is not None:
+                evicted.append(self._evict(limited[uid(usage.pod)], Eviction(*found, AT_ONCE)))
         return evicted
 
     # The node is short of something.
@@ -193,7 +193,8 @@ class Evictor:
         candidate = next(each for each in pods if each.pod is first)
         message, notes = pressure_message(threshold.resource, first, usage.get(uid(first)), acting, seen)
         grace = AT_ONCE if threshold.hard else self._soft_grace_of(first)
-        return [self._evict(candidate, Eviction(message, grace, disruption=True, annotations=notes))]
+        eviction = Eviction(threshold.signal, message, grace, disruption=True, annotations=notes)
+        return [self._evict(candidate, eviction)]
 
     def _soft_grace_of(self, pod: Object) -> float | None:
         return float(self._soft_grace) if self._soft_grace > 0 else None

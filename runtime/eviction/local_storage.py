@@ -1,6 +1,7 @@
 """Pods that take more of the node's disk than their own limits allow. Pure; the rules are the kubelet's."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from kubeling.objects import quantity
 from kubeling.objects.meta import Object
@@ -8,6 +9,13 @@ from runtime.eviction.message import container_message, empty_dir_message, pod_m
 from runtime.eviction.signals import STORAGE
 from runtime.pods.container_kinds import is_sidecar
 from runtime.stats.usage import FileSystem, PodUsage
+
+
+class Excess(NamedTuple):
+    """The limit's name, as the kubelet's metrics have it, and the pod's message."""
+
+    limit: str
+    message: str
 
 
 def is_limited(pod: Object) -> bool:
@@ -19,8 +27,8 @@ def is_limited(pod: Object) -> bool:
     )
 
 
-def excess(usage: PodUsage, *, separate_images: bool) -> str:
-    """What the pod exceeds, as its message says it; "" when it keeps within its limits."""
+def excess(usage: PodUsage, *, separate_images: bool) -> Excess | None:
+    """What the pod exceeds; None when it keeps within its limits."""
     pod = usage.pod
     return (
         _volume_excess(pod, usage)
@@ -29,30 +37,30 @@ def excess(usage: PodUsage, *, separate_images: bool) -> str:
     )
 
 
-def _volume_excess(pod: Object, usage: PodUsage) -> str:
+def _volume_excess(pod: Object, usage: PodUsage) -> Excess | None:
     used = {each.name: _used(each.usage) for each in usage.volumes}
     for volume, limit in _size_limits(pod):
         if used.get(volume, 0) > quantity.parse(limit):
-            return empty_dir_message(volume, limit)
-    return ""
+            return Excess("emptydirfs.limit", empty_dir_message(volume, limit))
+    return None
 
 
-def _pod_excess(pod: Object, usage: PodUsage) -> str:
+def _pod_excess(pod: Object, usage: PodUsage) -> Excess | None:
     limit = _pod_limit(pod)
     if limit is not None and _used(usage.ephemeral_storage) > quantity.parse(limit):
-        return pod_message(limit)
-    return ""
+        return Excess("ephemeralpodfs.limit", pod_message(limit))
+    return None
 
 
-def _container_excess(pod: Object, usage: PodUsage, separate_images: bool) -> str:
+def _container_excess(pod: Object, usage: PodUsage, separate_images: bool) -> Excess | None:
     """A writable layer that lies on another disk than the node's does not count."""
     containers = {each["name"]: each for each in (pod.get("spec") or {}).get("containers") or []}
     for each in usage.containers:
         limit = _limits(containers.get(each.name) or {}).get(STORAGE)
         used = _used(each.logs) + (0 if separate_images else _used(each.rootfs))
         if limit is not None and quantity.parse(limit) and used > quantity.parse(limit):
-            return container_message(each.name, limit)
-    return ""
+            return Excess("ephemeralcontainerfs.limit", container_message(each.name, limit))
+    return None
 
 
 def _pod_limit(pod: Object) -> str | None:

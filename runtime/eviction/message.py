@@ -19,6 +19,8 @@ REASON = "Evicted"
 class Eviction:
     """`grace` is in seconds, None for the pod's own; `disruption` says that the pod is not to blame."""
 
+    signal: str
+    """What called for it: an eviction signal, or one of the limits of a pod's own."""
     message: str
     grace: float | None
     disruption: bool = False

@@ -7,6 +7,7 @@ pause image, which cannot be pulled again. The one that was not used for longest
 import logging
 import math
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,15 +82,17 @@ class ImageCollection:
         use: ImageUse,
         wanted: Callable[[], set[str]],
         events: Warnings,
+        removed: Counter[str],
         disk: Callable[[], Awaitable[Disk]] | None = None,
     ) -> None:
-        """`wanted` gives the full names that pods of the node ask for."""
+        """`wanted` gives the full names that pods of the node ask for; `removed` counts by age and space."""
         self._runtime = runtime
         self._clock = clock
         self._policy = policy
         self._use = use
         self._wanted = wanted
         self._events = events
+        self._removed = removed
         self._disk = disk or self._image_disk
         self._began = clock.monotonic()
 
@@ -159,7 +162,7 @@ class ImageCollection:
             if self._now() - max(use.used, use.detected) <= largest:
                 left.append(image)
             else:
-                await self._remove(image)
+                await self._remove(image, "age")
         return left
 
     async def _free(self, images: Sequence[cri.Image], wanted: float) -> int:
@@ -171,7 +174,7 @@ class ImageCollection:
             if self._now() - self._use[image.id].detected < self._policy.least_age:
                 continue  # it may have been pulled for a container that is about to be made
             try:
-                await self._remove(image)
+                await self._remove(image, "space")
                 freed += image.size
             except RuntimeServiceError as error:
                 errors.append(str(error))
@@ -182,9 +185,10 @@ class ImageCollection:
             )
         return freed
 
-    async def _remove(self, image: cri.Image) -> None:
+    async def _remove(self, image: cri.Image, why: str) -> None:
         logger.info("removing the image %s (%s), which nobody uses", image.id, ", ".join(image.repo_tags))
         await self._runtime.remove_image(image.id)
+        self._removed[why] += 1
 
     async def _image_disk(self) -> Disk:
         info = await self._runtime.image_fs_info()

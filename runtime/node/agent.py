@@ -262,6 +262,7 @@ class NodeAgent:
             settings=self._config.kubelet,
             events=self._events,
             reporter=self._reporter,
+            tally=self._tally,
             root=self._config.root,
         )
 

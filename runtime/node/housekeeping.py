@@ -25,6 +25,7 @@ from runtime.node.node_events import NodeEvents
 from runtime.node.node_reporter import NodeReporter
 from runtime.pods.agent import PodAgent
 from runtime.pods.dead_containers import reclaim
+from runtime.pods.tally import Tally
 from runtime.stats.statistics import Statistics
 
 IMAGE_USE = "image-use.json"
@@ -43,6 +44,7 @@ class Housekeeping:
         settings: KubeletConfiguration,
         events: NodeEvents,
         reporter: NodeReporter,
+        tally: Tally,
         root: Path,
     ) -> None:
         self._pods = pods
@@ -55,6 +57,7 @@ class Housekeeping:
             use=ImageUse(root / IMAGE_USE),
             wanted=self._wanted_images,
             events=events,
+            removed=tally.collected_images,
         )
         around = Surroundings(
             usages=statistics,

@@ -33,6 +33,10 @@ class Tally:
     started_containers: int = 0
     container_failures: Counter[str] = field(default_factory=Counter)
     """By reason."""
+    evictions: Counter[str] = field(default_factory=Counter)
+    """By the signal."""
+    collected_images: Counter[str] = field(default_factory=Counter)
+    """By the reason: age or space."""
     probes: dict[Probed, Counter[str]] = field(default_factory=dict)
     """How often with which result: successful, failed, unknown."""
     probe_durations: dict[Probed, Histogram] = field(default_factory=dict)

@@ -183,7 +183,8 @@ async def test_a_pod_that_exceeds_its_own_limit_is_evicted_alone() -> None:
     pod.usage = pod_usage(pod.pod, volumes=(volume("data", 2 * MI),))
     await node_.evictor.look()
     assert pod.eviction is not None
-    assert pod.eviction == Eviction('Usage of EmptyDir volume "data" exceeds the limit "1Mi". ', 1.0)
+    message = 'Usage of EmptyDir volume "data" exceeds the limit "1Mi". '
+    assert pod.eviction == Eviction("emptydirfs.limit", message, 1.0)
     assert node_.conditions == frozenset()
 
 

@@ -37,13 +37,19 @@ async def failed(node: PodNode) -> Object:
 async def test_an_evicted_pod_fails_with_the_reason_and_leaves_nothing_on_the_node(node: PodNode) -> None:
     node.create(a_pod())
     await node.running()
-    evict(node, Eviction(MESSAGE, 1.0, disruption=True, annotations={"starved_resource": "memory"}))
+    evict(
+        node,
+        Eviction(
+            "memory.available", MESSAGE, 1.0, disruption=True, annotations={"starved_resource": "memory"}
+        ),
+    )
     status = await failed(node)
     assert (status["reason"], status["message"]) == ("Evicted", MESSAGE)
     condition = conditions.find({"status": status}, "DisruptionTarget")
     assert condition is not None
     assert (condition["reason"], condition["message"]) == ("TerminationByKubelet", MESSAGE)
     assert ("Evicted", MESSAGE) in await node.events()
+    assert node.context.tally.evictions == {"memory.available": 1}
     (event,) = [each for each in (await node.client.list(EVENTS)).items if each["reason"] == "Evicted"]
     assert event["metadata"]["annotations"] == {"starved_resource": "memory"}
     await node.until(lambda: not node.runtime.containers)
@@ -55,7 +61,7 @@ async def test_an_evicted_pod_fails_with_the_reason_and_leaves_nothing_on_the_no
 async def test_a_pod_over_its_own_limit_is_no_disruption(node: PodNode) -> None:
     node.create(a_pod())
     await node.running()
-    evict(node, Eviction("Usage of EmptyDir volume ", 1.0))
+    evict(node, Eviction("emptydirfs.limit", "Usage of EmptyDir volume ", 1.0))
     assert conditions.find({"status": await failed(node)}, "DisruptionTarget") is None
 
 
@@ -63,7 +69,7 @@ async def test_the_pod_gets_as_long_as_the_eviction_says(node: PodNode) -> None:
     node.runtime.stubborn = {"main"}
     node.create(a_pod(terminationGracePeriodSeconds=600))
     await node.running()
-    evict(node, Eviction(MESSAGE, 20.0, disruption=True))
+    evict(node, Eviction("memory.available", MESSAGE, 20.0, disruption=True))
     await node.until(lambda: "stop_container" in node.runtime.verbs())
     assert node.runtime.running("main")
     assert node.status()["phase"] == "Running"

@@ -260,21 +260,24 @@ def test_an_empty_dir_that_exceeds_its_limit() -> None:
     pod = a_pod(volumes=[{"name": "data", "emptyDir": {"sizeLimit": "1Mi"}}])
     assert local_storage.is_limited(pod)
     usage = pod_usage(pod, volumes=(volume("data", MI + 1),))
-    text = local_storage.excess(usage, separate_images=False)
-    assert text == 'Usage of EmptyDir volume "data" exceeds the limit "1Mi". '
+    found = local_storage.excess(usage, separate_images=False)
+    assert found is not None
+    assert found.message == 'Usage of EmptyDir volume "data" exceeds the limit "1Mi". '
     assert not local_storage.excess(pod_usage(pod, volumes=(volume("data", MI),)), separate_images=False)
 
 
 def test_a_pod_that_exceeds_the_sum_of_its_containers_limits() -> None:
     usage = limited("1Mi", ephemeral_storage=used(MI + 1))
-    text = local_storage.excess(usage, separate_images=False)
-    assert text == "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "
+    found = local_storage.excess(usage, separate_images=False)
+    assert found is not None
+    assert found.message == "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "
 
 
 def test_a_container_that_exceeds_its_limit_with_its_layer_and_its_logs() -> None:
     usage = limited("1Mi", containers=(container(rootfs=used(MI), logs=used(1)),))
-    text = local_storage.excess(usage, separate_images=False)
-    assert text == 'Container main exceeded its local ephemeral storage limit "1Mi". '
+    found = local_storage.excess(usage, separate_images=False)
+    assert found is not None
+    assert found.message == 'Container main exceeded its local ephemeral storage limit "1Mi". '
     assert not local_storage.excess(usage, separate_images=True)
 
 

@@ -1,5 +1,6 @@
 """Removing images that nobody uses: which, when, in what order, and what is told when that does not help."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ class Store:
     other: int = 50 * GI
     broken: set[str] = field(default_factory=set)
     events: list[tuple[str, str]] = field(default_factory=list)
+    removed: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.collection = self.agent()
@@ -43,6 +45,7 @@ class Store:
             use=ImageUse(self.file),
             wanted=lambda: self.wanted,
             events=self,
+            removed=self.removed,
             disk=self._disk,
         )
 
@@ -179,6 +182,7 @@ async def test_old_images_go_though_there_is_room_when_the_agent_has_run_for_so_
     await store.clock.advance(3601)
     await store.collection.collect()
     assert set(store.images) == {"used"}
+    assert store.removed == {"age": 1}
 
 
 async def test_a_hundred_percent_without_an_age_is_no_collection(store: Store) -> None:

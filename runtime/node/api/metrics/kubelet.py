@@ -38,6 +38,7 @@ def kubelet_metrics(state: AgentState) -> Iterable["Metric"]:
     yield from _process()
     yield from _pods(state)
     yield from _starts(state.tally)
+    yield from _shortages(state.tally)
     yield from _operations(state.operations)
     yield from _volumes(state.usages)
     yield _answers(state)
@@ -124,11 +125,26 @@ def _starts(tally: Tally) -> Iterable["Metric"]:
         family = counter(name, text)
         family.add_metric([], count)
         yield family
-    text = "Cumulative number of errors when starting containers"
-    failures = counter("kubelet_started_containers_errors", text, ("code",))
-    for reason, count in tally.container_failures.items():
-        failures.add_metric([reason], count)
-    yield failures
+    yield _counted(
+        "kubelet_started_containers_errors",
+        "Cumulative number of errors when starting containers",
+        "code",
+        tally.container_failures,
+    )
+
+
+def _shortages(tally: Tally) -> Iterable["Metric"]:
+    text = "Cumulative number of pod evictions by eviction signal"
+    yield _counted("kubelet_evictions", text, "eviction_signal", tally.evictions)
+    text = "Total number of images garbage collected by the kubelet, whether through disk usage or image age."
+    yield _counted("kubelet_image_garbage_collected", text, "reason", tally.collected_images)
+
+
+def _counted(name: str, text: str, label: str, counts: Mapping[str, int]) -> "Metric":
+    family = counter(name, text, (label,))
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
 
 
 def _operations(operations: Mapping[str, Operation]) -> Iterable["Metric"]:
