@@ -3,7 +3,7 @@
 Made from CRI's messages, without any memory of its own: the same after a restart of the agent.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -177,8 +177,9 @@ def _moment(nanoseconds: int) -> datetime | None:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds > 0 else None
 
 
-def _host_path(mounts: Iterable[cri.Mount], container_path: str) -> str:
-    for mount in mounts:
+def _host_path(mounts: Sequence[cri.Mount], container_path: str) -> str:
+    """Of several mounts at one place the last is seen, which is the node's own."""
+    for mount in reversed(mounts):
         if container_path and mount.container_path == container_path:
             return mount.host_path
     return ""

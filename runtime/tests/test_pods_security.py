@@ -7,8 +7,9 @@ import pytest
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
+from runtime.container_runtime import RuntimeEventKind
 from runtime.kubelet_configuration import KubeletConfiguration
-from runtime.pods import user_namespaces
+from runtime.pods import observed, user_namespaces
 from runtime.pods.abilities import (
     Abilities,
     HandlerFeatures,
@@ -202,6 +203,27 @@ async def test_a_runtime_class_that_is_gone_holds_the_pod(tmp_path: Path) -> Non
 
 
 # --- what the runtime says ---
+
+
+async def test_the_user_of_a_container_is_shown_where_the_runtime_tells_it(tmp_path: Path) -> None:
+    async with pod_node(tmp_path) as node:
+        node.create(a_pod())
+        await node.running()
+        assert "user" not in node.container()
+        held = node.runtime.named("main")[0]
+        held.user.linux.CopyFrom(cri.LinuxContainerUser(uid=7, gid=8, supplemental_groups=[8, 9]))
+        node.runtime.emit(RuntimeEventKind.RELIST)
+        await node.until(lambda: "user" in node.container())
+        expected = {"linux": {"uid": 7, "gid": 8, "supplementalGroups": [8, 9]}}
+        assert node.container()["user"] == expected
+
+
+def test_the_message_is_in_the_file_that_was_mounted_last() -> None:
+    mounts = [cri.Mount(container_path="/m", host_path=path) for path in ("/volumes/theirs", "/own")]
+    status = cri.ContainerStatus(
+        annotations={"io.kubernetes.container.terminationMessagePath": "/m"}, mounts=mounts
+    )
+    assert observed.container(status, "").termination_path == "/own"
 
 
 def test_features_are_what_the_runtime_tells() -> None:
