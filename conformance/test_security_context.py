@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance import pods
+from conformance import pods, testimage
 from conformance.absence import absent
 from conformance.cluster import Cluster
 from conformance.rest import Object
@@ -76,7 +76,9 @@ def test_the_images_user_is_root_with_the_pods_groups(found: dict[str, str]) -> 
 
 
 def test_a_user_and_group_are_chosen(found: dict[str, str]) -> None:
-    assert ids(found["user"]) == ["65534", "3000", "3000 4000 5000 6000"]
+    image, pod = {"7000"}, {"3000", "4000", "5000", "6000"}
+    user, group, groups = ids(found["user"])
+    assert (user, group, set(groups.split())) == ("65534", "3000", image | pod)
     assert ids(found["root"])[:2] == ["0", "0"]
     assert ids(found["non-root"])[0] == "1001"
 
@@ -158,6 +160,51 @@ def test_a_container_that_would_be_root_is_held_when_it_must_not(space: Space) -
         "image": f"container has runAsNonRoot and image will run as root {where}image)",
         "explicit": f"container's runAsUser breaks non-root policy {where}explicit)",
     }
+
+
+@pytest.fixture(scope="module")
+def images(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Images that say as whom they run, by the user that they name."""
+    if cluster.home is None:
+        absent("images are loaded into a cluster that the suite has started")
+    names = {user: f"kubeling.test/as-{user}:1" for user in ("1234", "nobody")}
+    directory = tmp_path_factory.mktemp("images")
+    for user, name in names.items():
+        (directory / user).write_bytes(testimage.build(user=user).docker_archive(name))
+    cluster.kubeling("image", "load", *(str(directory / user) for user in names))
+    return names
+
+
+def test_the_images_user_is_the_containers(space: Space, images: dict[str, str]) -> None:
+    """With the groups that the image gives it, and those of the pod."""
+    containers: list[Object] = [
+        {"name": "number", "image": images["1234"], "command": ["id"]},
+        {"name": "name", "image": images["nobody"], "command": ["id", "-G"]},
+        {
+            "name": "checked",
+            "image": images["1234"],
+            "command": ["id", "-u"],
+            "securityContext": {"runAsNonRoot": True},
+        },
+        {
+            "name": "other",
+            "image": images["nobody"],
+            "command": ["id", "-u"],
+            "securityContext": {"runAsUser": 0},
+        },
+    ]
+    logs = space.run_all("imaged", *containers, securityContext={"supplementalGroups": [5000]})
+    assert logs["number"].startswith("uid=1234 gid=0")
+    assert sorted(logs["name"].split()) == ["5000", "65534", "7000"]
+    assert (logs["checked"], logs["other"]) == ("1234\n", "0\n")
+
+
+def test_a_user_that_is_only_named_may_be_root(space: Space, images: dict[str, str]) -> None:
+    space.run("named", container={"image": images["nobody"], "securityContext": {"runAsNonRoot": True}})
+    held = lambda pod: pods.waiting_reason(pod) == "CreateContainerConfigError"  # noqa: E731
+    message = pods.status_of(space.until("named", held, what="is held"))["state"]["waiting"]["message"]
+    why = "container has runAsNonRoot and image has non-numeric user (nobody), cannot verify user is non-root"
+    assert message.startswith(why)
 
 
 def test_the_policy_strict_needs_a_runtime_that_keeps_to_it(space: Space) -> None:

@@ -19,7 +19,7 @@ BUSYBOX = Path("/bin/busybox")
 DIRECTORIES = ("bin", "etc", "root", "tmp", "var", "www")
 FILES = {
     "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-    "etc/group": b"root:x:0:\nnobody:x:65534:\n",
+    "etc/group": b"root:x:0:\nnobody:x:65534:\nextra:x:7000:nobody\n",
 }
 
 
@@ -81,14 +81,20 @@ class Image:
         return _tar({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": _json(index), **blobs})
 
 
-def build(*, marker: str = "", entrypoint: tuple[str, ...] = ()) -> Image:
+def build(*, marker: str = "", entrypoint: tuple[str, ...] = (), user: str = "") -> Image:
     """`marker` becomes the contents of /etc/marker: images that differ."""
     layer = _layer({**FILES, "etc/marker": marker.encode()})
     config = {
         "created": "2026-01-01T00:00:00Z",
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
         "os": "linux",
-        "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"], "Entrypoint": list(entrypoint), "WorkingDir": "/"},
+        "config": {
+            "User": user,
+            "Env": ["PATH=/bin"],
+            "Cmd": ["sh"],
+            "Entrypoint": list(entrypoint),
+            "WorkingDir": "/",
+        },
         "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
         "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "kubeling's test suite"}],
     }
