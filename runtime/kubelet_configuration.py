@@ -362,6 +362,11 @@ def _with_default_thresholds(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def _restarts_in_time(made: KubeletConfiguration) -> bool:
+    given = made.crash_loop_back_off.get("maxContainerRestartPeriod", "300s")
+    return 1 <= _seconds(given, "crashLoopBackOff.maxContainerRestartPeriod") <= 300
+
+
 def _check(made: KubeletConfiguration) -> None:
     high, low = made.image_gc_high_threshold_percent, made.image_gc_low_threshold_percent
     wrong = {
@@ -369,6 +374,7 @@ def _check(made: KubeletConfiguration) -> None:
         "imageGCLowThresholdPercent must be from 0 to 100": not 0 <= low <= 100,
         "imageGCLowThresholdPercent must be below imageGCHighThresholdPercent": low >= high,
         "containerLogMaxFiles must be greater than 1": made.container_log_max_files < 2,
+        "crashLoopBackOff.maxContainerRestartPeriod must be from 1s to 300s": not _restarts_in_time(made),
         "maxPods must not be negative": made.max_pods < 0,
         "maxParallelImagePulls must be positive": made.max_parallel_image_pulls < 1,
         "registryPullQPS must not be negative": made.registry_pull_qps < 0,

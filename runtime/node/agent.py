@@ -47,6 +47,7 @@ from runtime.node.runtime_health import RuntimeHealth
 from runtime.node.shutdown import stop_all
 from runtime.pods import abilities, dns
 from runtime.pods.agent import PodAgent
+from runtime.pods.backoff import crash_backoff
 from runtime.pods.cgroup_tree import CgroupTree
 from runtime.pods.cgroups import NodeCgroups
 from runtime.pods.context import NodeContext
@@ -215,6 +216,7 @@ class NodeAgent:
             allocatable=allocatable(self._machine, config.kubelet),
             resolv_conf=partial(dns.read, config.kubelet.resolv_conf),
             kubelet=config.kubelet,
+            crashes=crash_backoff(config.kubelet),
             pressures=lambda: self._reporter.facts.pressures,
             tally=self._tally,
             abilities=abilities.of_machine(self._machine.kernel, lambda: self._reporter.facts.features),

@@ -1,13 +1,17 @@
 """Exponential back-off per key, with the kubelet's rules for crashing containers and failing pulls.
 
 The first failure of a key costs nothing; later ones wait 10 s, 20 s, ... up to 5 minutes. A key that was
-quiet for twice the longest wait starts again from the beginning. All moments are of the monotonic clock.
+quiet for ten minutes starts again from the beginning. All moments are of the monotonic clock.
 """
 
 from dataclasses import dataclass, field
 
+from kubeling.objects import durations
+from runtime.kubelet_configuration import KubeletConfiguration
+
 INITIAL = 10.0
 LONGEST = 300.0
+QUIET = 600.0
 
 
 @dataclass(slots=True)
@@ -55,7 +59,14 @@ class Backoff:
             del self._entries[key]
 
     def _expired(self, entry: _Entry, moment: float) -> bool:
-        return moment - entry.updated > 2 * self.longest
+        return moment - entry.updated > QUIET
+
+
+def crash_backoff(kubelet: KubeletConfiguration) -> Backoff:
+    """That of crashing containers, whose longest wait a node may shorten."""
+    longest = kubelet.crash_loop_back_off.get("maxContainerRestartPeriod")
+    seconds = LONGEST if longest is None else durations.parse(str(longest))
+    return Backoff(initial=min(INITIAL, seconds), longest=seconds)
 
 
 def duration_text(seconds: float) -> str:

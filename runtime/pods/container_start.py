@@ -53,7 +53,7 @@ async def start_container(work: PodWork, container: Object, key: str) -> None:
     container_id = await _create(work, container, sandbox, config, sandbox_config)
     await _start(work, name, container_id)
     work.waiting.pop(name, None)
-    await _read_started(work, container, container_id)
+    await _read_started(work, container, container_id, key)
 
 
 async def _images(work: PodWork, container: Object) -> tuple[cri.Image, list[tuple[Object, cri.Image]]]:
@@ -174,8 +174,10 @@ async def _start(work: PodWork, name: str, container_id: str) -> None:
     work.events.normal("Started", "Container started", container=name)
 
 
-async def _read_started(work: PodWork, container: Object, container_id: str) -> None:
-    """Until its postStart hook has ended the container does not count as running."""
+async def _read_started(work: PodWork, container: Object, container_id: str, key: str) -> None:
+    """Until its postStart hook has ended the container does not count as running. A pod that comes to its end
+    does not wait for the hook.
+    """
     hook = (container.get("lifecycle") or {}).get("postStart")
     if hook:
         work.hooked.add(container_id)
@@ -183,7 +185,8 @@ async def _read_started(work: PodWork, container: Object, container_id: str) -> 
     work.wake()
     if hook:
         try:
-            await run_hook(work, container, container_id, hook)
+            with work.activities.interruptible(key):
+                await run_hook(work, container, container_id, hook)
         except HookFailed as error:
             await _post_start_failed(work, container["name"], container_id, str(error))
         finally:

@@ -270,3 +270,10 @@ async def test_a_runtime_that_knows_the_stop_signal_sends_it_itself(node: PodNod
     await delete(node)
     await node.until(lambda: node.pod() is None)
     assert node.runtime.signals == [""]
+
+
+async def test_a_deletion_does_not_wait_for_a_start_hook(node: PodNode) -> None:
+    node.create(a_pod(containers=[a_container(lifecycle={"postStart": {"sleep": {"seconds": 600}}})]))
+    await node.until(lambda: node.runtime.running("main"))
+    await delete(node)
+    await node.until(lambda: node.pod() is None)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runtime.pods.backoff import Backoff, duration_text
+from runtime.kubelet_configuration import KubeletConfiguration
+from runtime.pods.backoff import Backoff, crash_backoff, duration_text
 from runtime.pods.observed import ObservedContainer, State
 from runtime.pods.references import Reference, pod_references
 from runtime.pods.status_writer import status_patch
@@ -36,6 +37,13 @@ def test_a_key_that_was_quiet_for_ten_minutes_starts_anew() -> None:
     assert backoff.remaining("k", since=601, now=601) == 0
     backoff.failed("k", at=601)
     assert backoff.wait("k") == 10
+
+
+def test_a_node_may_shorten_the_longest_wait() -> None:
+    shortest = KubeletConfiguration(crash_loop_back_off={"maxContainerRestartPeriod": "4s"})
+    for kubelet, waits in ((KubeletConfiguration(), (10, 300)), (shortest, (4, 4))):
+        backoff = crash_backoff(kubelet)
+        assert (backoff.initial, backoff.longest) == waits
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(10, "10s"), (40, "40s"), (80, "1m20s"), (300, "5m0s")])
