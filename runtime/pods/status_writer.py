@@ -16,6 +16,7 @@ from kubeling.client.resources import PODS
 from kubeling.objects.clock import Clock
 from kubeling.objects.errors import ApiError, NotFound
 from kubeling.objects.meta import Object, resource_version, uid
+from runtime.pods import phase as phases
 from runtime.pods.identity import PodIdentity
 from runtime.pods.resize_report import IN_PROGRESS, PENDING
 
@@ -66,8 +67,8 @@ class StatusWriter:
         self._uid = ""
 
     def mirrored(self, mirror: Object) -> None:
-        """The API shows the pod as this one. Of the first, the status is where this agent goes on; one that
-        replaces another gets the status that was the last.
+        """The API shows the pod as this one. Of the first, the status is where this agent goes on - though a
+        pod that is over may begin anew, as after the node's end; one that replaces another gets the last one.
         """
         if uid(mirror) == self._uid:
             self.saw(mirror)
@@ -77,6 +78,9 @@ class StatusWriter:
         self._base, self._wanted = mirror.get("status") or {}, None
         if wanted:
             self.submit(wanted)
+        elif phases.is_terminal(self._base.get("phase", "")):
+            kept = {key: value for key, value in self._base.items() if key not in ("reason", "message")}
+            self._wanted = {**kept, "phase": phases.PENDING}
 
     def submit(self, status: Object) -> None:
         """Make this the pod's status, as soon as the server takes it."""

@@ -10,6 +10,7 @@ import pytest
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.meta import Object
+from runtime.pods.pod_status import Verdict
 from runtime.static.manifest import ManifestError, static_pod
 from runtime.tests.pod_node import PodNode, a_container, pod_node
 
@@ -203,3 +204,22 @@ async def test_a_pod_whose_file_went_while_the_agent_was_away_goes_too(tmp_path:
     (folder / "web.yaml").unlink()
     async with pod_node(tmp_path, client=first.client, runtime=first.runtime, manifests=folder) as second:
         await second.until(lambda: second.pod(NAME) is None and not second.runtime.sandboxes)
+
+
+@pytest.mark.parametrize(("policy", "phase"), [("Always", "Running"), ("Never", "Failed")])
+async def test_a_static_pod_that_the_nodes_end_has_failed_begins_anew(
+    tmp_path: Path, folder: Path, policy: str, phase: str
+) -> None:
+    write(folder, manifest(restartPolicy=policy))
+    async with pod_node(tmp_path, manifests=folder) as first:
+        first.client.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}})
+        await first.until(lambda: first.status(NAME).get("phase") == "Running")
+        first.agent.workers[0].condemn(Verdict("Terminated", "the node goes"))
+        first.runtime.exit("main", 1)
+        await first.until(lambda: first.status(NAME).get("phase") == "Failed")
+    async with pod_node(tmp_path, client=first.client, runtime=first.runtime, manifests=folder) as second:
+        await second.until(lambda: second.agent.workers)
+        await second.events()
+        await second.clock.advance(60)
+        await second.until(lambda: second.status(NAME).get("phase") == phase)
+        assert second.runtime.running("main") is (policy == "Always")
