@@ -142,7 +142,11 @@ def test_the_nodes_summary(proxied: Proxied, node: Object) -> None:
         assert 0 < disk["usedBytes"] < disk["capacityBytes"]
         assert 0 < disk["inodesUsed"] < disk["inodes"]
     assert 0 < found["rlimit"]["curproc"] < found["rlimit"]["maxpid"]
-    assert "pods" in [each["name"] for each in found["systemContainers"]]
+    parts = {each["name"]: each for each in found["systemContainers"]}
+    assert {"pods", "kubelet", "runtime"} <= parts.keys()
+    for part in parts.values():
+        assert part["cpu"]["usageNanoCores"] >= 0
+        assert part["memory"]["workingSetBytes"] > 0
 
 
 def summary_of(proxied: Proxied, pod: Object) -> Object:
@@ -203,6 +207,16 @@ def test_metrics_of_cgroups(proxied: Proxied, pod: Object) -> None:
         "container_spec_memory_limit_bytes",
         "container_start_time_seconds",
         "container_last_seen",
+        "container_blkio_device_usage_total",
+        "container_file_descriptors",
+        "container_fs_usage_bytes",
+        "container_fs_reads_bytes_total",
+        "container_fs_writes_total",
+        "container_oom_events_total",
+        "container_sockets",
+        "container_spec_memory_reservation_limit_bytes",
+        "container_threads_max",
+        "container_ulimits_soft",
     } <= names
     assert any(line.startswith("container_network_receive_bytes_total{") for line in own)
     limits = [line for line in own if line.startswith("container_spec_memory_limit_bytes") and "main" in line]

@@ -253,6 +253,7 @@ class NodeAgent:
             self._clock,
             root=self._config.root,
             memory=self._machine.memory,
+            socket=self._runtime.endpoint.removeprefix("unix://"),
         )
 
     def _make_housekeeping(self, pods: PodAgent, statistics: Statistics) -> Housekeeping:

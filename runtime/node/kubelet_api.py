@@ -47,7 +47,6 @@ def kubelet_api(
         operations=runtime.operations,
         client=client,
         clock=clock,
-        started_at=clock.now(),
     )
     gate = Delegated(Authentication(client, clock), Authorization(client, clock, node=config.node_name))
     return KubeletApi(

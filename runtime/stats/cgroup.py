@@ -30,6 +30,9 @@ class Cgroups(Protocol):
     def processes(self, path: str) -> int | None:
         """How many processes (and threads) it has; None where nobody counts."""
 
+    def most_processes(self, path: str) -> int | None:
+        """How many it may have; None where there is no limit."""
+
     def members(self, path: str) -> list[int]:
         """The pids of the processes right in it."""
 

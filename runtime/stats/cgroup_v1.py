@@ -50,10 +50,15 @@ class CgroupsV1:
             swap_limit=None if swap_limit is None else max(swap_limit - (memory_limit or 0), 0),
             peak=number(directory / "memory.max_usage_in_bytes") or 0,
             failures=number(directory / "memory.failcnt") or 0,
+            oom_kills=table(directory / "memory.oom_control").get("oom_kill", 0),
+            reservation=limit(directory / "memory.soft_limit_in_bytes"),
         )
 
     def processes(self, path: str) -> int | None:
         return number(self._at("pids", path) / "pids.current")
+
+    def most_processes(self, path: str) -> int | None:
+        return limit(self._at("pids", path) / "pids.max")
 
     def members(self, path: str) -> list[int]:
         return pids(self._at("memory", path) / "cgroup.procs")

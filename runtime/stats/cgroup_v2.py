@@ -39,7 +39,7 @@ class CgroupsV2:
             usage = self._whole_machine() if not path.strip("/") else None
         if usage is None:
             return None
-        swap_limit = number(directory / "memory.swap.max")
+        swap_limit, events = number(directory / "memory.swap.max"), table(directory / "memory.events")
         return Memory(
             now,
             usage,
@@ -53,11 +53,16 @@ class CgroupsV2:
             swap=number(directory / "memory.swap.current") or 0,
             swap_limit=swap_limit,
             peak=number(directory / "memory.peak") or 0,
-            failures=table(directory / "memory.events").get("max", 0),
+            failures=events.get("max", 0),
+            oom_kills=events.get("oom_kill", 0),
+            reservation=limit(directory / "memory.low") or None,
         )
 
     def processes(self, path: str) -> int | None:
         return number(self._at(path) / "pids.current")
+
+    def most_processes(self, path: str) -> int | None:
+        return limit(self._at(path) / "pids.max")
 
     def members(self, path: str) -> list[int]:
         return pids(self._at(path) / "cgroup.procs")

@@ -4,6 +4,7 @@ Nothing is read while nobody asks. Reading is done in threads; who asks for disk
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,10 +22,11 @@ from runtime.stats.cgroup import Cgroups
 from runtime.stats.disk import file_system, same_disk, with_usage
 from runtime.stats.pod_disks import PodDisks
 from runtime.stats.pods import measure
+from runtime.stats.processes import listener_of, process_use
 from runtime.stats.rates import LONGEST, Rates
 from runtime.stats.sizes import AGE, Sizes
 from runtime.stats.subject import Subject, Subjects
-from runtime.stats.usage import Cpu, FileSystem, Memory, NodeUsage, PodUsage
+from runtime.stats.usage import Cpu, FileSystem, Memory, NodeUsage, PartUsage, PodUsage
 
 FIRST_RATE = 0.5
 """Seconds between the two looks that the first question for rates takes."""
@@ -32,7 +34,10 @@ NODE, PODS = "/", "/kubepods"
 
 
 class Statistics:
-    """`root` is the node's directory, `memory` its capacity in bytes; `stop` ends what is being measured."""
+    """`root` is the node's directory, `memory` its capacity in bytes, `socket` the runtime's.
+
+    `stop` ends what is being measured.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Statistics:
         *,
         root: Path,
         memory: int,
+        socket: str = "",
     ) -> None:
         self.cgroups = cgroups
         self._runtime = runtime
@@ -50,6 +56,7 @@ class Statistics:
         self._clock = clock
         self._root = root
         self._memory = memory
+        self._socket = socket
         self._rates = Rates()
         self._sizes = Sizes(clock)
         self._looked_at: float | None = None
@@ -95,11 +102,16 @@ class Statistics:
             pods = replace(pods, limit=self._memory)
         return whole.memory(self.cgroups, self._memory, now), pods
 
+    async def parts(self) -> Sequence[PartUsage]:
+        """Of the node: all pods together, this process, the container runtime."""
+        found = await asyncio.to_thread(self._parts, self._clock.now())
+        return [replace(each, cpu=self._rated(each.name, each.cpu, each.started_at)) for each in found]
+
     async def rates_known(self) -> None:
         """Return when the next answers have rates: at once, but for the first question in a while."""
         last, self._looked_at = self._looked_at, self._clock.monotonic()
         if last is None or self._looked_at - last > LONGEST:
-            await asyncio.gather(self.node(), self.pods())
+            await asyncio.gather(self.node(), self.pods(), self.parts())
             await self._clock.sleep(FIRST_RATE)
 
     # Rates.
@@ -116,6 +128,16 @@ class Statistics:
     def _with_rate(self, cgroup: str, cpu: Cpu, began: datetime) -> Cpu:
         at, age = self._clock.monotonic(), (cpu.time - began).total_seconds()
         return replace(cpu, rate=self._rates.rate(cgroup, cpu.total, at=at, age=age, shortest=FIRST_RATE))
+
+    def _parts(self, now: datetime) -> list[PartUsage]:
+        booted_at = whole.booted_at()
+        found = [PartUsage("pods", booted_at, self.cgroups.cpu(PODS, now), self.memory()[1])]
+        pids = {"kubelet": os.getpid(), "runtime": listener_of(self._socket) if self._socket else None}
+        for name, pid in pids.items():
+            use = process_use(pid, now, booted_at) if pid is not None else None
+            if use is not None:
+                found.append(PartUsage(name, use.started_at, use.cpu, use.memory))
+        return found
 
     async def _measured(self, subjects: Sequence[Subject]) -> list[PodUsage]:
         found = await asyncio.to_thread(measure, self.cgroups, subjects, self._clock.now())

@@ -44,6 +44,9 @@ class Memory:
     peak: int = 0
     failures: int = 0
     """How often the limit was hit."""
+    oom_kills: int = 0
+    reservation: int | None = None
+    """What is left to it when memory is short."""
 
     @property
     def available(self) -> int | None:
@@ -163,6 +166,16 @@ class PodUsage:
     volumes: tuple[VolumeUsage, ...] = ()
     ephemeral_storage: FileSystem | None = None
     """Writable layers, logs, and the volumes that lie on the node's own disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartUsage:
+    """A part of the node itself."""
+
+    name: str
+    started_at: datetime
+    cpu: Cpu | None
+    memory: Memory | None
 
 
 @dataclass(frozen=True, slots=True)

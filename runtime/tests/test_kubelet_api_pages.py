@@ -73,7 +73,6 @@ async def node_pages(root: Path, *, files: dict[str, str] = V1) -> AsyncIterator
                 operations=operations,
                 client=client,
                 clock=node.clock,
-                started_at=node.clock.now(),
             ),
             node,
         )
@@ -132,7 +131,7 @@ async def test_stalls_where_the_kernel_counts_them(tmp_path: Path) -> None:
                 'container_memory_working_set_bytes{container="main",namespace="default",pod="web"} 700.0 ',
                 'pod_cpu_usage_seconds_total{namespace="default",pod="web"} 1.23456789 ',
                 "node_memory_working_set_bytes 700.0 ",
-                "scrape_error 0.0",
+                "resource_scrape_error 0.0",
             ],
         ),
         (

@@ -1,9 +1,8 @@
 """What a node with containers tells of itself: statistics, metrics, its configuration, its logs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from aiohttp import web
 
 from kubeling.client.http import HttpClient
 from kubeling.objects.clock import Clock
-from kubeling.objects.meta import Object
 from runtime.cri.operations import Operations
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.node.api.errors import HttpError
@@ -19,15 +17,12 @@ from runtime.node.api.log_files import LogFiles
 from runtime.node.api.metrics import cadvisor, kubelet, resource
 from runtime.node.api.metrics.page import page
 from runtime.node.api.routes import ANY, Answer, Route
-from runtime.node.api.summary import summary, summary_of_cpu_and_memory, system_container
+from runtime.node.api.summary import summary, summary_of_cpu_and_memory
 from runtime.node.machine import Machine
 from runtime.pods.agent import PodAgent
-from runtime.pods.qos import KUBEPODS
 from runtime.pods.tally import Tally
 from runtime.stats.cgroup_v2 import CgroupsV2
-from runtime.stats.own import own_use
 from runtime.stats.statistics import Statistics
-from runtime.stats.usage import NodeUsage
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -47,7 +42,6 @@ class NodePages:
     operations: Operations
     client: HttpClient
     clock: Clock
-    started_at: datetime
 
     def routes(self) -> dict[str, list[Route]]:
         return {
@@ -62,21 +56,14 @@ class NodePages:
         if which != "summary":
             raise _not_found()
         await self.statistics.rates_known()
+        parts = await self.statistics.parts()
         if request.query.get("only_cpu_and_memory", "") in _TRUE:
             node, pods = await asyncio.gather(self.statistics.node(), self.statistics.pods())
-            document = summary_of_cpu_and_memory(self.node_name, node, self._system(node), pods)
+            document = summary_of_cpu_and_memory(self.node_name, node, parts, pods)
         else:
             node, pods = await asyncio.gather(self.statistics.node(), self.statistics.pods_with_disks())
-            document = summary(self.node_name, node, self._system(node), pods)
+            document = summary(self.node_name, node, parts, pods)
         return web.json_response(document)
-
-    def _system(self, node: NodeUsage) -> Sequence[Object]:
-        cgroups, now = self.statistics.cgroups, node.cpu.time
-        cpu, memory = cgroups.cpu(KUBEPODS, now), cgroups.memory(KUBEPODS, now)
-        return [
-            system_container("pods", node.started_at, cpu, memory),
-            system_container("kubelet", self.started_at, *own_use(now)),
-        ]
 
     async def _metrics(self, request: web.BaseRequest, which: str = "") -> Answer:
         makers: Mapping[str, Callable[[], Awaitable[Iterable[Metric]]]] = {

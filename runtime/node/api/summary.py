@@ -16,6 +16,7 @@ from runtime.stats.usage import (
     Memory,
     Network,
     NodeUsage,
+    PartUsage,
     PodUsage,
     Pressure,
     Stall,
@@ -23,32 +24,35 @@ from runtime.stats.usage import (
 )
 
 
-def summary(node_name: str, node: NodeUsage, system: Sequence[Object], pods: Iterable[PodUsage]) -> Object:
-    """`system` are the node's own parts, by `system_container`."""
-    return {"node": _node(node_name, node, system), "pods": [_pod(each) for each in pods]}
+def summary(node_name: str, node: NodeUsage, parts: Sequence[PartUsage], pods: Iterable[PodUsage]) -> Object:
+    return {"node": _node(node_name, node, parts), "pods": [_pod(each) for each in pods]}
 
 
 def summary_of_cpu_and_memory(
-    node_name: str, node: NodeUsage, system: Sequence[Object], pods: Iterable[PodUsage]
+    node_name: str, node: NodeUsage, parts: Sequence[PartUsage], pods: Iterable[PodUsage]
 ) -> Object:
     """What `?only_cpu_and_memory=true` asks for."""
     kept = ("nodeName", "systemContainers", "startTime", "cpu", "memory", "swap")
-    short = {key: value for key, value in _node(node_name, node, system).items() if key in kept}
+    short = {key: value for key, value in _node(node_name, node, parts).items() if key in kept}
     return {"node": short, "pods": [_short(each) for each in pods]}
 
 
-def system_container(name: str, started_at: datetime, cpu: Cpu | None, memory: Memory | None) -> Object:
-    """A part of the node itself: `kubelet`, `runtime`, `pods`."""
+def _part(part: PartUsage) -> Object:
     return _known(
-        {"name": name, "startTime": timestamp(started_at), "cpu": _cpu(cpu), "memory": _memory(memory)}
+        {
+            "name": part.name,
+            "startTime": timestamp(part.started_at),
+            "cpu": _cpu(part.cpu),
+            "memory": _memory(part.memory),
+        }
     )
 
 
-def _node(name: str, node: NodeUsage, system: Sequence[Object]) -> Object:
+def _node(name: str, node: NodeUsage, parts: Sequence[PartUsage]) -> Object:
     return _known(
         {
             "nodeName": name,
-            "systemContainers": list(system),
+            "systemContainers": [_part(each) for each in parts],
             "startTime": timestamp(node.started_at),
             "cpu": _cpu(node.cpu, node.pressure),
             "memory": _memory(node.memory, node.pressure),

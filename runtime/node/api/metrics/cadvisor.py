@@ -3,7 +3,7 @@
 Blocking, since more is read here than `runtime.stats` measures for everybody: call `measured` in a thread.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from runtime.node.api.metrics.page import counter, gauge
 from runtime.node.machine import Machine
 from runtime.stats.cgroup import Cgroups
 from runtime.stats.node import pressures
+from runtime.stats.processes import Processes, processes_of
 from runtime.stats.usage import (
     Cpu,
     CpuLimits,
@@ -54,8 +55,9 @@ class Cgroup:
     started_at: datetime
     cpu: Cpu | None
     memory: Memory | None
-    processes: int
+    processes: Processes
     threads: int | None
+    most_threads: int | None
     throttling: Throttling
     limits: CpuLimits
     io: Io
@@ -97,8 +99,9 @@ def _cgroup(
         started_at=started_at,
         cpu=cgroups.cpu(path, now),
         memory=cgroups.memory(path, now),
-        processes=len(cgroups.members(path)),
+        processes=processes_of(cgroups.members(path), opened=bool(labels.name)),
         threads=cgroups.processes(path),
+        most_threads=cgroups.most_processes(path),
         throttling=cgroups.throttling(path),
         limits=cgroups.cpu_limits(path),
         io=cgroups.io(path),
@@ -168,6 +171,10 @@ _COUNTERS: dict[str, tuple[str, Value]] = {
         "Total time duration the container has been throttled.",
         _throttled(lambda found: found.time / _NANO),
     ),
+    "container_oom_events": (
+        "Count of out of memory events observed for the container",
+        _of_memory(lambda m: m.oom_kills),
+    ),
 }
 _GAUGES: dict[str, tuple[str, Value]] = {
     "container_memory_cache": ("Number of bytes of page cache memory.", _of_memory(lambda m: m.cache)),
@@ -190,7 +197,23 @@ _GAUGES: dict[str, tuple[str, Value]] = {
         "Current working set in bytes.",
         _of_memory(lambda m: m.working_set),
     ),
-    "container_processes": ("Number of processes running inside the container.", lambda each: each.processes),
+    "container_processes": (
+        "Number of processes running inside the container.",
+        lambda each: each.processes.count,
+    ),
+    "container_file_descriptors": (
+        "Number of open file descriptors for the container.",
+        lambda each: each.processes.files,
+    ),
+    "container_sockets": ("Number of open sockets for the container.", lambda each: each.processes.sockets),
+    "container_threads_max": (
+        "Maximum number of threads allowed inside the container, infinity if value is zero",
+        lambda each: each.most_threads or 0,
+    ),
+    "container_ulimits_soft": (
+        "Soft ulimit values for the container root process. Unlimited if -1, except priority and nice",
+        lambda each: each.processes.most_files,
+    ),
     "container_threads": ("Number of threads running inside the container", lambda each: each.threads),
     "container_spec_cpu_period": ("CPU period of the container.", lambda each: each.limits.period),
     "container_spec_cpu_quota": ("CPU quota of the container.", lambda each: each.limits.quota),
@@ -198,6 +221,10 @@ _GAUGES: dict[str, tuple[str, Value]] = {
     "container_spec_memory_limit_bytes": (
         "Memory limit for the container.",
         _of_memory(lambda m: m.limit or 0),
+    ),
+    "container_spec_memory_reservation_limit_bytes": (
+        "Memory reservation limit for the container.",
+        _of_memory(lambda m: m.reservation or 0),
     ),
     "container_spec_memory_swap_limit_bytes": (
         "Memory swap limit for the container.",
@@ -219,6 +246,7 @@ _GAUGES: dict[str, tuple[str, Value]] = {
     "container_fs_inodes_total": ("Number of Inodes", _of_disk(lambda disk: disk.inodes)),
 }
 _OWN_LABEL = {
+    "container_ulimits_soft": ("ulimit", "max_open_files"),
     "container_cpu_usage_seconds": ("cpu", "total"),
     "container_fs_usage_bytes": ("device", ""),
     "container_fs_limit_bytes": ("device", ""),
@@ -269,10 +297,28 @@ def _devices(found: Sequence[Cgroup]) -> Iterable["Metric"]:
     for metric, (text, attribute) in _DEVICES.items():
         family = counter(metric, text, (*_LABELS, "device"))
         for each in found:
-            for device, amount in getattr(each.io, attribute).items():
+            amounts: Mapping[tuple[int, int], int] = getattr(each.io, attribute)
+            for device, amount in amounts.items():
                 names.setdefault(device, _device_name(device))
                 family.add_metric([*each.labels.values(), names[device]], amount)
+            if not amounts and each.labels.name:  # one that has read or written nothing
+                family.add_metric([*each.labels.values(), ""], 0)
         yield family
+    yield _operations(found, names)
+
+
+def _operations(found: Sequence[Cgroup], names: Mapping[tuple[int, int], str]) -> "Metric":
+    labels = (*_LABELS, "device", "major", "minor", "operation")
+    family = counter("container_blkio_device_usage", "Blkio Device bytes usage", labels)
+    for each in found:
+        by_operation = {"Read": each.io.read_bytes, "Write": each.io.written_bytes}
+        for operation, amounts in by_operation.items():
+            for (major, minor), amount in amounts.items():
+                device = [names.get((major, minor), ""), str(major), str(minor), operation]
+                family.add_metric([*each.labels.values(), *device], amount)
+            if not amounts and each.labels.name:
+                family.add_metric([*each.labels.values(), "", "0", "0", operation], 0)
+    return family
 
 
 def _device_name(device: tuple[int, int]) -> str:

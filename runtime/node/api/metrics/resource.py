@@ -19,10 +19,10 @@ def resource_metrics(node: NodeUsage, pods: Sequence[PodUsage]) -> Iterable["Met
     yield from _of_node(node)
     yield from _of_containers(pods)
     yield from _of_pods(pods)
-    for name in ("resource_scrape_error", "scrape_error"):
-        error = gauge(name, "1 if there was an error while getting container metrics, 0 otherwise")
-        error.add_metric([], 0)
-        yield error
+    text = "1 if there was an error while getting container metrics, 0 otherwise"
+    error = gauge("resource_scrape_error", text)
+    error.add_metric([], 0)
+    yield error
 
 
 def _of_node(node: NodeUsage) -> Iterable["Metric"]:
