@@ -106,8 +106,8 @@ class CgroupTree:
     def end_pod(self, uid: str) -> None:
         """Kill whatever still runs in the pod's groups: what the runtime has lost sight of."""
         for directory in self.pod_groups(uid):
-            for file in directory.rglob("cgroup.procs"):
-                for pid in _words(file):
+            for path, _, _ in os.walk(directory):  # groups may go meanwhile: that is no error to it
+                for pid in _words(Path(path, "cgroup.procs")):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(int(pid), signal.SIGKILL)
 

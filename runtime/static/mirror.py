@@ -35,11 +35,19 @@ class Mirrors:
         self._node = node
         self._static = static
         self._made = made
+        self._stale: set[str] = set()
+        """Uids of mirrors whose pods are over."""
         self._runner = ControllerRunner("mirrors", self._reconcile, clock=clock)
         self._runner.reads(pods)
 
     def start(self) -> None:
         self._runner.start()
+
+    def renew(self, key: str) -> None:
+        """What the mirror shows is over: the next one is another."""
+        mirror = self._pods.get(*key.split("/", 1))
+        if mirror is not None:
+            self._stale.add(uid(mirror))
 
     def look(self, key: str) -> None:
         """The static pod or its mirror may have changed."""
@@ -59,7 +67,7 @@ class Mirrors:
         elif not is_mirror(mirror):
             if wanted is not None:
                 logger.warning("pod %s of the API has the name of a static pod", key)
-        elif wanted is None or not _shows(mirror, wanted):
+        elif wanted is None or uid(mirror) in self._stale or not _shows(mirror, wanted):
             await self._delete(mirror)
         return DONE
 
@@ -85,7 +93,8 @@ class Mirrors:
                 preconditions={"uid": uid(mirror)},
             )
         except NotFound:
-            return
+            logger.debug("the mirror of pod %s/%s is gone", namespace(mirror), name(mirror))
+        self._stale.discard(uid(mirror))
 
 
 def _shows(mirror: Object, pod: Object) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from kubeling.client.protocol import Client, Informer
 from kubeling.objects.clock import Clock
-from kubeling.objects.meta import Object, annotations, key, uid
+from kubeling.objects.meta import Object, annotations, key
 from kubeling.objects.tasks import Tasks
 from runtime.pods.identity import MIRROR
 from runtime.pods.worker import PodWorker
@@ -25,6 +25,8 @@ class StaticPods:
         self._wanted: dict[str, Object] = {}
         """By namespace and name."""
         self._workers: dict[str, PodWorker] = {}
+        self._begun: dict[str, Object] = {}
+        """What the workers' pods were made from."""
         self._begin: Callable[[Object], PodWorker] | None = None
 
     async def start(self, begin: Callable[[Object], PodWorker], tasks: Tasks) -> None:
@@ -51,6 +53,7 @@ class StaticPods:
         place = f"{worker.work.identity.namespace}/{worker.work.identity.name}"
         if self._workers.get(place) is worker:
             del self._workers[place]
+            self._mirrors.renew(place)  # one whose manifest names its uid may look like the one before
             self._look_at(place)
 
     def _pod(self, place: str) -> Object | None:
@@ -67,7 +70,7 @@ class StaticPods:
     def _look_at(self, place: str) -> None:
         wanted, worker = self._wanted.get(place), self._workers.get(place)
         if worker is None and wanted is not None and self._begin is not None:
-            self._workers[place] = self._begin(wanted)
-        elif worker is not None and (wanted is None or worker.work.identity.uid != uid(wanted)):
+            self._workers[place], self._begun[place] = self._begin(wanted), wanted
+        elif worker is not None and wanted != self._begun[place]:
             worker.end()
         self._mirrors.look(place)

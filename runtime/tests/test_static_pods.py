@@ -223,3 +223,14 @@ async def test_a_static_pod_that_the_nodes_end_has_failed_begins_anew(
         await second.clock.advance(60)
         await second.until(lambda: second.status(NAME).get("phase") == phase)
         assert second.runtime.running("main") is (policy == "Always")
+
+
+async def test_a_manifest_may_change_under_the_uid_that_it_names(node: PodNode, folder: Path) -> None:
+    named = {"name": "web", "uid": "mine"}
+    write(folder, {**manifest(), "metadata": named})
+    await begun(node)
+    await node.until(lambda: node.status(NAME).get("phase") == "Running")
+    write(folder, {**manifest(hostname="other"), "metadata": named})
+    await begun(node)
+    await node.until(lambda: (node.pod(NAME) or {}).get("spec", {}).get("hostname") == "other")
+    await node.until(lambda: node.status(NAME).get("phase") == "Running")

@@ -390,3 +390,17 @@ def test_statuses(new: dict[str, Any], expected: str) -> None:
     obj = {**old, "status": {**old["status"], **new}}
     found = status_causes(obj, old)
     assert [f"{cause.field}: {cause.message}" for cause in found] == [expected]
+
+
+def test_what_has_ended_may_start_anew_with_all_others() -> None:
+    rule = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}
+    old = pod(restartPolicy="Never", initContainers=[{"name": "i", "image": "i"}])
+    ended = {"name": "i", "state": {"terminated": {"exitCode": 0}}}
+    old["status"] = {"qosClass": "BestEffort", "initContainerStatuses": [ended]}
+    obj = {
+        **old,
+        "status": {**old["status"], "initContainerStatuses": [{"name": "i", "state": {"waiting": {}}}]},
+    }
+    assert len(status_causes(obj, old)) == 1
+    old["spec"]["containers"][0] |= {"restartPolicy": "Never", "restartPolicyRules": [rule]}
+    assert status_causes(obj, old) == []

@@ -54,6 +54,8 @@ def _transition_causes(name: str, status: Object, before: Object, spec: Object) 
     policy = "Never" if name == "ephemeralContainerStatuses" else spec.get("restartPolicy")
     if policy == "Always":
         return []
+    if name != "ephemeralContainerStatuses" and _may_restart_all(spec):
+        return []
     containers = {each.get("name"): each for each in spec.get(_LISTS[name]) or ()}
     revived = {
         each.get("name")
@@ -69,6 +71,13 @@ def _transition_causes(name: str, status: Object, before: Object, spec: Object) 
             where = f"status.{name}[{position}].state"
             causes.append(forbidden(where, "may not be transitioned to non-terminated state"))
     return causes
+
+
+def _may_restart_all(spec: Object) -> bool:
+    """Whether the end of one container may let all start anew."""
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    rules = [rule for each in containers for rule in each.get("restartPolicyRules") or ()]
+    return any(rule.get("action") == "RestartAllContainers" for rule in rules)
 
 
 def _may_restart(container: Object, policy: str | None, ended: Object) -> bool:
