@@ -40,8 +40,9 @@ class Node:
 
     def holdings(self) -> frozenset[str]:
         """Everything that pods cost this machine, one text for each thing."""
-        found = [self._mounts(), self._records(), self._addresses(), self._interfaces(), self._shims()]
-        return frozenset(each for kind in [*found, self._directories()] for each in kind)
+        found = [self._mounts(), self._records(), self._addresses(), self._interfaces(), self._directories()]
+        shims = (f"shim {pid}" for pid in self.shims())
+        return frozenset(each for kind in [*found, shims] for each in kind)
 
     def containers(self) -> list[tuple[str, str]]:
         """The pod's uid and the name of each container that the runtime has; the name of a sandbox is ""."""
@@ -75,11 +76,16 @@ class Node:
             for port in Path(f"/sys/class/net/{bridge}/brif").glob("*"):
                 yield f"interface {port.name} on {bridge}"
 
-    def _shims(self) -> Iterator[str]:
+    def shims(self) -> Iterator[int]:
         for pid in processes():
             command = _command(pid)
             if _SHIM in command[0] and str(self.socket) in command:
-                yield f"shim {pid}"
+                yield pid
+
+    def shims_of(self, uid: str) -> list[int]:
+        """Those whose children are in the pod's control groups."""
+        parents = {_parent(pid) for pid in mentioned(uid)}
+        return [pid for pid in self.shims() if pid in parents]
 
     def _directories(self) -> Iterator[str]:
         """The node's own of each pod, and containerd's of each container."""
@@ -142,6 +148,11 @@ def _may_hold_pods(directory: str, name: str) -> bool:
 
 def _command(pid: int) -> list[str]:
     return _read(f"/proc/{pid}/cmdline").split("\0")
+
+
+def _parent(pid: int) -> int:
+    words = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(words[1]) if words else 0
 
 
 def _read(path: str) -> str:

@@ -182,18 +182,18 @@ class PrivateContainerd:
         self.paths.socket.unlink(missing_ok=True)
         self.paths.log.parent.mkdir(parents=True, exist_ok=True)
         remains = await asyncio.to_thread(self.paths.orphans.network)
-        before = self._daemon
+        before, started = self._daemon, self._clock.now().timestamp()
         self._daemon = Daemon.start(self._command(), log=self.paths.log, pid_file=self.paths.pid_file)
         if before is not None:
             before.close()
         logger.info("started containerd (pid %d)", self._daemon.pid)
         await self._wait_ready()
-        await self._end_orphans(remains)
+        await self._end_orphans(remains, started=started)
 
-    async def _end_orphans(self, remains: NetworkRemains | None = None) -> None:
+    async def _end_orphans(self, remains: NetworkRemains | None = None, *, started: float = 0.0) -> None:
         async with PrivateRuntime(self.paths.orphans, clock=self._clock) as runtime:
             try:
-                await runtime.end_orphans(remains)
+                await runtime.end_orphans(remains, started=started)
             except RuntimeServiceError as error:
                 logger.warning("what containerd has lost sight of is left until its next start: %s", error)
 

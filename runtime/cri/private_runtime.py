@@ -9,6 +9,7 @@ from runtime.cri import wire
 from runtime.cri.client import QUICK, CriRuntime
 from runtime.cri.containerd_events import NAMESPACE
 from runtime.cri.grpc_errors import runtime_errors
+from runtime.cri.leases import end_leases
 from runtime.cri.orphans import NetworkRemains, Orphans
 from runtime.errors import NotFound
 
@@ -26,8 +27,9 @@ class PrivateRuntime(CriRuntime):
         if (self._orphans.tasks / sandbox_id).exists():
             await self._end_orphan(sandbox_id)
 
-    async def end_orphans(self, remains: NetworkRemains | None = None) -> None:
-        """End what containerd has no record of; with `remains` also what networks have kept.
+    async def end_orphans(self, remains: NetworkRemains | None = None, *, started: float = 0.0) -> None:
+        """End what containerd has no record of. When it was started just now, at the moment `started`, end
+        also what its predecessor had not finished: of that it has leases, and networks have the `remains`.
 
         Raises:
             RuntimeServiceError: containerd does not answer.
@@ -37,6 +39,7 @@ class PrivateRuntime(CriRuntime):
         if remains is not None:
             sandboxes = [each.id for each in await self.list_pod_sandboxes()]
             await asyncio.to_thread(self._orphans.free_network, remains, sandboxes)
+            await end_leases(self._channel, before=started)
 
     async def _end_orphan(self, suspect: str) -> None:
         if not await self._has_record(suspect):

@@ -14,16 +14,22 @@ def fields(data: bytes) -> dict[int, bytes]:
 
     Raises ValueError when the message is cut off or malformed.
     """
-    return dict(_delimited(data))
+    return {number: value for number, value in _parts(data) if isinstance(value, bytes)}
 
 
-def _delimited(data: bytes) -> Iterator[tuple[int, bytes]]:
+def numbers(data: bytes) -> dict[int, int]:
+    """Varint fields of a message by number, as `fields`."""
+    return {number: value for number, value in _parts(data) if isinstance(value, int)}
+
+
+def _parts(data: bytes) -> Iterator[tuple[int, bytes | int]]:
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
         number, kind = tag >> 3, tag & 7
         if kind == _VARINT:
-            _, at = _varint(data, at)
+            value, at = _varint(data, at)
+            yield number, value
             continue
         size, at = _varint(data, at) if kind == _BYTES else (_SIZES.get(kind, -1), at)
         if size < 0 or at + size > len(data):
@@ -35,13 +41,18 @@ def _delimited(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def repeated(data: bytes, number: int) -> list[bytes]:
     """Every value of one length-delimited field. Raises ValueError as `fields` does."""
-    return [value for each, value in _delimited(data) if each == number]
+    return [value for each, value in _parts(data) if each == number and isinstance(value, bytes)]
 
 
 def field(number: int, value: bytes | str) -> bytes:
     """One length-delimited field, encoded."""
     raw = value.encode() if isinstance(value, str) else value
     return _encoded(number << 3 | _BYTES) + _encoded(len(raw)) + raw
+
+
+def flag(number: int) -> bytes:
+    """One boolean field that is true, encoded."""
+    return _encoded(number << 3 | _VARINT) + b"\x01"
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -28,6 +28,8 @@ from runtime.pods.work import PodWork
 
 logger = logging.getLogger(__name__)
 
+RETRY_ANEW = 1.0
+"""Seconds after which it is tried again when what the node knew of the runtime was not true any more."""
 RETRY = 10.0
 """Seconds after which a container that could not be configured or made is tried again."""
 
@@ -153,9 +155,10 @@ async def _create(
         container_id = await work.context.runtime.create_container(sandbox.id, config, sandbox_config)
     except RuntimeServiceError as error:
         work.events.warning("Failed", f"Error: {error.message}", container=name)
-        if isinstance(error, AlreadyExists | NotFound):
+        gone = isinstance(error, AlreadyExists | NotFound)
+        if gone:
             await work.view.relist()
-        _give_up(work, name, "CreateContainerError", error.message, RETRY)
+        _give_up(work, name, "CreateContainerError", error.message, RETRY_ANEW if gone else RETRY)
     work.view.expect(container_id, sandbox.id)
     work.events.normal("Created", "Container created", container=name)
     return container_id

@@ -26,3 +26,9 @@ def test_an_encoded_field_is_what_protobuf_writes() -> None:
 def test_what_is_cut_off_or_malformed_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="malformed"):
         wire.fields(raw)
+
+
+def test_numbers_and_flags() -> None:
+    message = wire.flag(2) + wire.field(1, "a") + b"\x18\xac\x02"
+    assert wire.numbers(message) == {2: 1, 3: 300}
+    assert wire.fields(message) == {1: b"a"}
