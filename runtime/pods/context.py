@@ -239,7 +239,7 @@ class NodeContext:
     files: PodFiles = field(default_factory=_on_disk)
     cgroups: PodCgroups = field(default_factory=NoCgroups)
     probing: Callable[["PodWork"], Probes] = _probing
-    http_get: Callable[..., Awaitable[str]] = http_get
+    http_get: Callable[..., Awaitable[object]] = http_get
     """For hooks; as `runtime.pods.http_get`."""
     pressures: Callable[[], frozenset[str]] = frozenset
     """The conditions of pressure that the node is under."""

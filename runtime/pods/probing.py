@@ -18,7 +18,7 @@ from runtime.pods.actions import ProbeResults
 from runtime.pods.container_kinds import statuses_of
 from runtime.pods.container_status import container_id
 from runtime.pods.observed import ObservedContainer
-from runtime.pods.probe import run_probe
+from runtime.pods.probe import Outcome, run_probe
 from runtime.pods.tally import Probed
 from runtime.pods.work import PodWork
 
@@ -116,10 +116,11 @@ class Probing:
         clock, period = self._work.context.clock, float(probe.get("periodSeconds") or 10)
         await clock.sleep(self._first_delay(observed, probe))
         while key in self._results:
+            began = clock.monotonic()
             await self._try(key, container, probe)
             if self._is_decided(key, probe):
                 return
-            await clock.sleep(period)
+            await clock.sleep(began + period - clock.monotonic())
 
     def _is_decided(self, key: _Key, probe: Object) -> bool:
         """Whether the container has started up, or will be killed: then there is nothing left to ask it."""
@@ -148,7 +149,7 @@ class Probing:
         result = self._results.get(key)
         if result is None:
             return
-        self._tell(key.kind, container["name"], outcome.success, outcome.output)
+        self._tell(key.kind, container["name"], outcome)
         turned = outcome.success is not None and result.count(outcome.success, probe)
         if turned or self._startup_has_failed(key, result, probe):
             work.wake()
@@ -156,14 +157,18 @@ class Probing:
     def _startup_has_failed(self, key: _Key, result: _Result, probe: Object) -> bool:
         return key.kind == STARTUP and result.last is False and result.streak >= _failures(probe)
 
-    def _tell(self, kind: str, name: str, success: bool | None, output: str) -> None:
-        if success is None:
-            text = f"{kind.capitalize()} probe errored and resulted in unknown state: {output}"
-            self._work.events.warning("Unhealthy", text, container=name)
-        elif not success:
-            self._work.events.warning(
-                "Unhealthy", f"{kind.capitalize()} probe failed: {output}", container=name
+    def _tell(self, kind: str, name: str, outcome: Outcome) -> None:
+        probe, tell = f"{kind.capitalize()} probe", self._work.events.warning
+        if outcome.success is None:
+            tell(
+                "Unhealthy",
+                f"{probe} errored and resulted in unknown state: {outcome.output}",
+                container=name,
             )
+        elif outcome.warning:
+            tell("ProbeWarning", f"{probe} warning: {outcome.output}", container=name)
+        elif not outcome.success:
+            tell("Unhealthy", f"{probe} failed: {outcome.output}", container=name)
 
     def _publish(self) -> None:
         self._work.probes = ProbeResults(
