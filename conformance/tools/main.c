@@ -1,9 +1,11 @@
 /* Calls the tool whose name the program was called by, or that is its first argument. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools.h"
 
@@ -50,9 +52,14 @@ static int run(int argc, char **argv, bool *known) {
     return 2;
 }
 
+/* The first process of a container does not end by a signal that it does not ask for. */
+static void leave(int number) { _exit(128 + number); }
+
 int main(int argc, char **argv) {
     bool known = false;
     clock_gettime(CLOCK_MONOTONIC, &began);
+    signal(SIGTERM, leave);
+    signal(SIGINT, leave);
     setvbuf(stdout, NULL, _IOLBF, 0);
     int code = run(argc, argv, &known);
     if (!known && argc > 1) {
