@@ -128,7 +128,9 @@ class ContainerRuntime(Protocol):
     async def list_containers(self, filter_: cri.ContainerFilter | None = None) -> Sequence[cri.Container]:
         """All containers in whatever state, in no particular order."""
 
-    async def list_container_stats(self) -> Sequence[cri.ContainerStats]:
+    async def list_container_stats(
+        self, filter_: cri.ContainerStatsFilter | None = None
+    ) -> Sequence[cri.ContainerStats]:
         """What the containers that run use, their writable layers above all; some seconds old."""
 
     async def update_container_resources(

@@ -155,8 +155,10 @@ class CriRuntime:
         method = self._runtime.ListContainers
         return (await self._ask(method, request, cri.ListContainersResponse, timeout=QUICK)).containers
 
-    async def list_container_stats(self) -> Sequence[cri.ContainerStats]:
-        request = cri.ListContainerStatsRequest()
+    async def list_container_stats(
+        self, filter_: cri.ContainerStatsFilter | None = None
+    ) -> Sequence[cri.ContainerStats]:
+        request = cri.ListContainerStatsRequest(filter=filter_)
         method = self._runtime.ListContainerStats
         return (await self._ask(method, request, cri.ListContainerStatsResponse, timeout=QUICK)).stats
 

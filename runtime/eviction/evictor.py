@@ -57,9 +57,9 @@ class Usages(Protocol):
 
     async def pods(self) -> Sequence[PodUsage]: ...
 
-    async def pods_with_disks(
-        self, *, wanted: Callable[[Object], bool] | None = None, age: float = ...
-    ) -> Sequence[PodUsage]: ...
+    async def pods_with_disks(self) -> Sequence[PodUsage]: ...
+
+    async def disks(self, wanted: Callable[[Object], bool], *, age: float) -> Sequence[PodUsage]: ...
 
 
 class Warnings(Protocol):
@@ -147,9 +147,7 @@ class Evictor:
         limited = {uid(each.pod): each for each in pods if local_storage.is_limited(each.pod)}
         if not limited:
             return []
-        usages = await self._around.usages.pods_with_disks(
-            wanted=lambda pod: uid(pod) in limited, age=LOOK_EVERY
-        )
+        usages = await self._around.usages.disks(lambda pod: uid(pod) in limited, age=LOOK_EVERY)
         evicted = []
         for usage in usages:
             found = local_storage.excess(usage, separate_images=self._separate_images)

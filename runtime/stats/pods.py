@@ -1,6 +1,7 @@
 """What pods and their containers use, from their cgroups and network. Blocking: call it in a thread."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,12 +22,17 @@ def measure(
     return [_pod(cgroups, each, now, proc) for each in subjects]
 
 
+def unmeasured(subject: Subject) -> PodUsage:
+    """The pod and its containers, of which nothing has been read yet."""
+    containers = tuple(_container(subject, each) for each in subject.containers)
+    return PodUsage(subject.pod, subject.started_at, subject.cgroup, containers)
+
+
 def _pod(cgroups: Cgroups, subject: Subject, now: datetime, proc: Path) -> PodUsage:
-    return PodUsage(
-        pod=subject.pod,
-        started_at=subject.started_at,
-        cgroup=subject.cgroup,
-        containers=tuple(_container(cgroups, subject, each, now) for each in subject.containers),
+    bare = unmeasured(subject)
+    return replace(
+        bare,
+        containers=tuple(_measured(cgroups, each, now) for each in bare.containers),
         cpu=cgroups.cpu(subject.cgroup, now),
         memory=cgroups.memory(subject.cgroup, now),
         pressure=pressures(cgroups, subject.cgroup),
@@ -35,16 +41,20 @@ def _pod(cgroups: Cgroups, subject: Subject, now: datetime, proc: Path) -> PodUs
     )
 
 
-def _container(
-    cgroups: Cgroups, subject: Subject, container: ObservedContainer, now: datetime
-) -> ContainerUsage:
-    path = subject.cgroup_of(container.id)
+def _container(subject: Subject, container: ObservedContainer) -> ContainerUsage:
     return ContainerUsage(
         name=container.name,
         id=container.id,
         started_at=container.started_at or container.created_at,
         image=container.image or container.image_id,
-        cgroup=path,
+        cgroup=subject.cgroup_of(container.id),
+    )
+
+
+def _measured(cgroups: Cgroups, container: ContainerUsage, now: datetime) -> ContainerUsage:
+    path = container.cgroup
+    return replace(
+        container,
         cpu=cgroups.cpu(path, now),
         memory=cgroups.memory(path, now),
         pressure=pressures(cgroups, path),

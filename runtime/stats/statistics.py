@@ -21,7 +21,7 @@ from runtime.stats import node as whole
 from runtime.stats.cgroup import Cgroups
 from runtime.stats.disk import file_system, same_disk, with_usage
 from runtime.stats.pod_disks import PodDisks
-from runtime.stats.pods import measure
+from runtime.stats.pods import measure, unmeasured
 from runtime.stats.processes import listener_of, process_use
 from runtime.stats.rates import LONGEST, Rates
 from runtime.stats.sizes import AGE, Sizes
@@ -30,6 +30,8 @@ from runtime.stats.usage import Cpu, FileSystem, Memory, NodeUsage, PartUsage, P
 
 FIRST_RATE = 0.5
 """Seconds between the two looks that the first question for rates takes."""
+FEW = 8
+"""Up to so many pods the runtime is asked about each; for more it tells of all at once."""
 NODE, PODS = "/", "/kubepods"
 
 
@@ -73,26 +75,15 @@ class Statistics:
         """Processor, memory, processes and network of every pod that has a sandbox, and of its containers."""
         return await self._measured(self._subjects.subjects())
 
-    async def pods_with_disks(
-        self, *, wanted: Callable[[Object], bool] | None = None, age: float = AGE
-    ) -> Sequence[PodUsage]:
-        """Also writable layers, logs and volumes (their sizes up to `age` seconds old), of `wanted` pods."""
-        subjects = [each for each in self._subjects.subjects() if wanted is None or wanted(each.pod)]
-        if not subjects:
-            return []
-        layers, image_disks = await asyncio.gather(self._layers(), self._image_disks())
-        places = (place for subject in subjects for place in subject.volumes)
-        paths = (place.path for place in places if place.measured)
-        sizes = await self._sizes.of(paths, age=age)
-        pods = await self._measured(subjects)
+    async def pods_with_disks(self) -> Sequence[PodUsage]:
+        """Also writable layers, logs and volumes; sizes of volumes are up to a minute old."""
+        subjects = self._subjects.subjects()
+        return await self._with_disks(await self._measured(subjects), subjects, age=AGE)
 
-        def add() -> list[PodUsage]:
-            now = self._clock.now()
-            root, layers_root = file_system(self._root, now), file_system(image_disks.path, now)
-            disks = PodDisks(root, layers, layers_root, sizes, now)
-            return [disks.add(*each) for each in zip(pods, subjects, strict=True)]
-
-        return await asyncio.to_thread(add)
+    async def disks(self, wanted: Callable[[Object], bool], *, age: float) -> Sequence[PodUsage]:
+        """What `wanted` pods take on disks alone; sizes of volumes are up to `age` seconds old."""
+        subjects = [each for each in self._subjects.subjects() if wanted(each.pod)]
+        return await self._with_disks([unmeasured(each) for each in subjects], subjects, age=age)
 
     def memory(self) -> tuple[Memory, Memory | None]:
         """The node's, and that of all pods together with what they may have. Reads a few small files."""
@@ -172,12 +163,30 @@ class Statistics:
         path = Path(images.fs_id.mountpoint) if images is not None else self._root
         return _ImageDisks(path if path.is_dir() else self._root, images, images)
 
-    async def _layers(self) -> dict[str, cri.ContainerStats]:
-        """By container; empty while the runtime does not answer."""
+    async def _with_disks(
+        self, pods: Sequence[PodUsage], subjects: Sequence[Subject], *, age: float
+    ) -> Sequence[PodUsage]:
+        layers, image_disks = await asyncio.gather(self._layers(subjects), self._image_disks())
+        places = (place for subject in subjects for place in subject.volumes)
+        sizes = await self._sizes.of((place.path for place in places if place.measured), age=age)
+
+        def add() -> list[PodUsage]:
+            now = self._clock.now()
+            root, layers_root = file_system(self._root, now), file_system(image_disks.path, now)
+            disks = PodDisks(root, layers, layers_root, sizes, now)
+            return [disks.add(*each) for each in zip(pods, subjects, strict=True)]
+
+        return await asyncio.to_thread(add)
+
+    async def _layers(self, subjects: Sequence[Subject]) -> dict[str, cri.ContainerStats]:
+        """By container; empty while the runtime does not answer. It measures those that are asked for."""
+        few = len(subjects) <= FEW
+        filters = [cri.ContainerStatsFilter(pod_sandbox_id=each.sandbox) for each in subjects if few]
         try:
-            return {each.attributes.id: each for each in await self._runtime.list_container_stats()}
+            found = await asyncio.gather(*map(self._runtime.list_container_stats, filters if few else [None]))
         except RuntimeServiceError:
             return {}
+        return {each.attributes.id: each for listed in found for each in listed}
 
 
 class _ImageDisks(NamedTuple):

@@ -223,7 +223,9 @@ class FakeRuntime:
             if _selected(each.labels, filter_)
         ]
 
-    async def list_container_stats(self) -> Sequence[cri.ContainerStats]:
+    async def list_container_stats(
+        self, filter_: cri.ContainerStatsFilter | None = None
+    ) -> Sequence[cri.ContainerStats]:
         self._note("list_container_stats")
         return [
             cri.ContainerStats(

@@ -76,10 +76,11 @@ class Node:
     async def pods(self) -> Sequence[PodUsage]:
         return [each.usage for each in self.all_pods]
 
-    async def pods_with_disks(
-        self, *, wanted: Callable[[Object], bool] | None = None, age: float = 60
-    ) -> Sequence[PodUsage]:
-        return [each.usage for each in self.all_pods if wanted is None or wanted(each.pod)]
+    async def pods_with_disks(self) -> Sequence[PodUsage]:
+        return await self.pods()
+
+    async def disks(self, wanted: Callable[[Object], bool], *, age: float) -> Sequence[PodUsage]:
+        return [each.usage for each in self.all_pods if wanted(each.pod)]
 
     def _report(self, conditions: frozenset[str]) -> None:
         self.conditions = conditions

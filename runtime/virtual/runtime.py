@@ -194,7 +194,9 @@ class VirtualRuntime:
         listed = [each.listed() for each in self._containers.values()]
         return [each for each in listed if _matches(each.labels, filter_) and _in_state(each.state, filter_)]
 
-    async def list_container_stats(self) -> Sequence[cri.ContainerStats]:
+    async def list_container_stats(
+        self, filter_: cri.ContainerStatsFilter | None = None
+    ) -> Sequence[cri.ContainerStats]:
         return []
 
     async def update_container_resources(
