@@ -161,7 +161,8 @@ def test_volumes_outlive_the_pod_and_nothing_stays_mounted(claimed: Claimed, clu
     uid = claimed.before["metadata"]["uid"]
     claimed.remove()
     assert cluster.home is not None
-    assert not (cluster.home / "node" / "pods" / uid).exists()
+    directory = cluster.home / "node" / "pods" / uid
+    eventually(lambda: not directory.exists(), what="the pod's directory is gone")
     assert uid not in Path("/proc/self/mountinfo").read_text()
     assert sorted(each.name for each in (claimed.places / "local").iterdir()) == ["new", "old"]
 

@@ -8,6 +8,7 @@ from conformance import pods, testimage
 from conformance.cluster import Cluster
 from conformance.rest import Object
 from conformance.space import Space
+from conformance.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("containers")
 CONTENT = "kubeling.test/content:1"
@@ -43,13 +44,16 @@ def test_an_image_as_a_volume(space: Space, content: str, cluster: Cluster) -> N
     wanted = [*volumes(content), {"name": "d", "emptyDir": {}}]
     space.create(pods.pod("images", main, other, volumes=wanted, restartPolicy="OnFailure"))
     pod = space.phase("images", "Succeeded", timeout=60)
+    [shown] = [each for each in pods.status_of(pod, "main")["volumeMounts"] if each["name"] == "v"]
+    assert "sha256:" in shown["volumeStatus"]["image"]["imageRef"]
     said = space.log("images", container="main")
     assert said.startswith("content\n")
     assert "Read-only file system" in said
     assert said.endswith("not executed\n")
     assert space.log("images", container="part") == "content\ncontent\ngroup\nmarker\npasswd\n"
     space.remove_pod("images")
-    assert pod["metadata"]["uid"] not in Path("/proc/self/mountinfo").read_text()
+    uid = pod["metadata"]["uid"]
+    eventually(lambda: uid not in Path("/proc/self/mountinfo").read_text(), what="nothing stays mounted")
 
 
 def test_an_image_that_is_not_there(space: Space) -> None:

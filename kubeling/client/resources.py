@@ -46,6 +46,9 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CLUSTER_TRUST_BUNDLES = Resource(
     "certificates.k8s.io", "v1", "clustertrustbundles", "ClusterTrustBundle", namespaced=False
 )
+POD_CERTIFICATE_REQUESTS = Resource(
+    "certificates.k8s.io", "v1", "podcertificaterequests", "PodCertificateRequest"
+)
 CERTIFICATE_SIGNING_REQUESTS = Resource(
     "certificates.k8s.io",
     "v1",

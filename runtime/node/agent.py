@@ -62,6 +62,7 @@ from runtime.stats.statistics import Statistics
 from runtime.volumes import root
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.claims import Claims
+from runtime.volumes.pod_certificates import PodCertificates
 from runtime.volumes.volumes import Volumes
 
 logger = logging.getLogger(__name__)
@@ -206,6 +207,9 @@ class NodeAgent:
             volumes=Volumes(clock, self._image_views()),
             claims=Claims(self._client, config.node_name),
             tokens=AccountTokens(self._client, clock),
+            certificates=PodCertificates(
+                self._client, clock, config.node_name, lambda uid: agent.sources_changed(uid)
+            ),
             alarms=alarms,
             root=config.root,
             node_name=config.node_name,

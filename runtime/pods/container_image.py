@@ -29,7 +29,7 @@ async def volume_images(work: PodWork, container: Object) -> list[tuple[Object, 
 async def mount_images(work: PodWork, container: Object, images: list[tuple[Object, cri.Image]]) -> None:
     """Raises: RuntimeServiceError: one cannot be mounted, or lacks what a subPath names."""
     for volume, image in images:
-        work.volume_images[volume["name"]] = image.id
+        work.volume_images[volume["name"]] = image
         place = await work.context.volumes.mount_image(work.paths, volume, image)
         for inner in _parts(container, volume["name"]):
             if place is not None and not (place / inner).exists():

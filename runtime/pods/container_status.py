@@ -43,6 +43,8 @@ class Knowledge:
     """Why containers could not be started, by name."""
     messages: Mapping[str, str] = field(default_factory=dict)
     """Termination messages by container id."""
+    volume_images: Mapping[str, str] = field(default_factory=dict)
+    """The digests of image volumes, by the volumes' names."""
     unready: frozenset[str] = frozenset()
     """Running containers whose readiness probe has not succeeded."""
     not_started: frozenset[str] = frozenset()
@@ -104,7 +106,7 @@ def container_status(
         if "terminated" in status["state"]:
             status["lastState"] = status["state"]
         status["state"] = waiting.state()
-    return status | _resources(container, latest, known)
+    return status | _resources(container, latest, known, old)
 
 
 def container_id(container: ObservedContainer) -> str:
@@ -247,7 +249,7 @@ def _last_state(
     return last if (last.get("terminated") or {}).get("containerID") != container_id(latest) else {}
 
 
-def _resources(container: Object, latest: ObservedContainer, known: Knowledge) -> Object:
+def _resources(container: Object, latest: ObservedContainer, known: Knowledge, old: Object) -> Object:
     """What is in force, which during a resize is not what was given; the user where the runtime tells it."""
     given: Object = container.get("resources") or {}
     held = known.in_force.get(container["name"], given) if latest.running else given
@@ -256,13 +258,23 @@ def _resources(container: Object, latest: ObservedContainer, known: Knowledge) -
         found["allocatedResources"] = given["requests"]
     if latest.user is not None:
         found["user"] = {"linux": latest.user}
-    mounts = [_mount_status(mount, latest) for mount in container.get("volumeMounts") or []]
+    told = {each["mountPath"]: each for each in old.get("volumeMounts") or []}
+    mounts = [
+        _mount_status(mount, latest, known, told.get(mount["mountPath"]) or {})
+        for mount in container.get("volumeMounts") or []
+    ]
     return found | ({"volumeMounts": mounts} if mounts else {})
 
 
-def _mount_status(mount: Object, latest: ObservedContainer) -> Object:
+def _mount_status(mount: Object, latest: ObservedContainer, known: Knowledge, old: Object) -> Object:
+    """An image's digest is known since it was mounted; an agent that starts anew has it from the API."""
     status: Object = {"name": mount["name"], "mountPath": mount["mountPath"]}
     if mount.get("readOnly"):
         recursive = mount["mountPath"] in latest.recursive_mounts
         status |= {"readOnly": True, "recursiveReadOnly": "Enabled" if recursive else "Disabled"}
+    digest = known.volume_images.get(mount["name"])
+    if digest:
+        status["volumeStatus"] = {"image": {"imageRef": digest}}
+    elif old.get("volumeStatus"):
+        status["volumeStatus"] = old["volumeStatus"]
     return status

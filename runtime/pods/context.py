@@ -38,6 +38,7 @@ from runtime.pods.tally import Tally
 from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.claims import PodClaims
 from runtime.volumes.errors import Notice
+from runtime.volumes.pod_certificates import Credentials, PodCertificates
 
 if TYPE_CHECKING:
     from runtime.pods.observed import ObservedContainer
@@ -91,7 +92,13 @@ class PodVolumes(Protocol):
         """Whether `mount_image` does so, or the runtime is to be told of the image."""
 
     async def set_up(
-        self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = ...
+        self,
+        pod: Object,
+        paths: PodPaths,
+        sources: Sources,
+        facts: PodFacts,
+        tokens: Tokens = ...,
+        credentials: Credentials | None = ...,
     ) -> list[Notice]:
         """All of the pod's volumes; again to bring them up to date. Raises VolumeError."""
 
@@ -236,6 +243,8 @@ class NodeContext:
     sandbox_starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOX_STARTS))
     claims: PodClaims | None = None
     """None where nothing is mounted, so that it does not matter what claims are bound to."""
+    certificates: PodCertificates | None = None
+    """None where nobody uses any."""
     files: PodFiles = field(default_factory=_on_disk)
     cgroups: PodCgroups = field(default_factory=NoCgroups)
     probing: Callable[["PodWork"], Probes] = _probing
@@ -256,6 +265,16 @@ class NodeContext:
     @property
     def security(self) -> SecurityDefaults:
         return SecurityDefaults(self.root / "seccomp", self.kubelet.seccomp_default, self.abilities.throttles)
+
+    def renewal(self, pod_uid: str) -> float | None:
+        """Seconds until a token or certificate of the pod is to be renewed; None without any."""
+        waits = [each.renewal(pod_uid) for each in (self.tokens, self.certificates) if each is not None]
+        return min((each for each in waits if each is not None), default=None)
+
+    def is_due(self, pod_uid: str) -> bool:
+        """Whether one is to be renewed now."""
+        certificates = self.certificates
+        return self.tokens.due(pod_uid) or (certificates is not None and certificates.due(pod_uid))
 
     def facts(self, pod_ips: tuple[str, ...] = ()) -> PodFacts:
         return PodFacts(self.node_name, pod_ips, self.host_ips, self.allocatable)

@@ -62,7 +62,7 @@ def _volume_mount(
 
 def _image_mount(work: PodWork, mount: Object) -> cri.Mount:
     """For a runtime that mounts images itself."""
-    image = cri.ImageSpec(image=work.volume_images.get(mount["name"], ""))
+    image = cri.ImageSpec(image=work.volume_images[mount["name"]].id)
     path = mount["mountPath"]
     return cri.Mount(container_path=path, image=image, image_sub_path=mount.get("subPath") or "")
 

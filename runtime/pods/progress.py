@@ -149,7 +149,7 @@ async def set_up_volumes(work: PodWork) -> None:
             raise RetryLater(delay) from error
     work.volume_failures = 0
     work.volumes_ready = True
-    renewal = work.context.tokens.renewal(work.identity.uid)
+    renewal = work.context.renewal(work.identity.uid)
     if renewal is not None:
         work.context.alarms.set((work.identity.uid, "tokens"), renewal)
 
@@ -164,9 +164,12 @@ async def _write_volumes(work: PodWork) -> None:
             work.sources_ready = True
             work.wake()
         tokens = await _tokens(work)
+        certificates = work.context.certificates
+        credentials = await certificates.get(work.pod) if certificates is not None else None
     pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
     work.context.files.begin(work.paths)
-    for notice in await work.context.volumes.set_up(pod, work.paths, sources, facts, tokens):
+    volumes = work.context.volumes
+    for notice in await volumes.set_up(pod, work.paths, sources, facts, tokens, credentials):
         work.events.warning(notice.reason, notice.message)
 
 

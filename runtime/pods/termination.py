@@ -131,6 +131,8 @@ async def _forget(work: PodWork) -> None:
     await work.context.files.remove(work.paths)
     work.context.sources.release(work.identity.uid)
     work.context.tokens.forget(work.identity.uid)
+    if work.context.certificates is not None:
+        work.context.certificates.forget(work.identity.uid)
     work.context.puller.forget(work.identity.uid)
     work.context.crashes.forget(f"{work.identity.uid}/")
     work.finished = True

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cri_api.v1 import api_pb2 as cri
+
 from kubeling.objects.meta import Object
 from runtime.pods.actions import ProbeResults
 from runtime.pods.activities import Activities
@@ -56,7 +58,7 @@ class PodWork:
     """Whether every object that the volumes need has been seen: only tokens and files are missing then."""
     claimed: dict[str, Object] = field(default_factory=dict)
     """What takes the place of the volumes that are claims, by their names, once it is known."""
-    volume_images: dict[str, str] = field(default_factory=dict)
+    volume_images: dict[str, cri.Image] = field(default_factory=dict)
     """The images of image volumes, by the volumes' names, once they are there."""
     volumes_ready: bool = False
     volume_failures: int = 0
@@ -120,6 +122,7 @@ class PodWork:
             unready=self.unready,
             not_started=self.probes.not_started,
             hooked=frozenset(self.hooked),
+            volume_images={name: _digest(each) for name, each in self.volume_images.items()},
             in_force=under_way.containers if under_way is not None else {},
             whole=under_way.pod if under_way is not None and not under_way.followed else None,
             resized=self.resized,
@@ -152,3 +155,8 @@ class PodWork:
         """The container's spec, whichever list it is in."""
         found = (each for each in containers_of(self.pod) if each["name"] == name)
         return next(found, None)
+
+
+def _digest(image: cri.Image) -> str:
+    """As it stands in containers' statuses: with the repository where it came from one."""
+    return str(next(iter(image.repo_digests), image.id))

@@ -273,7 +273,7 @@ class PodWorker:
 
     def _refresh_volumes(self) -> None:
         work = self.work
-        stale = work.volumes_stale or work.context.tokens.due(work.identity.uid)
+        stale = work.volumes_stale or work.context.is_due(work.identity.uid)
         if stale and work.volumes_ready and "volumes" not in work.activities:
             work.activities.begin("volumes", partial(set_up_volumes, work))
 

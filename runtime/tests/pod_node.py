@@ -25,6 +25,7 @@ from runtime.static.static_pods import StaticPods
 from runtime.tests.fake_runtime import FakeRuntime
 from runtime.volumes.account_tokens import AccountTokens
 from runtime.volumes.claims import Claims
+from runtime.volumes.pod_certificates import PodCertificates
 from runtime.volumes.volumes import Volumes
 
 
@@ -121,6 +122,7 @@ async def pod_node(
         volumes=Volumes(clock),
         claims=Claims(client, "node-1"),
         tokens=AccountTokens(client, clock),
+        certificates=PodCertificates(client, clock, "node-1", lambda uid: agent.sources_changed(uid)),
         alarms=Alarms(clock, tasks, lambda key: agent.wake(key)),
         root=root,
         node_name="node-1",

@@ -15,6 +15,7 @@ from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, token_kinds
 from runtime.volumes.errors import Notice
 from runtime.volumes.payload import NO_TOKENS, volume_payload
+from runtime.volumes.pod_certificates import Credentials
 
 _CHECKED = ("configMap", "secret", "projected", "downwardAPI")
 
@@ -25,7 +26,13 @@ class VirtualVolumes:
     mounts_images = False
 
     async def set_up(
-        self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
+        self,
+        pod: Object,
+        paths: PodPaths,
+        sources: Sources,
+        facts: PodFacts,
+        tokens: Tokens = NO_TOKENS,
+        credentials: Credentials | None = None,
     ) -> list[Notice]:
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             if any(kind in volume for kind in _CHECKED):

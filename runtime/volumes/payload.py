@@ -13,6 +13,7 @@ from runtime.volumes.account_tokens import Tokens, token_kind
 from runtime.volumes.atomic_writer import File
 from runtime.volumes.errors import VolumeError
 from runtime.volumes.ownership import fs_group
+from runtime.volumes.pod_certificates import Credential, Credentials, Projection
 from runtime.volumes.trust_anchors import AnchorsMissing, trust_anchors
 
 DEFAULT_MODE = 0o644
@@ -22,9 +23,16 @@ Payload = dict[str, File]
 
 
 def volume_payload(
-    pod: Object, volume: Object, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
+    pod: Object,
+    volume: Object,
+    sources: Sources,
+    facts: PodFacts,
+    tokens: Tokens = NO_TOKENS,
+    credentials: Credentials | None = None,
 ) -> Payload | None:
     """The files of the volume; None when it is of another type. `tokens` are those of `AccountTokens`.
+
+    Without `credentials` those of `PodCertificates` are left out.
 
     Raises:
         VolumeError: a source is missing, or names a key or field that is not there.
@@ -37,14 +45,21 @@ def volume_payload(
         source = volume["downwardAPI"]
         return _downward_payload(pod, source, facts, volume["name"], default=_mode(source))
     if "projected" in volume:
-        return _projected(pod, volume, sources, facts, tokens)
+        return _projected(pod, volume, sources, facts, tokens, credentials)
     return None
 
 
-def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts, tokens: Tokens) -> Payload:
+def _projected(
+    pod: Object,
+    volume: Object,
+    sources: Sources,
+    facts: PodFacts,
+    tokens: Tokens,
+    credentials: Credentials | None,
+) -> Payload:
     mode = _mode(volume["projected"])
     files: Payload = {}
-    for source in volume["projected"].get("sources") or []:
+    for index, source in enumerate(volume["projected"].get("sources") or []):
         for kind, field in ((CONFIG_MAP, "configMap"), (SECRET, "secret")):
             if field in source:
                 given = {**source[field], "defaultMode": mode}
@@ -55,9 +70,25 @@ def _projected(pod: Object, volume: Object, sources: Sources, facts: PodFacts, t
             files |= _token_payload(pod, source["serviceAccountToken"], tokens, volume["name"], default=mode)
         if "clusterTrustBundle" in source:
             files |= _anchors_payload(pod, source, sources, volume["name"], default=mode)
-        if "podCertificate" in source:
-            raise VolumeError.set_up(volume["name"], "this node does not ask for certificates of pods")
+        if "podCertificate" in source and credentials is not None:
+            credential = credentials[Projection(volume["name"], index)]
+            files |= _certificate_payload(pod, source["podCertificate"], credential, volume["name"], mode)
     return files
+
+
+def _certificate_payload(
+    pod: Object, source: Object, credential: Credential, volume_name: str, default: int
+) -> Payload:
+    contents = {
+        "credentialBundlePath": credential.key + credential.chain,
+        "keyPath": credential.key,
+        "certificateChainPath": credential.chain,
+    }
+    return {
+        _safe(source[field], volume_name): _private(pod, content, default=default)
+        for field, content in contents.items()
+        if source.get(field)
+    }
 
 
 def _token_payload(pod: Object, source: Object, tokens: Tokens, volume_name: str, *, default: int) -> Payload:

@@ -31,6 +31,7 @@ from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.errors import ClaimsNotReady, Notice, VolumeBusy, VolumeError
 from runtime.volumes.payload import NO_TOKENS, Payload, volume_payload
 from runtime.volumes.persistent_volume import unknown_kind
+from runtime.volumes.pod_certificates import Credentials
 from runtime.volumes.removal import remove_tree
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,13 @@ class Volumes:
         return self._images is not None
 
     async def set_up(
-        self, pod: Object, paths: PodPaths, sources: Sources, facts: PodFacts, tokens: Tokens = NO_TOKENS
+        self,
+        pod: Object,
+        paths: PodPaths,
+        sources: Sources,
+        facts: PodFacts,
+        tokens: Tokens = NO_TOKENS,
+        credentials: Credentials | None = None,
     ) -> list[Notice]:
         """All of the pod's volumes; claims among them have been replaced by what they are bound to.
 
@@ -70,7 +77,9 @@ class Volumes:
         notices: list[Notice] = []
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             try:
-                notices += await asyncio.to_thread(self._set_up, pod, volume, paths, sources, facts, tokens)
+                notices += await asyncio.to_thread(
+                    self._set_up, pod, volume, paths, sources, facts, tokens, credentials
+                )
             except VolumeError as error:
                 failure = failure or error
             except OSError as error:
@@ -125,6 +134,7 @@ class Volumes:
         sources: Sources,
         facts: PodFacts,
         tokens: Tokens,
+        credentials: Credentials | None,
     ) -> list[Notice]:
         if "persistentVolume" in volume:
             return persistent_volume.set_up(paths, pod, volume)
@@ -140,7 +150,7 @@ class Volumes:
             mark = paths.volume_state(plugin, name) / "ready"
             empty_dir.set_up(directory, mark, pod, volume, memory=memory)
             return []
-        payload = volume_payload(pod, volume, sources, facts, tokens)
+        payload = volume_payload(pod, volume, sources, facts, tokens, credentials)
         self._write(pod, volume, directory, payload or {})
         return []
 
