@@ -61,7 +61,7 @@ class Image:
         """What `docker save` writes."""
         layers = {f"layer{at}.tar": gzip.decompress(layer) for at, layer in enumerate(self.layers)}
         manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": list(layers)}]
-        return _tar({"manifest.json": _json(manifest), "config.json": self.config, **layers})
+        return tar_of({"manifest.json": _json(manifest), "config.json": self.config, **layers})
 
     def oci_archive(self, name: str) -> bytes:
         """An OCI image layout in a tar, as buildah and skopeo write it."""
@@ -78,7 +78,7 @@ class Image:
         }
         blobs = {f"blobs/sha256/{digest(blob)[7:]}": blob for blob in (manifest, *self.blobs)}
         index = {"schemaVersion": 2, "manifests": [entry]}
-        return _tar({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": _json(index), **blobs})
+        return tar_of({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": _json(index), **blobs})
 
 
 def build(*, marker: str = "", entrypoint: tuple[str, ...] = (), user: str = "") -> Image:
@@ -134,7 +134,7 @@ def layer_of(programs: Mapping[str, bytes], links: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _tar(files: dict[str, bytes]) -> bytes:
+def tar_of(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in files.items():
