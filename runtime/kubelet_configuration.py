@@ -179,6 +179,8 @@ def _threshold(signal: str, value: Any, path: str) -> str:
     if signal not in SIGNALS:
         raise KubeletConfigurationError(f"{path}: there is no eviction signal of that name")
     if re.fullmatch(r"\d+(\.\d+)?%", str(value)):
+        if float(str(value).rstrip("%")) > 100:
+            raise _wrong(path, "at most 100%", value)
         return str(value)
     return _amount(value, path)
 
@@ -373,7 +375,11 @@ def _check(made: KubeletConfiguration) -> None:
         "imageGCHighThresholdPercent must be from 0 to 100": not 0 <= high <= 100,
         "imageGCLowThresholdPercent must be from 0 to 100": not 0 <= low <= 100,
         "imageGCLowThresholdPercent must be below imageGCHighThresholdPercent": low >= high,
+        "imageMaximumGCAge must be greater than imageMinimumGCAge": (
+            0 < made.image_maximum_gc_age <= made.image_minimum_gc_age
+        ),
         "containerLogMaxFiles must be greater than 1": made.container_log_max_files < 2,
+        "containerLogMonitorInterval must be at least 3s": made.container_log_monitor_interval < 3,
         "crashLoopBackOff.maxContainerRestartPeriod must be from 1s to 300s": not _restarts_in_time(made),
         "maxPods must not be negative": made.max_pods < 0,
         "maxParallelImagePulls must be positive": made.max_parallel_image_pulls < 1,

@@ -60,6 +60,9 @@ def test_hard_thresholds_replace_the_defaults_unless_they_are_to_be_merged() -> 
         ({"userNamespaces": {"idsPerPod": 5}}, "userNamespaces.idsPerPod must be a multiple of 65536"),
         ({"allowedUnsafeSysctls": ["vm.*"]}, r'allowedUnsafeSysctls: the sysctl "vm.\*" are not known to be'),
         ({"imageGCLowThresholdPercent": 90}, "imageGCLowThresholdPercent must be below"),
+        ({"evictionMinimumReclaim": {"memory.available": "101%"}}, "must be at most 100%"),
+        ({"containerLogMonitorInterval": "1s"}, "containerLogMonitorInterval must be at least 3s"),
+        ({"imageMaximumGCAge": "1m"}, "imageMaximumGCAge must be greater than imageMinimumGCAge"),
     ],
     ids=lambda each: each if isinstance(each, str) else next(iter(each)),
 )
