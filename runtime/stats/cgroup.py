@@ -57,8 +57,10 @@ def cgroups(root: Path = CGROUP_ROOT) -> Cgroups:
 
 
 def text(file: Path) -> str:
+    """Of files that are read by the hundred: without what Python does for large ones."""
     try:
-        return file.read_text()
+        with open(file, "rb", buffering=0) as opened:
+            return opened.read().decode(errors="replace")
     except OSError:
         return ""
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from runtime.stats.cgroup import text
 from runtime.stats.usage import Interface, Network
 
 _VIRTUAL = ("lo", "veth", "docker", "nerdctl", "tunl", "sit", "gre", "erspan", "ip6", "ip_vti")
@@ -11,9 +12,8 @@ _VIRTUAL = ("lo", "veth", "docker", "nerdctl", "tunl", "sit", "gre", "erspan", "
 
 def network_of(pid: int | str, now: datetime, proc: Path = Path("/proc")) -> Network | None:
     """Of the network that the process is in; None when it has gone."""
-    try:
-        lines = (proc / str(pid) / "net" / "dev").read_text().splitlines()[2:]
-    except OSError:
+    lines = text(proc / str(pid) / "net" / "dev").splitlines()[2:]
+    if not lines:
         return None
     return Network(now, tuple(each for line in lines if (each := _interface(line)) is not None))
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from kubeling.client.resources import PODS
 from kubeling.objects.tasks import Tasks
 from runtime.cri.operations import Operations, operation_name
 from runtime.errors import RuntimeFailed
@@ -165,6 +166,13 @@ async def test_metrics(tmp_path: Path, path: str, lines: list[str]) -> None:
         text = f"\n{await get(pages, path)}"
         for line in lines:
             assert f"\n{line}" in text
+
+
+async def test_probes_of_a_pod_that_has_gone_are_forgotten(tmp_path: Path) -> None:
+    async with node_pages(tmp_path) as (pages, node):
+        await node.client.delete(PODS, "web", namespace="default", grace_period_seconds=0)
+        await node.until(lambda: not node.agent.workers)
+        assert "prober_probe_total" not in await get(pages, "/metrics/probes")
 
 
 async def test_running_pods_and_the_configuration(tmp_path: Path) -> None:
