@@ -154,12 +154,23 @@ class PrivateContainerd:
         for directory in (self.paths.root, self.paths.state, self.paths.cni_conf, self.paths.registry_hosts):
             directory.mkdir(parents=True, exist_ok=True)
         self.paths.state.chmod(0o711)
-        self.snapshotter = "overlayfs" if machine.overlay_works(self.paths.root) else "native"
+        old = self.paths.config.read_text() if self.paths.config.exists() else ""
+        self.snapshotter = self._choose_snapshotter(old)
         major, _ = machine.containerd_version()
         text = render(self._settings(), major_version=major)
-        old = self.paths.config.read_text() if self.paths.config.exists() else ""
-        self.paths.config.write_text(text)
-        return text != old
+        if text == old:
+            return False
+        draft = self.paths.config.with_suffix(".draft")
+        draft.write_text(text)
+        draft.replace(self.paths.config)
+        return True
+
+    def _choose_snapshotter(self, configuration: str) -> str:
+        """What was chosen first stays: the images are there, and a full disk would let the trial fail."""
+        for each in ("overlayfs", "native"):
+            if f'snapshotter = "{each}"' in configuration:
+                return each
+        return "overlayfs" if machine.overlay_works(self.paths.root) else "native"
 
     def _settings(self) -> ContainerdSettings:
         return ContainerdSettings(

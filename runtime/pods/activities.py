@@ -108,16 +108,23 @@ class Activities:
             await asyncio.wait(running, timeout=within)
         await self.stop()
 
+    def _put_off(self, key: str) -> float:
+        """Seconds until it may begin again, longer each time."""
+        wait = self._delays[key] = min(self._delays.get(key, FIRST_DELAY / 2) * 2, LONGEST_DELAY)
+        self.delay(key, wait)
+        return wait
+
     async def _guarded(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
             self._delays.pop(key, None)
         except RetryLater as later:
             self.delay(key, later.seconds)
-        except NodeError as error:
-            wait = self._delays[key] = min(self._delays.get(key, FIRST_DELAY / 2) * 2, LONGEST_DELAY)
-            logger.warning("pod %s: %s failed, again in %g s: %s", self._pod, key, wait, error)
-            self.delay(key, wait)
+        except (NodeError, OSError) as error:
+            logger.warning("pod %s: %s failed, again in %g s: %s", self._pod, key, self._put_off(key), error)
+        except Exception:  # a fault of ours: the task's guard logs it; it is not repeated without a pause
+            self._put_off(key)
+            raise
         finally:
             self._running.pop(key, None)
             self._wake()

@@ -108,6 +108,7 @@ def _config(
         env = environment(
             work.pod, container, sources=sources, services=services, facts=facts, file_value=files
         )
+        work.context.files.write_hosts(work)
         made = container_config(
             work.pod,
             container,
@@ -122,7 +123,7 @@ def _config(
         )
         _enter_target(work, container, made)
         return made
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         work.events.warning("Failed", f"Error: {error}", container=container["name"])
         _give_up(work, container["name"], "CreateContainerConfigError", str(error), RETRY)
 

@@ -18,7 +18,7 @@ from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.references import volume_references
 from runtime.pods.resize_follow import held, must_restart
-from runtime.pods.sandbox_start import start_sandbox
+from runtime.pods.sandbox_start import make_directories, start_sandbox
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volume
 from runtime.volumes.errors import ClaimsNotReady, VolumeError
@@ -167,7 +167,7 @@ async def _write_volumes(work: PodWork) -> None:
         certificates = work.context.certificates
         credentials = await certificates.get(work.pod) if certificates is not None else None
     pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
-    work.context.files.begin(work.paths)
+    make_directories(work)
     volumes = work.context.volumes
     for notice in await volumes.set_up(pod, work.paths, sources, facts, tokens, credentials):
         work.events.warning(notice.reason, notice.message)

@@ -17,6 +17,9 @@ from runtime.pods.work import PodWork
 
 logger = logging.getLogger(__name__)
 
+NO_DIRECTORIES = 2.0
+"""Seconds after which it is tried again to make a pod's directories."""
+
 
 def config_of(work: PodWork, attempt: int) -> cri.PodSandboxConfig:
     """The same for the same pod and attempt: containers need it again when they are made.
@@ -39,9 +42,19 @@ def _dns(work: PodWork) -> PodDns:
     return pod_dns(work.pod, work.context.resolv_conf(), work.context.cluster_dns)
 
 
+def make_directories(work: PodWork) -> None:
+    """Raises: RetryLater: the disk does not take them; an event says so."""
+    try:
+        work.context.files.begin(work.paths)
+    except OSError as error:
+        why = f"mkdir {error.filename}: {str(error.strerror).lower()}"
+        work.events.warning("FailedToMakePodDataDirectories", f"error making pod data directories: {why}")
+        raise RetryLater(NO_DIRECTORIES) from error
+
+
 async def start_sandbox(work: PodWork, attempt: int) -> None:
     """Raises: RetryLater."""
-    work.context.files.begin(work.paths)
+    make_directories(work)
     if attempt:
         work.events.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
         await _take_down_old(work)
@@ -56,7 +69,6 @@ async def start_sandbox(work: PodWork, attempt: int) -> None:
         raise RetryLater(_delay(attempt)) from error
     work.context.tally.started_sandboxes += 1
     await work.view.read_sandbox(sandbox_id)
-    work.context.files.write_hosts(work)
 
 
 async def _run(work: PodWork, attempt: int) -> str:

@@ -63,7 +63,9 @@ async def test_a_container_lives_and_its_end_is_told(
         async for event in events:
             if event.kind is RuntimeEventKind.STOPPED and event.id == container:
                 break
-    status = await cri_runtime.container_status(container)
+    async with asyncio.timeout(10):  # its CRI notes an end a moment after containerd has told of it
+        while (status := await cri_runtime.container_status(container)).state == cri.CONTAINER_RUNNING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert (status.state, status.exit_code, status.reason) == (cri.CONTAINER_EXITED, 3, "Error")
     assert (tmp_path / "logs" / "c.log").read_text().endswith(" stdout F hi\n")
 

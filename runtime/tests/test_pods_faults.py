@@ -128,3 +128,46 @@ async def test_directories_and_logs_of_pods_that_are_no_more_go(node: PodNode, t
         await node.until(lambda: not (tmp_path / "pods" / "stale").exists())
         await node.until(lambda: not (tmp_path / "logs" / "default_old_stale").exists())
     assert len(list((tmp_path / "pods").iterdir())) == len(list((tmp_path / "logs").iterdir())) == 1
+
+
+async def test_a_disk_that_takes_no_directories_is_told_of_and_tried_again(
+    node: PodNode, tmp_path: Path
+) -> None:
+    (tmp_path / "pods").write_text("in the way")
+    node.create(a_pod())
+    await node.until(lambda: node.agent.workers)
+    reasons = {reason for reason, _ in await node.events()}
+    assert reasons == {"FailedToMakePodDataDirectories"}
+    (tmp_path / "pods").unlink()
+    await node.clock.advance(3)
+    await node.running()
+
+
+async def test_an_agent_that_died_right_after_the_sandbox_leaves_no_container_without_hosts(
+    node: PodNode, tmp_path: Path
+) -> None:
+    node.runtime.fail("create_container", times=5)
+    node.create(a_pod())
+    await node.until(lambda: "create_container" in node.runtime.verbs())
+    for hosts in tmp_path.rglob("etc-hosts"):
+        hosts.unlink()
+    node.runtime.emit(RuntimeEventKind.RELIST)
+    async with pod_node(tmp_path / "again", client=node.client, runtime=node.runtime) as again:
+        await again.clock.advance(60)
+        await again.running()
+    config = next(iter(node.runtime.configs.values()))
+    assert "/etc/hosts" in {mount.container_path for mount in config.mounts}
+
+
+async def test_a_fault_of_ours_is_not_repeated_without_a_pause(
+    node: PodNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = ValueError("broken")
+    node.runtime.fail("run_pod_sandbox", broken, times=2)  # type: ignore[arg-type]
+    node.create(a_pod())
+    await node.until(lambda: "run_pod_sandbox" in node.runtime.verbs())
+    await node.clock.advance(0.5)
+    assert node.runtime.verbs("run_pod_sandbox") == ["run_pod_sandbox"]
+    await node.clock.advance(5)
+    await node.running()
+    assert "broken" in caplog.text
