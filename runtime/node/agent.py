@@ -104,6 +104,7 @@ class NodeAgent:
         self._loader: ImageLoader | None = None
         self._api: KubeletApi | None = None
         self._health: asyncio.Task[None] | None = None
+        self._shutting_down = False
         self._statistics: Statistics | None = None
         self._tally = Tally()
 
@@ -171,6 +172,7 @@ class NodeAgent:
         groups = shutdown_groups(self._config.kubelet)
         if not groups or self._pods is None or self._health is None:
             return
+        self._shutting_down = True
         self._health.cancel()
         self._reporter.change(problem=NODE_MESSAGE)
         await end_pods(self._pods.workers, groups, self._clock)
@@ -221,6 +223,7 @@ class NodeAgent:
             resolv_conf=partial(dns.read, config.kubelet.resolv_conf),
             kubelet=config.kubelet,
             crashes=crash_backoff(config.kubelet),
+            shutting_down=lambda: self._shutting_down,
             pressures=lambda: self._reporter.facts.pressures,
             tally=self._tally,
             abilities=abilities.of_machine(self._machine.kernel, lambda: self._reporter.facts.features),

@@ -126,7 +126,14 @@ def _let_go(victim: PodWork) -> None:
     victim.wake()
 
 
+def _refused_at_shutdown(work: PodWork) -> Verdict | None:
+    if not work.context.shutting_down():
+        return None
+    return Verdict("NodeShutdown", "Pod was rejected as the node is shutting down.")
+
+
 _CHECKS: tuple[Callable[[PodWork], Verdict | None], ...] = (
+    _refused_at_shutdown,
     refused_under_pressure,
     refused_sysctls,
     _unsupported,

@@ -250,6 +250,8 @@ class NodeContext:
     probing: Callable[["PodWork"], Probes] = _probing
     http_get: Callable[..., Awaitable[object]] = http_get
     """For hooks; as `runtime.pods.http_get`."""
+    shutting_down: Callable[[], bool] = bool
+    """Whether the node is on its way down, and takes no more pods."""
     pressures: Callable[[], frozenset[str]] = frozenset
     """The conditions of pressure that the node is under."""
     kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)

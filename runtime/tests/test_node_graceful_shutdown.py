@@ -47,3 +47,12 @@ async def test_pods_fail_group_after_group(node: PodNode) -> None:
     disruption = next(each for each in status["conditions"] if each["type"] == "DisruptionTarget")
     assert (disruption["status"], disruption["reason"]) == ("True", "TerminationByKubelet")
     assert disruption["observedGeneration"] == 1
+
+
+async def test_a_node_that_is_shutting_down_takes_no_more_pods(node: PodNode) -> None:
+    node.context.shutting_down = lambda: True
+    node.create(a_pod("late"))
+    await node.until(lambda: node.status("late").get("phase") == "Failed")
+    status = node.status("late")
+    assert status["reason"] == "NodeShutdown"
+    assert status["message"] == "Pod was rejected: Pod was rejected as the node is shutting down."
