@@ -17,6 +17,8 @@ def requests(pod: Object) -> dict[str, str]:
     """While a resize is under way, the larger of what is wanted, allotted and in force."""
     spec = pod.get("spec") or {}
     total = _own(spec, _together(spec, _counted(pod, "requests")), "requests")
+    if has_own(spec):
+        total |= _own_in_force(pod)
     return resource_list.add(total, spec.get("overhead") or {})
 
 
@@ -67,6 +69,21 @@ def _own(spec: Object, total: dict[str, str], which: str) -> dict[str, str]:
     return total | {name: amount for name, amount in own.items() if is_pod_level(name)}
 
 
+def _own_in_force(pod: Object) -> dict[str, str]:
+    """What the pod as a whole counts for while it is resized."""
+    status: Object = pod.get("status") or {}
+    held = [part for part in (_resources(status, "requests"), status.get("allocatedResources")) if part]
+    if not held:
+        return {}
+    found = _largest([*held] if _is_infeasible(pod) else [_resources(pod["spec"], "requests"), *held])
+    return {name: amount for name, amount in found.items() if is_pod_level(name)}
+
+
+def _is_infeasible(pod: Object) -> bool:
+    pending = conditions.find(pod, "PodResizePending")
+    return pending is not None and pending.get("reason") == "Infeasible"
+
+
 def _resources(holder: Object, which: str) -> ResourceList:
     return (holder.get("resources") or {}).get(which) or {}
 
@@ -82,8 +99,7 @@ def _counted(pod: Object, which: str) -> _Of:
     }
     if not known:
         return lambda container: _resources(container, which)
-    pending = conditions.find(pod, "PodResizePending")
-    infeasible = pending is not None and pending.get("reason") == "Infeasible"
+    infeasible = _is_infeasible(pod)
 
     def of(container: Object) -> ResourceList:
         found = known.get(container["name"])

@@ -48,19 +48,39 @@ def demand(pod: Object) -> Demand:
 
 
 def allocated(pod: Object) -> dict[str, Amounts]:
-    """By container, what the node still holds for those whose requests it has not followed yet."""
-    status, spec = pod.get("status") or {}, pod.get("spec") or {}
-    statuses = status.get("containerStatuses")
+    """By container, and for the pod itself by "", what is taken where the node has not followed the spec.
+
+    It is the largest of what is wanted, given and in force; what the node never has is not waited for.
+    """
+    status = pod.get("status") or {}
+    statuses = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
     if not statuses:
         return {}
-    wanted = {each["name"]: (each.get("resources") or {}).get("requests") for each in spec["containers"]}
+    spec = pod.get("spec") or {}
+    wanted = {
+        each["name"]: _asked(each) for each in [*spec["containers"], *(spec.get("initContainers") or ())]
+    }
+    wanted[""] = _asked(spec)
     found: dict[str, Amounts] = {}
-    for each in statuses:
-        name, actual = each.get("name"), (each.get("resources") or {}).get("requests")
-        for held in (actual, each.get("allocatedResources")):
-            if held and held != wanted.get(name):
-                _raise_to(found.setdefault(name, {}), amounts(held))
+    for each in [*statuses, {"name": "", **status}]:
+        name = each.get("name") or ""
+        held = [part for part in (_asked(each), each.get("allocatedResources")) if part]
+        if any(part != wanted.get(name) for part in held):
+            found[name] = {} if _is_infeasible(status) else amounts(wanted.get(name))
+            for part in held:
+                _raise_to(found[name], amounts(part))
     return found
+
+
+def _asked(holder: Object) -> Mapping[str, str] | None:
+    return (holder.get("resources") or {}).get("requests")
+
+
+def _is_infeasible(status: Object) -> bool:
+    return any(
+        each.get("type") == "PodResizePending" and each.get("reason") == "Infeasible"
+        for each in status.get("conditions") or ()
+    )
 
 
 def amounts(resources: Mapping[str, str] | None) -> Amounts:
@@ -75,14 +95,11 @@ def _requests(spec: Object, least: Amounts, held: Mapping[str, Amounts]) -> Amou
     """Containers together with sidecars, or the greediest moment of initialisation; plus overhead."""
     running: Amounts = {}
     for container in spec.get("containers") or []:
-        taken = _container(container, least)
-        if held:
-            _raise_to(taken, held.get(container.get("name") or "", {}))
-        _add(running, taken)
+        _add(running, _container(container, least, held))
     sidecars: Amounts = {}
     starting: Amounts = {}
     for container in spec.get("initContainers") or []:
-        wanted = _container(container, least)
+        wanted = _container(container, least, held)
         if container.get("restartPolicy") == "Always":
             _add(running, wanted)
             _add(sidecars, wanted)
@@ -92,7 +109,7 @@ def _requests(spec: Object, least: Amounts, held: Mapping[str, Amounts]) -> Amou
             _add(moment, wanted)
         _raise_to(starting, moment)
     _raise_to(running, starting)
-    pod_level = amounts((spec.get("resources") or {}).get("requests"))
+    pod_level = held[""] if "" in held else amounts(_asked(spec))
     running |= {name: amount for name, amount in pod_level.items() if _is_pod_level(name)}
     _add(running, amounts(spec.get("overhead")))
     return running
@@ -102,8 +119,9 @@ def _is_pod_level(name: str) -> bool:
     return name in POD_LEVEL or name.startswith("hugepages-")
 
 
-def _container(container: Object, least: Amounts) -> Amounts:
-    return least | amounts((container.get("resources") or {}).get("requests"))
+def _container(container: Object, least: Amounts, held: Mapping[str, Amounts]) -> Amounts:
+    name = container.get("name") or ""
+    return least | (held[name] if name in held else amounts(_asked(container)))
 
 
 def _add(total: Amounts, more: Amounts) -> None:

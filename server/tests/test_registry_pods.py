@@ -289,6 +289,26 @@ async def test_cpu_and_memory_are_resized_in_place(registry: Registry) -> None:
         await patched(registry, "resize", containers=[without])
 
 
+async def test_what_the_pod_itself_has_is_resized_as_well(registry: Registry) -> None:
+    await make(registry, resources={"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}})
+    obj = (await patched(registry, "resize", resources={"requests": {"cpu": "200m"}})).obj
+    assert obj["spec"]["resources"]["requests"]["cpu"] == "200m"
+    with pytest.raises(errors.Invalid, match=r"spec.resources.limits: .*resource limits cannot be removed"):
+        await patched(registry, "resize", resources={"limits": None})
+    with pytest.raises(errors.Invalid, match=r"only cpu and memory resources are mutable"):
+        await patched(registry, "resize", resources={"limits": {"hugepages-2Mi": "2Mi"}})
+
+
+async def test_a_resize_is_of_the_same_containers(registry: Registry) -> None:
+    await make(registry, containers=[{"name": name, "image": "i"} for name in ("a", "b")])
+    other = [{"name": "b"}, {"name": "a"}]
+    order = {"$setElementOrder/containers": other, "containers": other}
+    with pytest.raises(errors.Invalid, match=r"spec.containers\[1\].name: .*may not be renamed or reordered"):
+        await patched(registry, "resize", **order)
+    with pytest.raises(errors.Invalid, match="containers may not be added or removed on resize"):
+        await patched(registry, "resize", containers=[{"name": "c", "image": "i"}])
+
+
 async def test_a_gated_pod_may_be_aimed_more_narrowly(registry: Registry) -> None:
     await make(registry, schedulingGates=[{"name": "g"}], nodeSelector={"a": "b"})
     obj = (await patched(registry, "", nodeSelector={"c": "d"})).obj

@@ -48,6 +48,26 @@ def test_while_it_is_resized_a_pod_takes_the_larger_of_what_it_wants_and_what_it
     assert demand(resized).requests == {"cpu": 1500}
 
 
+def test_a_resize_that_the_node_never_can_follow_takes_nothing() -> None:
+    asking = pod(container("5"), initContainers=[{**container("2", restartPolicy="Always"), "name": "side"}])
+    told = {"type": "PodResizePending", "status": "True", "reason": "Infeasible"}
+    main, side = ({"name": name, "resources": {"requests": {"cpu": "1"}}} for name in ("c", "side"))
+    asking["status"] = {"containerStatuses": [main], "initContainerStatuses": [side]}
+    assert demand(asking).requests == {"cpu": 7000}
+    asking["status"]["conditions"] = [told]
+    assert demand(asking).requests == {"cpu": 2000}
+
+
+def test_what_the_pod_itself_has_counts_until_it_is_resized() -> None:
+    asking = pod(container(), resources={"requests": {"cpu": "1"}})
+    asking["status"] = {
+        "containerStatuses": [{"name": "c", "resources": {}}],
+        "allocatedResources": {"cpu": "1"},
+        "resources": {"requests": {"cpu": "2"}},
+    }
+    assert demand(asking).requests == {"cpu": 2000}
+
+
 def test_containers_without_requests_count_for_something_when_nodes_are_compared() -> None:
     assert demand(pod(container())).scored == {"cpu": 100, "memory": 200 * 2**20}
 

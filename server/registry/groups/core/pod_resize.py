@@ -15,18 +15,23 @@ _RESIZABLE = ("cpu", "memory")
 
 def resized(spec: Object, before: Object) -> Object:
     """The old spec with the resources and resize policies that the new one has for the same containers."""
-    found = dict(before)
+    found = {key: value for key, value in before.items() if key != "resources"}
+    if spec.get("resources") is not None:
+        found["resources"] = spec["resources"]
     for name in _LISTS:
-        if name in before:
-            new = spec.get(name) or []
-            found[name] = [_taken_over(each, new, position) for position, each in enumerate(before[name])]
+        new = spec.get(name) or []
+        if _names(new) != _names(before.get(name)):
+            found[name] = new  # which is refused
+        elif new:
+            found[name] = [_taken_over(*each) for each in zip(before[name], new, strict=True)]
     return found
 
 
-def _taken_over(old: Object, new: list[Any], position: int) -> Object:
-    given = new[position] if position < len(new) else {}
-    if given.get("name") != old.get("name"):
-        return old
+def _names(containers: list[Any] | None) -> list[object]:
+    return [each.get("name") for each in containers or ()]
+
+
+def _taken_over(old: Object, given: Object) -> Object:
     found = {key: value for key, value in old.items() if key not in ("resources", "resizePolicy")}
     for name in ("resources", "resizePolicy"):
         if name in given:
@@ -36,9 +41,10 @@ def _taken_over(old: Object, new: list[Any], position: int) -> Object:
 
 def resize_causes(obj: Object, old: Object) -> list[Cause]:
     spec, before = obj["spec"], old["spec"]
-    if why := _refusal(old, spec, before):
+    if why := _refusal(old, before):
         return [forbidden("", why)]
-    causes: list[Cause] = []
+    if causes := [each for name in _LISTS for each in _order_causes(name, spec, before)]:
+        return causes
     if (old.get("status") or {}).get("qosClass", qos_class(before)) != qos_class(spec):
         why = "Pod QOS Class may not change as a result of resizing"
         causes.append(invalid("spec", (obj.get("status") or {}).get("qosClass", ""), why))
@@ -46,14 +52,34 @@ def resize_causes(obj: Object, old: Object) -> list[Cause]:
         causes.append(forbidden("spec", "Pod running on node without support for resize"))
     for field, new, was in _pairs(spec, before):
         causes += _container_causes(field, new, was)
+    return causes + _pod_level_causes(spec, before)
+
+
+def _order_causes(name: str, spec: Object, before: Object) -> Iterator[Cause]:
+    new, old = _names(spec.get(name)), _names(before.get(name))
+    if len(new) != len(old):
+        yield forbidden(f"spec.{name}", "containers may not be added or removed on resize")
+        return
+    for position, (each, was) in enumerate(zip(new, old, strict=True)):
+        if each != was:
+            why = "containers may not be renamed or reordered on resize"
+            yield forbidden(f"spec.{name}[{position}].name", why)
+
+
+def _pod_level_causes(spec: Object, before: Object) -> list[Cause]:
+    """What the pod as a whole has may be raised, lowered and added, not taken away."""
+    causes = []
+    for which in ("requests", "limits"):
+        given, was = (_of(each, which) for each in (spec, before))
+        if set(was) - set(given):
+            causes.append(forbidden(f"spec.resources.{which}", f"resource {which} cannot be removed"))
+    new, old = ({"resources": each.get("resources") or {}} for each in (spec, before))
+    if _without_resizable(new) != _without_resizable(old):
+        causes.append(forbidden("spec.resources", "only cpu and memory resources are mutable"))
     return causes
 
 
-def _refusal(old: Object, spec: Object, before: Object) -> str:
-    for each in (spec, before):
-        resources = each.get("resources") or {}
-        if resources.get("requests") or resources.get("limits"):
-            return "pods with pod-level resources cannot be resized"
+def _refusal(old: Object, before: Object) -> str:
     if MIRROR in annotations(old):
         return "static pods cannot be resized"
     if (before.get("os") or {}).get("name") == "windows":
