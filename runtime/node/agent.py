@@ -35,6 +35,7 @@ from runtime.network.setup import clean_up
 from runtime.node import pod_network
 from runtime.node.allocatable import allocatable, enforced
 from runtime.node.api.listener import KubeletApi
+from runtime.node.enforcement import enforce
 from runtime.node.graceful_shutdown import NODE_MESSAGE, end_pods, shutdown_groups
 from runtime.node.housekeeping import Housekeeping
 from runtime.node.kubelet_api import kubelet_api
@@ -114,7 +115,9 @@ class NodeAgent:
         Raises:
             MachineNotReady: the machine lacks something; the text says what to do.
         """
-        await self._cgroups.begin(enforced(self._machine, self._config.kubelet))
+        self._events.normal("Starting", "Starting kubelet.")
+        limits = enforced(self._machine, self._config.kubelet)
+        self._tasks.start(enforce(self._cgroups, limits, self._events, self._clock), name="cgroups")
         looked = asyncio.Event()
         self._tasks.start(self._join(looked), name="join")
         await self._start_runtime()

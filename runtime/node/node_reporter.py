@@ -48,11 +48,14 @@ class NodeReporter:
 
     @property
     def node(self) -> Object:
-        """The Node as the API last showed it, with what it has to give: the API may not have that yet."""
-        status = self._shown.get("status") or {}
+        """The Node as the API last showed it, before that as it is to be; with what it has to give: the API
+        may not have that yet.
+        """
+        shown = self._shown or new_node(self.facts, self._clock.now())
+        status = shown.get("status") or {}
         own = allocatable(self.facts.machine, self.facts.kubelet)
         extended = {name: text for name, text in (status.get("allocatable") or {}).items() if "/" in name}
-        return {**self._shown, "status": {**status, "allocatable": {**own, **extended}}}
+        return {**shown, "status": {**status, "allocatable": {**own, **extended}}}
 
     @property
     def enforced(self) -> dict[str, str]:

@@ -29,20 +29,21 @@ class NodeCgroups:
         self.tree = tree
 
     async def begin(self, enforced: Mapping[str, str]) -> None:
-        """Make the levels; `enforced` is what all pods together may use. Raises CgroupError."""
-        limits = Limits()
-        if "pods" in self._rules.kubelet.enforce_node_allocatable:
-            limits = Limits(
-                cpu_shares=shares(quantity.milli(enforced["cpu"])),
-                memory=quantity.value(enforced["memory"]),
-                pids=quantity.value(enforced["pid"]) if "pid" in enforced else None,
-            )
-        await asyncio.to_thread(self._make_levels, limits)
+        """Make the levels, and limit all pods to what they may use together. Raises CgroupError."""
+        await asyncio.to_thread(self._make_levels, self._limits(enforced))
+
+    def _limits(self, enforced: Mapping[str, str]) -> Limits:
+        if "pods" not in self._rules.kubelet.enforce_node_allocatable:
+            return Limits()
+        return Limits(
+            cpu_shares=shares(quantity.milli(enforced["cpu"])),
+            memory=quantity.value(enforced["memory"]),
+        )
 
     def _make_levels(self, limits: Limits) -> None:
-        self.tree.apply(KUBEPODS, limits)
         self.tree.apply(BESTEFFORT_PATH, Limits(cpu_shares=LEAST_SHARES))
         self._follow()
+        self.tree.apply(KUBEPODS, limits)
 
     async def make(self, pod: Object) -> None:
         """Make the pod's group with its limits. Raises CgroupError."""

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kubeling.objects import node_selection, pod_resources, quantity, taints
-from kubeling.objects.meta import Object, annotations, labels, name
+from kubeling.objects.meta import Object, labels, name
+from runtime.pods.identity import is_static
 from runtime.pods.pod_status import Verdict
 
 Amounts = Mapping[str, int]
@@ -101,7 +102,7 @@ def unfit(pod: Object, node: Object, *, ports_free: bool, settled: bool) -> list
         found.append(NAME)
     if not ports_free:
         found.append(PORTS)
-    if not settled and "kubernetes.io/config.mirror" not in annotations(pod) and _is_driven_out(spec, node):
+    if not settled and not is_static(pod) and _is_driven_out(spec, node):
         found.append(TAINTS)
     return found
 

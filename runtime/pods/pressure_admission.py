@@ -1,26 +1,11 @@
 """Which pods a node takes while it is short of something; as the kubelet's eviction manager says."""
 
-from kubeling.objects.meta import Object, annotations
-from runtime.pods.identity import CONFIG_SOURCE
+from kubeling.objects.meta import Object
 from runtime.pods.pod_status import Verdict
-from runtime.pods.qos import BEST_EFFORT, qos_class
+from runtime.pods.qos import BEST_EFFORT, is_critical, qos_class
 from runtime.pods.work import PodWork
 
-SYSTEM_CRITICAL = 2_000_000_000
-"""Priorities from here on are those of what the cluster cannot do without."""
-MIRROR = "kubernetes.io/config.mirror"
 _MEMORY = "node.kubernetes.io/memory-pressure"
-
-
-def is_critical(pod: Object) -> bool:
-    """Static pods, their mirrors, and those of the system's priorities."""
-    notes = annotations(pod)
-    static = notes.get(CONFIG_SOURCE, "api") != "api" or MIRROR in notes
-    return static or priority(pod) >= SYSTEM_CRITICAL
-
-
-def priority(pod: Object) -> int:
-    return int((pod.get("spec") or {}).get("priority") or 0)
 
 
 def refused_under_pressure(work: PodWork) -> Verdict | None:

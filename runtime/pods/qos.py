@@ -5,12 +5,15 @@ from decimal import Decimal
 
 from kubeling.objects import pod_resources, quantity
 from kubeling.objects.meta import Object, uid
+from runtime.pods.identity import is_mirror, is_static
 
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 KUBEPODS = "/kubepods"
 BURSTABLE_PATH, BESTEFFORT_PATH = f"{KUBEPODS}/burstable", f"{KUBEPODS}/besteffort"
 _COUNTED = ("cpu", "memory")
 _LOWEST_SCORE, _HIGHEST_SCORE = -997, 1000
+SYSTEM_CRITICAL = 2_000_000_000
+"""Priorities from here on are those of what the cluster cannot do without."""
 
 
 def all_containers(pod: Object) -> list[Object]:
@@ -54,14 +57,12 @@ def cgroup_parent(pod: Object) -> str:
 
 
 def is_critical(pod: Object) -> bool:
-    """Static pods, and those whose priority is the system's own."""
-    notes = (pod.get("metadata") or {}).get("annotations") or {}
-    source = notes.get("kubernetes.io/config.source", "api")
-    priority = (pod.get("spec") or {}).get("priority")
-    return source != "api" or "kubernetes.io/config.mirror" in notes or (priority or 0) >= SYSTEM_CRITICAL
+    """Static pods, their mirrors, and those of the system's priorities."""
+    return is_static(pod) or is_mirror(pod) or priority(pod) >= SYSTEM_CRITICAL
 
 
-SYSTEM_CRITICAL = 2_000_000_000
+def priority(pod: Object) -> int:
+    return int((pod.get("spec") or {}).get("priority") or 0)
 
 
 def oom_score_adjustment(pod: Object, container: Object, *, memory_capacity: int) -> int:

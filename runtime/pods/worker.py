@@ -140,8 +140,9 @@ class PodWorker:
         return not self._woken.is_set() and self.work.writer.settled
 
     def removed(self) -> None:
-        """The API has the pod no more."""
+        """The API has the pod no more; others are given at once what it had, as the scheduler sees it."""
         self.work.gone = True
+        release(self.work)
         self.work.writer.abandon()
         self.wake()
 

@@ -119,6 +119,16 @@ async def test_the_status_is_reported_every_five_minutes(tasks: Tasks) -> None:
     assert [each.verb for each in client.writes()] == ["create", "patch", "patch"]
 
 
+async def test_what_the_node_has_to_give_is_known_before_the_api_shows_it() -> None:
+    client = FakeClient()
+    client.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": {"mine": "1"}}})
+    reporter = NodeReporter(client, FakeClock(), FACTS)
+    assert reporter.node["metadata"]["labels"]["kubernetes.io/hostname"] == "n1"
+    await reporter.read()
+    assert reporter.node["metadata"]["labels"]["mine"] == "1"
+    assert reporter.node["status"]["allocatable"]["cpu"] == "4"
+
+
 async def test_the_lease_is_renewed_every_ten_seconds(tasks: Tasks) -> None:
     client, clock = FakeClient(), FakeClock()
     node = {"metadata": {"name": "n1", "uid": "u1"}}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kubeling.client.resources import PODS
 from kubeling.objects.meta import Object
 from runtime.pods.predicates import Insufficient, insufficient, is_extended
 from runtime.pods.preemption import Candidate, NoVictims, victims
@@ -57,6 +58,15 @@ async def test_there_is_room_again_when_a_pod_has_ended(node: PodNode) -> None:
     await node.running("first")
     node.runtime.exit("main")
     await node.until(lambda: node.status("first")["phase"] == "Succeeded")
+    node.create(asking("second", cpu="2"))
+    await node.running("second")
+
+
+async def test_a_pod_that_vanished_holds_nothing_while_it_is_stopped(node: PodNode) -> None:
+    node.runtime.stubborn.add("main")
+    node.create(asking("first", cpu="2"))
+    await node.running("first")
+    node.client.remove(PODS, "first", namespace="default")
     node.create(asking("second", cpu="2"))
     await node.running("second")
 

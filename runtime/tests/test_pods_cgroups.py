@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from kubeling.client.event_recorder import EventRecorder
+from kubeling.client.fake import FakeClient
 from kubeling.objects.clock import FakeClock
 from kubeling.objects.meta import Object
+from kubeling.objects.tasks import Tasks
 from runtime.kubelet_configuration import KubeletConfiguration
+from runtime.node.enforcement import enforce
+from runtime.node.node_events import NodeEvents
 from runtime.pods.cgroup_tree import UNLIMITED, CgroupError, CgroupTree, Limits, shares_of, weight_of
 from runtime.pods.cgroups import NodeCgroups
 from runtime.pods.resources import ResourceRules
@@ -141,3 +146,18 @@ def test_what_still_runs_in_a_pods_cgroup_is_killed(first: CgroupTree, tmp_path:
     (group / "cgroup.procs").write_text(f"{process.pid}\n")
     first.end_pod("u1")
     assert process.wait(timeout=10) == -signal.SIGKILL
+
+
+async def test_what_cannot_be_enforced_yet_is_tried_again(first: CgroupTree, tmp_path: Path) -> None:
+    cgroups, clock, client = node_cgroups(first), FakeClock(), FakeClient()
+    blocked = tmp_path / "memory" / "kubepods"
+    blocked.write_text("")
+    events = NodeEvents(EventRecorder(client, "kubelet", clock=clock, host="n1"), "n1")
+    async with Tasks("test") as tasks:
+        enforcing = tasks.start(enforce(cgroups, NODE, events, clock), name="enforce")
+        await clock.advance(1)
+        assert not enforcing.done()
+        blocked.unlink()
+        await clock.advance(60)
+        await enforcing
+    assert (blocked / "memory.limit_in_bytes").read_text() == str(2**30)
