@@ -135,6 +135,16 @@ def test_the_runtimes_sockets_are_roots(home: Path) -> None:
     assert as_nobody("test", "-w", str(socket)) != 0
 
 
+def test_what_the_runtime_knows_of_a_running_container_is_closed(home: Path, keeper: Object) -> None:
+    """Its configuration has the process's environment in it."""
+    configured = (home / "node/containerd/config.toml").read_text()
+    state = Path(re.findall(r'^"?state"? = "([^"]*)"', configured, re.MULTILINE)[0])
+    container_id = pods.status_of(keeper)["containerID"].removeprefix("containerd://")
+    files = list(state.glob(f"io.containerd.runtime.v2.task/*/{container_id}/config.json"))
+    assert len(files) == 1
+    assert as_nobody("test", "-r", str(files[0])) != 0
+
+
 def test_the_runtimes_streams_are_for_the_node_alone(home: Path) -> None:
     configured = (home / "node/containerd/config.toml").read_text()
     assert re.findall(r'"?stream_server_address"? = "([^"]*)"', configured) == ["127.0.0.1"]

@@ -37,6 +37,8 @@ class PodDns:
     """Reasons and messages of warnings about the pod."""
 
 
+STANDARD, RESOLVED = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"
+"""The second is what systemd-resolved itself asks."""
 LOCAL = ResolvConf(servers=("127.0.0.1",), searches=(".",))
 """Where the node's resolv.conf is set to "": pods ask whoever listens in their own network."""
 
@@ -58,10 +60,25 @@ def parse(text: str) -> ResolvConf:
     return ResolvConf(tuple(servers), searches, options)
 
 
-def read(path: str) -> ResolvConf:
-    """The node's own; empty when there is none."""
+def read(path: str, *, standard: str = STANDARD, resolved: str = RESOLVED) -> ResolvConf:
+    """The node's own; empty when there is none.
+
+    Where the standard file names but a resolver that only the node itself reaches, those that it asks count.
+    """
     if not path:
         return LOCAL
+    made = _read(path)
+    if path == standard and made.servers and all(map(_is_loopback, made.servers)):
+        behind = _read(resolved)
+        return behind if behind.servers else made
+    return made
+
+
+def _is_loopback(server: str) -> bool:
+    return server.startswith("127.") or server == "::1"
+
+
+def _read(path: str) -> ResolvConf:
     try:
         return parse(Path(path).read_text(errors="replace"))
     except OSError:

@@ -1,5 +1,6 @@
 """The names that a pod bears and asks by: its host name, /etc/hosts, resolv.conf."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,18 @@ def test_a_node_that_is_told_to_have_no_resolv_conf_leaves_pods_to_themselves() 
     assert read("") is LOCAL
     assert config(node=LOCAL, dnsPolicy="Default") == (["127.0.0.1"], ["."], [])
     assert "." not in config(CLUSTER, node=LOCAL)[1]
+
+
+def test_a_resolver_that_only_the_node_reaches_is_passed_over(tmp_path: Path) -> None:
+    stub, behind = tmp_path / "stub", tmp_path / "behind"
+    stub.write_text("nameserver 127.0.0.53\nsearch here\n")
+    files = {"standard": str(stub), "resolved": str(behind)}
+    assert read(str(stub), **files).servers == ("127.0.0.53",)
+    behind.write_text("nameserver 192.0.2.53\nsearch corp\n")
+    assert read(str(stub), **files) == ResolvConf(("192.0.2.53",), ("corp",))
+    assert read(str(stub), resolved=str(behind)).servers == ("127.0.0.53",), "somebody has named this file"
+    stub.write_text("nameserver 127.0.0.53\nnameserver 192.0.2.1\n")
+    assert len(read(str(stub), **files).servers) == 2
 
 
 def test_too_many_servers_are_cut_and_it_is_said() -> None:
