@@ -11,6 +11,7 @@ from conformance.absence import absent
 from conformance.cluster import Cluster
 from conformance.rest import Object
 from conformance.space import Space
+from conformance.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("containers")
 STATUS = "id -u; id -g; id -G; cat /proc/self/status; "
@@ -139,6 +140,21 @@ def test_a_privileged_container_changes_network_devices(space: Space) -> None:
         pods.container(space.image, script, name="privileged", securityContext={"privileged": True}),
     )
     assert logs["plain"].splitlines()[-1] == "refused"
+
+
+def test_a_privileged_container_may_join_a_pod_without_privileges(space: Space) -> None:
+    space.run_ready("examined")
+    script = "grep CapBnd /proc/self/status"
+    look = pods.container(space.image, script, name="look", securityContext={"privileged": True})
+    path, patch = space.path("pods", "examined"), {"spec": {"ephemeralContainers": [look]}}
+    kind = "application/strategic-merge-patch+json"
+    space.rest.patch(f"{path}/ephemeralcontainers", patch, content_type=kind)
+
+    def told() -> str:
+        text: str = space.rest.request("GET", f"{path}/log", container="look").text
+        return text if "CapBnd" in text else ""
+
+    assert capabilities(eventually(told, what="it has looked")) > DEFAULT
 
 
 def test_a_container_that_would_be_root_is_held_when_it_must_not(space: Space) -> None:

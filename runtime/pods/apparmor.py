@@ -9,12 +9,12 @@ from kubeling.objects.meta import Object
 
 _ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
 _UNCONFINED, _DEFAULT, _LOCAL = "unconfined", "runtime/default", "localhost/"
-_LISTS = ("initContainers", "containers", "ephemeralContainers")
+LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def needs_apparmor(spec: Object, annotations: Mapping[str, str]) -> bool:
     """Whether a profile is asked for, so that the kernel must have AppArmor."""
-    contexts = [spec, *(container for kind in _LISTS for container in spec.get(kind) or [])]
+    contexts = [spec, *(container for kind in LISTS for container in spec.get(kind) or [])]
     kinds = {_field(each).get("type") for each in contexts}
     named = {value for key, value in annotations.items() if key.startswith(_ANNOTATION)}
     return bool(kinds - {None, "Unconfined"} or named - {_UNCONFINED, ""})

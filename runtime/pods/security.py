@@ -7,7 +7,7 @@ from typing import Any
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object, annotations
-from runtime.pods.apparmor import apparmor_profile, deprecated_name
+from runtime.pods.apparmor import LISTS, apparmor_profile, deprecated_name
 from runtime.pods.environment import ConfigError
 from runtime.pods.identity import of_pod
 
@@ -198,4 +198,4 @@ def _context(container: Object) -> Object:
 
 def _containers(pod: Object) -> list[Object]:
     spec = pod.get("spec") or {}
-    return [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    return [container for kind in LISTS for container in spec.get(kind) or []]

@@ -66,6 +66,13 @@ def test_selinux_labels_are_passed_on() -> None:
     assert sandbox_context(pod).selinux_options.level == "s0:c1"
 
 
+def test_a_privileged_container_that_comes_later_makes_the_sandbox_privileged() -> None:
+    """The runtime refuses it else; it is told the sandbox's configuration anew with each container."""
+    assert not sandbox_context(a_pod()).privileged
+    debugger = {"name": "debug", "image": "app:1", "securityContext": {"privileged": True}}
+    assert sandbox_context(a_pod(ephemeralContainers=[debugger])).privileged
+
+
 def test_paths_are_masked_unless_proc_is_to_be_seen_whole() -> None:
     assert {"/proc/kcore", "/sys/hot"} <= set(context().masked_paths)
     assert not context(procMount="Unmasked").masked_paths
