@@ -28,6 +28,24 @@ def test_a_missing_config_map_holds_the_pod(space: Space) -> None:
     space.phase("held", "Succeeded", timeout=60)
 
 
+def test_pods_whose_volumes_are_missing_can_be_deleted(space: Space) -> None:
+    sources: dict[str, Object] = {
+        "config": {"configMap": {"name": "absent"}},
+        "secret": {"secret": {"secretName": "absent"}},
+        "projected": {"projected": {"sources": [{"secret": {"name": "absent"}}]}},
+        "claim": {"persistentVolumeClaim": {"claimName": "absent"}},
+    }
+    node = space.rest.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
+    for name, source in sources.items():
+        space.run(name, container=_mounted(), volumes=[{"name": "v", **source}], nodeName=node)
+    for name in sources:
+        space.event(name, "FailedMount")
+    for name in sources:
+        space.rest.delete(space.path("pods", name))
+    for name in sources:
+        space.rest.gone(space.path("pods", name))
+
+
 def test_a_directory_of_the_host(space: Space, cluster: Cluster, tmp_path: Path) -> None:
     if not cluster.home:
         pytest.skip("the node's files are not ours to write")

@@ -47,9 +47,9 @@ def test_an_image_as_a_volume(space: Space, content: str, cluster: Cluster) -> N
     [shown] = [each for each in pods.status_of(pod, "main")["volumeMounts"] if each["name"] == "v"]
     assert "sha256:" in shown["volumeStatus"]["image"]["imageRef"]
     said = space.log("images", container="main")
-    assert said.startswith("content\n")
+    assert "content\n" in said
     assert "Read-only file system" in said
-    assert said.endswith("not executed\n")
+    assert "not executed\n" in said
     assert space.log("images", container="part") == "content\ncontent\ngroup\nmarker\npasswd\n"
     space.remove_pod("images")
     uid = pod["metadata"]["uid"]

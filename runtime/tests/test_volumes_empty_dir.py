@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.volumes import empty_dir
+from runtime.volumes import empty_dir, mount
 from runtime.volumes.errors import VolumeError
 
 GIB = 2**30
@@ -64,6 +64,20 @@ def test_mode_and_files_stay_as_containers_leave_them(tmp_path: Path) -> None:
     directory.chmod(0o700)
     empty_dir.set_up(directory, mark, pod(None), volume, memory=0)
     assert directory.stat().st_mode & 0o7777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_memory_comes_anew_after_a_reboot(tmp_path: Path) -> None:
+    directory, mark = tmp_path / "v", tmp_path / "ready"
+    volume = {"name": "v", "emptyDir": {"medium": "Memory"}}
+    try:
+        for _ in range(2):
+            empty_dir.set_up(directory, mark, pod(None), volume, memory=GIB)
+            assert mount.is_mount_point(directory)
+            assert mark.exists()
+            mount.unmount_below(directory)
+    finally:
+        mount.unmount_below(directory)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changing groups needs root")
