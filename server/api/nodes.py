@@ -1,7 +1,7 @@
 """Where a node's agent listens, by its Node object, and connections to it with the server's certificate."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ from server.registry.registry import Registry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aiohttp import ClientSession
+    from aiohttp import ClientSession, StreamReader
 
 _ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
 DEFAULT_PORT = 10250
-PAGE_SECONDS = 10.0
+PAGE_SECONDS, LARGEST_PAGE = 10.0, 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,23 @@ class Nodes:
             async with self.session.get(endpoint.url + path, timeout=timeout) as answer:
                 if answer.status != HTTPStatus.OK:
                     raise OSError(f"{path} is answered with {answer.status}")
-                return await answer.text()
+                pieces = [piece async for piece in _no_more_than(answer.content, LARGEST_PAGE)]
+                return b"".join(pieces).decode(errors="replace")
         except ClientError as error:
             raise OSError(str(error)) from error
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+async def _no_more_than(content: "StreamReader", size: int) -> AsyncIterator[bytes]:
+    """Raises OSError when there is more."""
+    async for piece in content.iter_any():
+        size -= len(piece)
+        if size < 0:
+            raise OSError("the page is too large")
+        yield piece
 
 
 def endpoint_of(node: Object) -> Endpoint:

@@ -6,6 +6,7 @@ import pytest
 from kubeling.objects import errors, meta
 from kubeling.objects.clock import FakeClock
 from server.api.components import Components
+from server.inprocess import LocalClient, user
 from server.registry.admission import AdmitAll
 from server.registry.context import SYSTEM, RequestContext
 from server.registry.kind import Kind
@@ -84,3 +85,30 @@ async def test_a_binding_may_be_posted_to_its_own_resource(store: Store) -> None
     assert (await registry.get(kind(registry, "pods"), "default", "p")).obj["spec"]["nodeName"] == "n"
     with pytest.raises(errors.BadRequest, match="Name parameter required"):
         await registry.create(RequestContext(SYSTEM), kind(registry, "bindings"), "default", {"target": {}})
+
+
+async def test_what_is_made_when_asked_for_is_fetched_in_process(store: Store) -> None:
+    async def metrics(namespace: str) -> list[dict[str, object]]:
+        every = [("a", "one"), ("a", "two"), ("b", "one")]
+        metadata = [{"namespace": space, "name": name, "labels": {"n": name}} for space, name in every]
+        return [
+            {"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": each}
+            for each in metadata
+            if namespace in ("", each["namespace"])
+        ]
+
+    computed = {errors.GroupResource("metrics.k8s.io", "pods"): metrics}
+    registry = Registry(store, FakeClock(), AdmitAll(), computed=computed)
+    client = LocalClient(registry, store, user=user("system:kube-controller-manager"))
+    path = "/apis/metrics.k8s.io/v1beta1"
+    found = (await client.fetch(f"{path}/namespaces/a/pods", {"labelSelector": "n=two"}))["items"]
+    assert [each["metadata"]["name"] for each in found] == ["two"]
+    assert len((await client.fetch(f"{path}/pods", {}))["items"]) == 3
+    for elsewhere in (
+        f"{path}/nodes",
+        "/apis/custom.metrics.k8s.io/v1beta1/namespaces/a/pods/*/x",
+        "/api/v1/pods",
+    ):
+        with pytest.raises(errors.NotFound):
+            await client.fetch(elsewhere, {})
+    await client.close()

@@ -15,6 +15,7 @@ from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.node.api.errors import HttpError
 from runtime.node.api.log_files import LogFiles
 from runtime.node.api.metrics import cadvisor, kubelet, resource
+from runtime.node.api.metrics.cgroup import measured
 from runtime.node.api.metrics.page import page
 from runtime.node.api.routes import ANY, Answer, Route
 from runtime.node.api.summary import summary, summary_of_cpu_and_memory
@@ -96,7 +97,7 @@ class NodePages:
     async def _cadvisor(self) -> "Iterable[Metric]":
         node, pods = await asyncio.gather(self.statistics.node(), self.statistics.pods_with_disks())
         now = self.clock.now()
-        found = await asyncio.to_thread(cadvisor.measured, self.statistics.cgroups, node, pods, now)
+        found = await asyncio.to_thread(measured, self.statistics.cgroups, node, pods, now)
         return cadvisor.cadvisor_metrics(found, self.machine, now)
 
     async def _probes(self) -> "Iterable[Metric]":
