@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -83,9 +84,13 @@ class ImageCollection:
         wanted: Callable[[], set[str]],
         events: Warnings,
         removed: Counter[str],
+        listed: Callable[[Sequence[str], datetime], None] = lambda ids, at: None,
         disk: Callable[[], Awaitable[Disk]] | None = None,
     ) -> None:
-        """`wanted` gives the full names that pods of the node ask for; `removed` counts by age and space."""
+        """`wanted` gives the full names that pods of the node ask for; `removed` counts by age and space.
+
+        `listed` is told the ids of all images, at each look, and when it began.
+        """
         self._runtime = runtime
         self._clock = clock
         self._policy = policy
@@ -93,6 +98,7 @@ class ImageCollection:
         self._wanted = wanted
         self._events = events
         self._removed = removed
+        self._listed = listed
         self._disk = disk or self._image_disk
         self._began = clock.monotonic()
 
@@ -143,7 +149,9 @@ class ImageCollection:
 
     async def _unused(self) -> list[cri.Image]:
         """Those that may go, the one that was not used for longest first; takes note of those in use."""
+        began = self._clock.now()
         images, containers = await self._runtime.list_images(), await self._runtime.list_containers()
+        self._listed([each.id for each in images], began)
         referred = {name for each in containers for name in (each.image_ref, each.image.image)}
         referred |= self._wanted()
         in_use = {each.id for each in images if _names(each) & referred}

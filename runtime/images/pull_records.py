@@ -73,12 +73,15 @@ class PullRecords:
             self._write(self._file(self._pulled, image_id), record)
         self.failed(image)
 
-    def prune(self, image_ids: Sequence[str]) -> None:
-        """Drop the records of images that are no longer there."""
+    def prune(self, image_ids: Sequence[str], *, before: datetime) -> None:
+        """Drop the records of images that are no longer there: those that are as old as `image_ids`."""
         kept = {self._file(self._pulled, image_id).name for image_id in image_ids}
         self._known.clear()
         for file in self._pulled.glob("sha256-*"):
-            if file.name not in kept:
+            if file.name in kept:
+                continue
+            record = self._read(file)
+            if record is None or record.get("lastUpdatedTime", "") < timestamp(before):
                 file.unlink(missing_ok=True)
 
     def _is_verified(self, image: str, ours: bool) -> bool:

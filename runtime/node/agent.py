@@ -108,6 +108,7 @@ class NodeAgent:
         self._shutting_down = False
         self._statistics: Statistics | None = None
         self._tally = Tally()
+        self._pull_records = _pull_records(config)
 
     async def run(self) -> None:
         """Until cancelled.
@@ -243,17 +244,14 @@ class NodeAgent:
 
     def _make_puller(self) -> ImagePuller:
         config, containerd = self._config, self._containerd
-        records = PullRecords(
-            config.root / "image_manager",
-            policy=config.kubelet.image_pull_credentials_verification_policy,
-            allowlist=config.kubelet.preloaded_images_verification_allowlist,
-        )
         progress = (
             partial(asyncio.to_thread, ingests.progress, containerd.paths.data)
             if containerd is not None
             else None
         )
-        return ImagePuller(self._runtime, self._clock, config.kubelet, records=records, progress=progress)
+        return ImagePuller(
+            self._runtime, self._clock, config.kubelet, records=self._pull_records, progress=progress
+        )
 
     def _make_statistics(self, pods: PodAgent) -> Statistics:
         return Statistics(
@@ -276,6 +274,7 @@ class NodeAgent:
             events=self._events,
             reporter=self._reporter,
             tally=self._tally,
+            records=self._pull_records,
             root=self._config.root,
         )
 
@@ -352,6 +351,14 @@ def _rules(config: Config, machine: Machine, tree: CgroupTree) -> ResourceRules:
         page_sizes=page_size_names(),
         unified=tree.unified,
         swap_counted=tree.counts_swap,
+    )
+
+
+def _pull_records(config: Config) -> PullRecords:
+    return PullRecords(
+        config.root / "image_manager",
+        policy=config.kubelet.image_pull_credentials_verification_policy,
+        allowlist=config.kubelet.preloaded_images_verification_allowlist,
     )
 
 

@@ -17,6 +17,7 @@ from runtime.eviction.evictor import Evictor, Surroundings
 from runtime.eviction.pressure import Pressure
 from runtime.eviction.thresholds import configured
 from runtime.images.collection import CollectionPolicy, ImageCollection
+from runtime.images.pull_records import PullRecords
 from runtime.images.reference import normalized
 from runtime.images.use import ImageUse
 from runtime.kubelet_configuration import KubeletConfiguration
@@ -45,6 +46,7 @@ class Housekeeping:
         events: NodeEvents,
         reporter: NodeReporter,
         tally: Tally,
+        records: PullRecords,
         root: Path,
     ) -> None:
         self._pods = pods
@@ -58,6 +60,7 @@ class Housekeeping:
             wanted=self._wanted_images,
             events=events,
             removed=tally.collected_images,
+            listed=lambda ids, at: records.prune(ids, before=at),
         )
         around = Surroundings(
             usages=statistics,

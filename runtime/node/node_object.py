@@ -15,6 +15,8 @@ from runtime.node.machine import Machine
 from runtime.pods.abilities import RuntimeFeatures
 
 MOST_IMAGES = 50
+MOST_NAMES = 5
+"""Of each image, in the status."""
 
 _SUFFICIENT = {
     "MemoryPressure": ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -197,6 +199,6 @@ def image_list(
     images: Iterable[cri.Image], most: int = MOST_IMAGES
 ) -> tuple[tuple[tuple[str, ...], int], ...]:
     """The largest images with their digests and tags, as Node.status.images shows them; -1 for all."""
-    listed = [((*each.repo_digests, *each.repo_tags), each.size) for each in images]
+    listed = [((*each.repo_digests, *each.repo_tags)[:MOST_NAMES], each.size) for each in images]
     named = [(names, size) for names, size in listed if names]
     return tuple(sorted(named, key=lambda each: (-each[1], each[0]))[: most if most >= 0 else None])

@@ -1,6 +1,6 @@
 """Who may use an image that somebody's credentials brought."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,9 +82,10 @@ def test_policies(tmp_path: Path, policy: str, pulled: bool, preloaded: bool, al
 def test_records_go_with_their_images(tmp_path: Path) -> None:
     made = records(tmp_path)
     made.succeeded("r.test/a:1", "id", MINE, now=NOW)
-    made.prune(["id"])
+    made.prune(["id"], before=NOW + timedelta(seconds=1))
+    made.prune([], before=NOW)
     assert made.must_pull("r.test/a:1", "id", [])
-    made.prune([])
+    made.prune([], before=NOW + timedelta(seconds=1))
     assert not made.must_pull("r.test/a:1", "id", [])
 
 

@@ -117,3 +117,23 @@ async def test_a_ready_container_stays_ready_over_the_agents_restart(tmp_path: P
         await second.until(lambda: second.agent.workers)
         await second.events()
         assert second.container()["ready"]
+
+
+class SlowRuntime(ProbedRuntime):
+    """Each command takes two seconds."""
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], *, timeout: float) -> ExecResult:
+        await self.clock.sleep(2)
+        return await super().exec_sync(container_id, command, timeout=timeout)
+
+
+async def test_a_slow_probe_keeps_its_beat(tmp_path: Path) -> None:
+    """A period is from one beginning to the next, as the kubelet's."""
+    runtime = SlowRuntime()
+    runtime.answers = {}
+    async with pod_node(tmp_path, runtime=runtime) as node:
+        node.create(a_pod(containers=[a_container(readinessProbe=a_probe("ready"))]))
+        await node.running()
+        for _ in range(12):
+            await node.clock.advance(1)
+        assert runtime.asked == 3
