@@ -3,7 +3,7 @@
 The rules are the kubelet's:
 
     a container asks for a new start of all ──> kill and remove all, that one last
-    no sandbox, or the newest is not ready ──> make one, unless nothing is left to run in it
+    no sandbox, or the newest is not ready ──> stop what still runs, then make one if something is to run
     sandbox ready ──> ephemeral containers, once
                   ──> init containers, one after the other (sidecars stay running)
                   ──> then every container that does not run, if its restart policy says so
@@ -95,6 +95,9 @@ def _restart_all(pod: Object, observed: ObservedPod, sources: set[str]) -> Actio
 def _without_sandbox(pod: Object, observed: ObservedPod) -> Actions:
     newest, containers = observed.sandbox, containers_of(pod, MAIN)
     actions = Actions(attempt=0 if newest is None else newest.attempt + 1)
+    if any(observed.running()):
+        actions.kill_pod = True
+        return actions
     ran = newest is not None and observed.containers
     if ran and restart_policy(pod) == "Never" and not any(is_restartable(pod, each) for each in containers):
         return actions

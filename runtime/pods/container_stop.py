@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kubeling.objects.meta import Object
+from runtime.errors import RuntimeServiceError
 from runtime.pods import stop_signal
 from runtime.pods.container_kinds import MAIN, kind_of, sidecars
 from runtime.pods.hooks import HookFailed, run_hook_within
@@ -109,5 +110,10 @@ async def _signal(work: PodWork, container: ObservedContainer, stop: Stop) -> No
     left = max(stop.deadline - work.context.clock.monotonic(), LEAST_GRACE)
     wanted = stop_signal.of_spec(work.container(container.name) or {})
     signal = "" if wanted == container.stop_signal else wanted
-    await work.context.runtime.stop_container(container.id, timeout=round(left), signal=signal)
+    try:
+        await work.context.runtime.stop_container(container.id, timeout=round(left), signal=signal)
+    except RuntimeServiceError as error:
+        said = f'failed to "KillContainer" for "{container.name}" with KillContainerError: "{error}"'
+        work.events.warning("FailedKillPod", f"error killing pod: {said}")
+        raise
     await work.view.read_container(container.id)

@@ -14,6 +14,7 @@ from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.errors import ApiError, Conflict, NotFound
 from kubeling.objects.meta import is_terminating, metadata
+from runtime.errors import RuntimeServiceError
 from runtime.pods.admission import release
 from runtime.pods.container_stop import stop_all
 from runtime.pods.dead_containers import remove_remains
@@ -99,7 +100,12 @@ async def _free(work: PodWork) -> None:
 
 
 async def _stop_sandbox(work: PodWork, sandbox_id: str) -> None:
-    await work.context.runtime.stop_pod_sandbox(sandbox_id)
+    try:
+        await work.context.runtime.stop_pod_sandbox(sandbox_id)
+    except RuntimeServiceError as error:
+        said = f'failed to "KillPodSandbox" for "{work.identity.uid}" with KillPodSandboxError: "{error}"'
+        work.events.warning("FailedKillPod", f"error killing pod: {said}")
+        raise
     await work.view.read_sandbox(sandbox_id)
 
 

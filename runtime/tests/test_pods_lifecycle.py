@@ -9,7 +9,8 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.client.resources import PODS
 from kubeling.objects.meta import Object
-from runtime.container_runtime import ExecResult
+from runtime.container_runtime import ExecResult, RuntimeEventKind
+from runtime.errors import RuntimeFailed
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
 SIDECAR = {"restartPolicy": "Always"}
@@ -277,3 +278,35 @@ async def test_a_deletion_does_not_wait_for_a_start_hook(node: PodNode) -> None:
     await node.until(lambda: node.runtime.running("main"))
     await delete(node)
     await node.until(lambda: node.pod() is None)
+
+
+async def test_what_cannot_be_stopped_is_told_and_tried_again(node: PodNode) -> None:
+    node.create(a_pod())
+    await node.running()
+    node.runtime.fail("stop_container", RuntimeFailed("busy"))
+    node.runtime.fail("stop_pod_sandbox", RuntimeFailed("network"))
+    await delete(node)
+    await node.events()
+    for _ in range(3):
+        await node.clock.advance(2)
+    await node.until(lambda: node.pod() is None)
+    told = [message for reason, message in await node.events() if reason == "FailedKillPod"]
+    assert len(told) == 2
+    assert told[0].endswith(
+        'failed to "KillContainer" for "main" with KillContainerError: "rpc error: code = '
+        'Unknown desc = busy"'
+    )
+    assert 'with KillPodSandboxError: "rpc error: code = Unknown desc = network"' in told[1]
+
+
+async def test_what_outlives_its_sandbox_is_stopped_in_peace_before_there_is_a_new_one(node: PodNode) -> None:
+    hook = {"preStop": {"exec": {"command": ["bye"]}}}
+    node.create(a_pod(containers=[a_container(lifecycle=hook)]))
+    await node.running()
+    for sandbox in node.runtime.sandboxes.values():
+        sandbox.state = cri.SANDBOX_NOTREADY
+    node.runtime.emit(RuntimeEventKind.RELIST)
+    await node.until(lambda: node.container().get("restartCount") == 1 and node.container()["ready"])
+    verbs = node.runtime.verbs("exec_sync", "stop_container", "run_pod_sandbox")
+    assert verbs == ["run_pod_sandbox", "exec_sync", "stop_container", "run_pod_sandbox"]
+    assert ("Killing", "Stopping container main") in await node.events()
