@@ -4,6 +4,7 @@ import pytest
 
 from conformance import pods
 from conformance.space import Object, Space
+from conformance.waiting import eventually
 
 FILL = "dd if=/dev/zero of=%s bs=1M count=%d 2>/dev/null; "
 
@@ -44,3 +45,13 @@ def test_a_writable_layer_over_the_limit_costs_its_pod(limits: Space) -> None:
 def test_a_pod_within_its_limits_runs_on(limits: Space) -> None:
     evicted(limits, "volume")
     assert limits.pod("modest")["status"]["phase"] == "Running"
+
+
+def test_of_an_evicted_pod_s_log_nothing_is_left(limits: Space) -> None:
+    evicted(limits, "volume")
+
+    def refused() -> bool:
+        answer = limits.rest.request("GET", limits.path("pods", "volume") + "/log")
+        return answer.code == 400 and "unable to retrieve container logs for containerd://" in answer.text
+
+    eventually(refused, what="the log is gone")

@@ -5,7 +5,6 @@ pause image, which cannot be pulled again. The one that was not used for longest
 """
 
 import logging
-import math
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +26,7 @@ logger = logging.getLogger(__name__)
 COLLECT_EVERY = 300.0
 FIRST_AFTER = 10.0
 """Seconds: the node's own start comes first."""
+_ALL = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ class ImageCollection:
 
     async def delete_unused(self) -> int:
         """Remove whatever nobody uses; returns the bytes that this freed. Raises RuntimeServiceError."""
-        return await self._free(await self._unused(), math.inf)
+        return await self._free(await self._unused(), _ALL)
 
     async def _unused(self) -> list[cri.Image]:
         """Those that may go, the one that was not used for longest first; takes note of those in use."""
@@ -173,7 +173,7 @@ class ImageCollection:
                 await self._remove(image, "age")
         return left
 
-    async def _free(self, images: Sequence[cri.Image], wanted: float) -> int:
+    async def _free(self, images: Sequence[cri.Image], wanted: int) -> int:
         freed = 0
         errors: list[str] = []
         for image in images:
@@ -188,7 +188,7 @@ class ImageCollection:
                 errors.append(str(error))
         if errors:
             raise CollectionFailed(
-                f"wanted to free {wanted:.0f} bytes, but freed {freed} bytes space with errors in "
+                f"wanted to free {wanted} bytes, but freed {freed} bytes space with errors in "
                 f"image deletion: [{', '.join(errors)}]"
             )
         return freed

@@ -153,6 +153,15 @@ async def test_what_cannot_be_served(
         assert answer.status == status
 
 
+async def test_the_logs_of_a_container_that_has_been_removed(
+    client: aiohttp.ClientSession, runtime: FakeRuntime
+) -> None:
+    del runtime.containers["1"]
+    async with client.get("/containerLogs/default/p/c") as answer:
+        assert answer.status == 400
+        assert await answer.text() == "unable to retrieve container logs for containerd://1"
+
+
 async def test_a_log_file_that_has_gone_is_told(client: aiohttp.ClientSession, runtime: FakeRuntime) -> None:
     runtime.containers["1"].log_path = "/nonexistent/0.log"
     async with client.get("/containerLogs/default/p/c") as answer:

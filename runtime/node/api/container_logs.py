@@ -45,12 +45,19 @@ class ContainerLogs:
         pod = find_pod(self._pods, namespace, name)
         previous = request.query.get("previous", "") in _TRUE
         container_id = logged_container(pod, container, previous=previous)
-        status = await self._runtime.container_status(container_id)
-        path = Path(status.log_path)
+        path = await self._path(container_id)
         if not await self._is_there(path):
             text = f'failed to open log file "{path}": open {path}: no such file or directory'
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, text)
         return await send_log(request, self._pieces(container_id, path, options))
+
+    async def _path(self, container_id: str) -> Path:
+        """Of an evicted pod's containers nothing is left, though its status knows them."""
+        try:
+            return Path((await self._runtime.container_status(container_id)).log_path)
+        except NotFound as error:
+            text = f"unable to retrieve container logs for containerd://{container_id}"
+            raise HttpError(HTTPStatus.BAD_REQUEST, text) from error
 
     async def _is_there(self, path: Path) -> bool:
         """In the middle of a rotation it is not, for a moment."""
