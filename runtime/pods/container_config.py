@@ -29,6 +29,8 @@ def container_config(
     Raises:
         ConfigError: the container would run as root and must not.
     """
+    if users is not None:
+        mounts = [_mapped(mount, users) for mount in mounts]
     return cri.ContainerConfig(
         metadata=cri.ContainerMetadata(name=container["name"], attempt=attempt),
         image=cri.ImageSpec(image=image.id, user_specified_image=container.get("image", "")),
@@ -50,6 +52,13 @@ def container_config(
             security_context=container_context(pod, container, image, security, users),
         ),
     )
+
+
+def _mapped(mount: cri.Mount, users: cri.UserNamespace) -> cri.Mount:
+    """Files in it belong to the same users, by number, inside of the pod's user namespace as outside."""
+    made = cri.Mount(uidMappings=users.uids, gidMappings=users.gids)
+    made.MergeFrom(mount)
+    return made
 
 
 def key_value(key: str, value: str) -> cri.KeyValue:

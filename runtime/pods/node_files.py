@@ -18,6 +18,8 @@ from runtime.pods.hosts import hosts_file
 from runtime.pods.mounts import container_devices, container_mounts
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
+from runtime.pods.subordinate_ids import NoSubordinateIds, ids_for_pods
+from runtime.pods.user_namespaces import NoUserNamespace
 from runtime.pods.work import PodWork
 from runtime.volumes.confined import read_file
 
@@ -43,7 +45,10 @@ class NodeFiles:
         if not allocate:
             return user_namespaces.recorded(work.paths)
         length = int(work.context.kubelet.user_namespaces.get("idsPerPod") or user_namespaces.IDS_PER_POD)
-        return user_namespaces.allocate(work.paths, length=length)
+        try:
+            return user_namespaces.allocate(work.paths, ids_for_pods(length), length=length)
+        except NoSubordinateIds as error:
+            raise NoUserNamespace(str(error)) from error
 
     def keep(self, paths: PodPaths, allocation: Allocation) -> None:
         allocations.save(paths.directory, allocation)

@@ -15,7 +15,7 @@ from runtime.pods.abilities import RuntimeFeatures
 from runtime.pods.paths import PodPaths
 
 IDS_PER_POD = 65536
-_ALL_IDS = 2**32
+IDS = range(IDS_PER_POD, 2**32)
 _FILE = "userns"
 
 
@@ -44,8 +44,8 @@ def recorded(paths: PodPaths) -> cri.UserNamespace | None:
     return _mapping(first, length) if length else None
 
 
-def allocate(paths: PodPaths, *, length: int = IDS_PER_POD) -> cri.UserNamespace:
-    """The pod's range; the lowest free one when it has none yet.
+def allocate(paths: PodPaths, ids: range = IDS, *, length: int = IDS_PER_POD) -> cri.UserNamespace:
+    """The pod's range, out of `ids`; the lowest free one when it has none yet.
 
     Raises:
         NoUserNamespace: all are taken.
@@ -54,11 +54,11 @@ def allocate(paths: PodPaths, *, length: int = IDS_PER_POD) -> cri.UserNamespace
     if held is not None:
         return held
     taken = sorted(_taken(paths.directory.parent))
-    first = length
+    first = ids.start
     for start, size in taken:
         if start < first + length and first < start + size:
             first = start + size
-    if first + length > _ALL_IDS:
+    if first + length > ids.stop:
         raise NoUserNamespace("could not allocate a user namespace: all ranges are in use")
     _write(paths.directory / _FILE, first, length)
     return _mapping(first, length)

@@ -21,6 +21,7 @@ from runtime.pods.environment import ConfigError
 from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
 from runtime.pods.security import SecurityDefaults, container_context, sandbox_context
+from runtime.pods.subordinate_ids import NoSubordinateIds, ids_for_pods
 from runtime.pods.user_namespaces import NoUserNamespace
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
@@ -151,6 +152,34 @@ def test_each_pod_has_ids_of_its_own_and_keeps_them(tmp_path: Path) -> None:
     assert user_namespaces.recorded(one) is None
 
 
+def test_only_so_many_pods_have_ids(tmp_path: Path) -> None:
+    one, two = (paths(tmp_path, uid) for uid in ("one", "two"))
+    assert user_namespaces.allocate(one, range(131072, 196608)).uids[0].host_id == 131072
+    with pytest.raises(NoUserNamespace, match="all ranges are in use"):
+        user_namespaces.allocate(two, range(131072, 196608))
+
+
+def test_ids_that_are_set_aside_for_pods_are_taken() -> None:
+    told = {"kubelet": "0: kubelet 131072 7208960\n"}
+    ids = ids_for_pods(65536, is_known=lambda user: True, ask=lambda command: told[command[-1]])
+    assert ids == range(131072, 131072 + 7208960)
+    assert ids_for_pods(65536, is_known=lambda user: False) == range(65536, 2**32)
+
+
+@pytest.mark.parametrize(
+    ("users", "groups", "why"),
+    [
+        ("0: kubelet 1 2\n", "0: kubelet 3 4\n", "mismatched subuids and subgids"),
+        ("", "", "cannot tell the subordinate ids"),
+        ("0: kubelet 1 2\n1: kubelet 5 6\n", "0: kubelet 1 2\n1: kubelet 5 6\n", "cannot tell"),
+    ],
+    ids=["different", "none", "two"],
+)
+def test_ids_that_are_set_aside_otherwise_are_an_error(users: str, groups: str, why: str) -> None:
+    with pytest.raises(NoSubordinateIds, match=why):
+        ids_for_pods(65536, is_known=lambda _: True, ask=lambda command: groups if "-g" in command else users)
+
+
 def test_a_runtime_without_user_namespaces_is_named() -> None:
     old = RuntimeFeatures()
     with pytest.raises(NoUserNamespace, match=r"`spec\.hostUsers: false`, runtime does not support user"):
@@ -169,6 +198,9 @@ async def test_a_pod_gets_its_user_namespace(tmp_path: Path) -> None:
         assert (options.userns_options.mode, options.userns_options.uids[0].length) == (cri.POD, 65536)
         held = node.runtime.configs[node.runtime.named("main")[0].id].linux.security_context
         assert held.namespace_options.userns_options == options.userns_options
+        mounts = node.runtime.configs[node.runtime.named("main")[0].id].mounts
+        assert {each.container_path for each in mounts} == {"/etc/hosts", "/dev/termination-log"}
+        assert all(each.uidMappings == options.userns_options.uids for each in mounts)
 
 
 async def test_a_pod_that_cannot_have_one_is_told(tmp_path: Path) -> None:
