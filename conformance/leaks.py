@@ -40,9 +40,10 @@ class Node:
 
     def holdings(self) -> frozenset[str]:
         """Everything that pods cost this machine, one text for each thing."""
-        found = [self._mounts(), self._records(), self._addresses(), self._interfaces(), self._directories()]
+        found = [self._records(), self._addresses(), self._interfaces(), self._directories()]
+        mounts = (f"mount {point}" for point in self.mount_points())
         shims = (f"shim {pid}" for pid in self.shims())
-        return frozenset(each for kind in [*found, shims] for each in kind)
+        return frozenset(each for kind in [*found, mounts, shims] for each in kind)
 
     def containers(self) -> list[tuple[str, str]]:
         """The pod's uid and the name of each container that the runtime has; the name of a sandbox is ""."""
@@ -50,12 +51,15 @@ class Node:
         labels = [json.loads("".join(self._ctr("containers", "info", each)))["Labels"] for each in ids]
         return [(each[_UID], each.get(_NAME, "")) for each in labels]
 
-    def _mounts(self) -> Iterator[str]:
+    def mount_points(self) -> list[str]:
+        """Those below the node's directories, which may be mount points themselves."""
         places = (f"{self.root}/", f"{self.state}/")
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            point = line.split(" ")[4]
-            if point.startswith(places):
-                yield f"mount {point}"
+        points = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        return [point for point in points if point.startswith(places)]
+
+    def bridges(self) -> Iterator[str]:
+        for file in (self.root / "cni" / "net.d").glob("*.conflist"):
+            yield json.loads(file.read_text())["plugins"][0]["bridge"]
 
     def _records(self) -> Iterator[str]:
         """Sandboxes and containers, their tasks, and the layers that they write to."""
@@ -71,8 +75,7 @@ class Node:
                 yield f"address {file.name} of {file.read_text().splitlines()[0]}"
 
     def _interfaces(self) -> Iterator[str]:
-        for file in (self.root / "cni" / "net.d").glob("*.conflist"):
-            bridge = json.loads(file.read_text())["plugins"][0]["bridge"]
+        for bridge in self.bridges():
             for port in Path(f"/sys/class/net/{bridge}/brif").glob("*"):
                 yield f"interface {port.name} on {bridge}"
 
@@ -84,7 +87,7 @@ class Node:
 
     def shims_of(self, uid: str) -> list[int]:
         """Those whose children are in the pod's control groups."""
-        parents = {_parent(pid) for pid in mentioned(uid)}
+        parents = {parent(pid) for pid in mentioned(uid)}
         return [pid for pid in self.shims() if pid in parents]
 
     def _directories(self) -> Iterator[str]:
@@ -150,7 +153,7 @@ def _command(pid: int) -> list[str]:
     return _read(f"/proc/{pid}/cmdline").split("\0")
 
 
-def _parent(pid: int) -> int:
+def parent(pid: int) -> int:
     words = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return int(words[1]) if words else 0
 

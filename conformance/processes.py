@@ -3,11 +3,13 @@
 Not here: what must still hold afterwards.
 """
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import urllib3
 
@@ -18,28 +20,41 @@ from conformance.waiting import eventually
 
 def kill(cluster: Cluster, process: str) -> int:
     """Kills `server` or `runtime` with SIGKILL, waits for another to take its place, returns its pid."""
-    old = cluster.pid(process)
+    old = pid(cluster, process)
     assert old, f"{process} does not run: {cluster.status()}"
     os.kill(old, signal.SIGKILL)
     return eventually(partial(_another, cluster, process, old), what=f"another {process} runs")
 
 
+def pid(cluster: Cluster, process: str) -> int | None:
+    """Of `server`, `runtime`, `virtual` or `containerd`, None while it does not run. Asks nobody: the server
+    may be one of those that do not answer.
+    """
+    assert cluster.home
+    if process == "containerd":
+        state = json.loads((cluster.home / "config" / "node.json").read_text())["state"]
+        return int(Path(state, "containerd.pid").read_text())
+    document = json.loads((cluster.home / "run" / "supervisor.json").read_text())
+    identity = document["processes"][process]["identity"]
+    return int(identity["pid"]) if identity else None
+
+
 def send(cluster: Cluster, process: str, number: signal.Signals) -> int:
     """Sends a signal to `server`, `runtime` or `containerd`, as soon as it runs; returns its pid."""
-    pid = eventually(partial(cluster.pid, process), what=f"{process} runs")
-    assert pid
-    os.kill(pid, number)
-    return pid
+    found = eventually(partial(pid, cluster, process), what=f"{process} runs")
+    assert found
+    os.kill(found, number)
+    return found
 
 
 @contextmanager
 def stopped(cluster: Cluster, process: str) -> Iterator[None]:
     """During the block the process hangs: it is there, takes connections, and answers nothing."""
-    pid = send(cluster, process, signal.SIGSTOP)
+    hanging = send(cluster, process, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(hanging, signal.SIGCONT)
 
 
 def answering(cluster: Cluster) -> Rest:
@@ -57,5 +72,5 @@ def is_ready(rest: Rest) -> bool:
 
 
 def _another(cluster: Cluster, process: str, old: int) -> int | None:
-    pid = cluster.pid(process)
-    return pid if pid and pid != old and os.path.exists(f"/proc/{pid}") else None
+    found = pid(cluster, process)
+    return found if found and found != old and os.path.exists(f"/proc/{found}") else None

@@ -7,7 +7,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from conformance import pods, processes
+import pytest
+
+from conformance import pods, power_cut, processes
 from conformance.cluster import Cluster
 from conformance.leaks import Node, mentioned, nothing_left
 from conformance.processes import stopped
@@ -79,14 +81,14 @@ def test_an_agent_that_starts_while_the_server_is_away_runs_the_nodes_own_pods(
     fragile: Cluster, room: Space
 ) -> None:
     """And touches none of the others."""
-    before, running = room.pod("witness"), set(Node.of(fragile).containers())
+    before = room.pod("witness")
     assert fragile.home
     manifest = fragile.home.parent / "static" / "own.json"
     with stopped(fragile, "server"):
         processes.kill(fragile, "runtime")
         manifest.write_text(json.dumps(pods.pod("own", pods.container(room.image, name="own"))))
         eventually(lambda: "own" in _names(fragile), what="the static pod runs", timeout=40)
-        assert running <= set(Node.of(fragile).containers())
+        assert _number_of_containers(fragile, before["metadata"]["uid"], "main", 1)
     processes.answering(fragile)
     manifest.unlink()
     _unchanged(before, room.until("witness", pods.ready, what="is ready"))
@@ -121,6 +123,35 @@ def test_pods_come_back_after_down_and_up(fragile: Cluster, room: Space) -> None
     assert pods.status_of(pod)["restartCount"] == 1
     assert pod["status"]["podIP"]
     assert room.log("witness") == "here\n"
+
+
+@pytest.mark.timeout(150)
+def test_pods_come_back_after_the_machine_lost_its_power(fragile: Cluster, room: Space) -> None:
+    """With new sandboxes and volumes written anew; what was in memory is lost, addresses are not."""
+    room.secret("word", word="open")
+    mounts = [{"name": "word", "mountPath": "/word"}, {"name": "memory", "mountPath": "/memory"}]
+    volumes = [
+        {"name": "word", "secret": {"secretName": "word"}},
+        {"name": "memory", "emptyDir": {"medium": "Memory"}},
+    ]
+    script = "cat /word/word; ls /memory; touch /memory/file; " + pods.IDLE
+    with nothing_left(fragile, timeout=30) as known:
+        container = {"volumeMounts": mounts}
+        known.append(
+            room.run_ready("lasting", script, container=container, volumes=volumes, restartPolicy="Always")
+        )
+        power_cut.cut(fragile)
+        fragile.up()
+        processes.answering(fragile)
+
+        def again(pod: Object) -> bool:
+            return pods.ready(pod) and pods.status_of(pod)["restartCount"] == 1
+
+        for name in ("lasting", "witness"):
+            room.until(name, again, what="runs again", timeout=60)
+        eventually(lambda: room.log("lasting") == "open", what="its volumes are as at the beginning")
+        for name in ("lasting", "witness"):
+            room.remove_pod(name)
 
 
 def test_nothing_is_left_running_after_down(fragile: Cluster, room: Space) -> None:

@@ -90,6 +90,7 @@ async def _take_down_old(work: PodWork) -> None:
         await work.context.runtime.stop_pod_sandbox(sandbox_id)
         await work.view.read_sandbox(sandbox_id)
     await work.view.refresh([each.id for each in work.view.observed.running()])
+    await work.context.cgroups.free(work.identity.uid)  # and what the runtime lost sight of with its shim
 
 
 async def _failed(work: PodWork, error: Exception, attempt: int) -> None:
