@@ -30,7 +30,7 @@ from runtime.pods.host_ports import HostPorts
 from runtime.pods.http_get import http_get
 from runtime.pods.identity import is_static
 from runtime.pods.paths import PodPaths
-from runtime.pods.references import Reference, Sources
+from runtime.pods.references import Reference
 from runtime.pods.resources import ResourceRules
 from runtime.pods.security import SecurityDefaults
 from runtime.pods.service_environment import service_environment
@@ -38,7 +38,8 @@ from runtime.pods.tally import Tally
 from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.claims import PodClaims
 from runtime.volumes.errors import Notice
-from runtime.volumes.pod_certificates import Credentials, PodCertificates
+from runtime.volumes.payload import Contents
+from runtime.volumes.pod_certificates import PodCertificates
 
 if TYPE_CHECKING:
     from runtime.pods.observed import ObservedContainer
@@ -91,15 +92,7 @@ class PodVolumes(Protocol):
     def mounts_images(self) -> bool:
         """Whether `mount_image` does so, or the runtime is to be told of the image."""
 
-    async def set_up(
-        self,
-        pod: Object,
-        paths: PodPaths,
-        sources: Sources,
-        facts: PodFacts,
-        tokens: Tokens = ...,
-        credentials: Credentials | None = ...,
-    ) -> list[Notice]:
+    async def set_up(self, pod: Object, paths: PodPaths, contents: Contents) -> list[Notice]:
         """All of the pod's volumes; again to bring them up to date. Raises VolumeError."""
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:

@@ -16,12 +16,13 @@ from runtime.pods.container_status import Waiting
 from runtime.pods.container_stop import begin_stop, go_on, stop_all
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer
-from runtime.pods.references import volume_references
+from runtime.pods.references import Sources, volume_references
 from runtime.pods.resize_follow import held, must_restart
 from runtime.pods.sandbox_start import make_directories, start_sandbox
 from runtime.pods.work import PodWork
-from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volume
+from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volumes
 from runtime.volumes.errors import ClaimsNotReady, VolumeError
+from runtime.volumes.payload import Contents
 
 FIRST_VOLUME_DELAY, LONGEST_VOLUME_DELAY = 0.5, 122.0
 """Seconds between attempts to set volumes up."""
@@ -141,12 +142,12 @@ async def set_up_volumes(work: PodWork) -> None:
             await _write_volumes(work)
         except VolumeError as error:
             if not isinstance(error, ClaimsNotReady) or work.volume_failures % TELL_EVERY == 0:
-                work.events.warning("FailedMount", str(error))
+                work.events.warning(error.reason, str(error))
             longest = LONGEST_CLAIM_DELAY if isinstance(error, ClaimsNotReady) else LONGEST_VOLUME_DELAY
             delay = min(FIRST_VOLUME_DELAY * 2**work.volume_failures, longest)
             work.volume_failures += 1
-            work.volumes_stale = True
-            raise RetryLater(delay) from error
+            changed, work.volumes_stale = work.volumes_stale, True
+            raise RetryLater(0.0 if changed else delay) from error
     work.volume_failures = 0
     work.volumes_ready = True
     renewal = work.context.renewal(work.identity.uid)
@@ -156,20 +157,16 @@ async def set_up_volumes(work: PodWork) -> None:
 
 async def _write_volumes(work: PodWork) -> None:
     """The sandbox may be made as soon as the volumes' objects are there, beside the rest."""
-    facts = work.context.facts(_pod_ips(work))
     with work.activities.interruptible("volumes"):
         await _find_claimed(work)
         sources = await work.context.sources.get(volume_references(work.pod))
         if sources.keys() >= set(volume_references(work.pod, optional=False)):
             work.sources_ready = True
             work.wake()
-        tokens = await _tokens(work)
-        certificates = work.context.certificates
-        credentials = await certificates.get(work.pod) if certificates is not None else None
+        contents = await _contents(work, sources)
     pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
     make_directories(work)
-    volumes = work.context.volumes
-    for notice in await volumes.set_up(pod, work.paths, sources, facts, tokens, credentials):
+    for notice in await work.context.volumes.set_up(pod, work.paths, contents):
         work.events.warning(notice.reason, notice.message)
 
 
@@ -179,12 +176,20 @@ async def _find_claimed(work: PodWork) -> None:
         work.claimed = await work.context.claims.resolve(work.pod)
 
 
-async def _tokens(work: PodWork) -> Tokens:
+async def _contents(work: PodWork, sources: Sources) -> Contents:
+    """A token or certificate that is not to be had is the failure of the volumes that show it."""
+    tokens: Tokens = {}
+    failures: dict[str, VolumeError] = {}
     try:
-        return await work.context.tokens.get(work.pod)
+        tokens = await work.context.tokens.get(work.pod)
     except TokenUnavailable as error:
-        kind = token_volume(work.pod)
-        raise VolumeError.set_up(kind, error) from error
+        failures = {name: VolumeError.set_up(name, error) for name in token_volumes(work.pod)}
+    credentials = None
+    if work.context.certificates is not None:
+        credentials, missing = await work.context.certificates.get(work.pod)
+        failures |= missing
+    facts = work.context.facts(_pod_ips(work))
+    return Contents(sources, facts, tokens, credentials, failures)
 
 
 def _pod_ips(work: PodWork) -> tuple[str, ...]:

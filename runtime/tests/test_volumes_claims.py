@@ -16,6 +16,7 @@ from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 from runtime.volumes import mount
 from runtime.volumes.claims import Claims
 from runtime.volumes.errors import ClaimsNotReady, VolumeError
+from runtime.volumes.payload import Contents
 from runtime.volumes.volumes import Volumes
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -136,8 +137,8 @@ def resolved(path: Path, *, read_only: bool = False, **spec: Any) -> dict[str, A
 async def set_up(paths: PodPaths, volume: dict[str, Any], **context: Any) -> Path:
     volumes = Volumes(FakeClock())
     pod = a_pod(volumes=[volume], securityContext=context)
-    await volumes.set_up(pod, paths, {}, PodFacts())
-    await volumes.set_up(pod, paths, {}, PodFacts())
+    await volumes.set_up(pod, paths, Contents({}, PodFacts()))
+    await volumes.set_up(pod, paths, Contents({}, PodFacts()))
     return volumes.host_path(paths, volume)
 
 
@@ -170,7 +171,7 @@ async def test_a_volume_that_another_pod_uses_keeps_its_group(paths: PodPaths, t
     await set_up(paths, resolved(tmp_path / "disk"), fsGroup=4321)
     other = PodPaths(paths.root, PodIdentity("default", "other", "o"))
     pod = a_pod(volumes=[resolved(tmp_path / "disk")], securityContext={"fsGroup": 99})
-    told = await Volumes(FakeClock()).set_up(pod, other, {}, PodFacts())
+    told = await Volumes(FakeClock()).set_up(pod, other, Contents({}, PodFacts()))
     assert [each.message for each in told] == [
         "The requested fsGroup is 99, but the volume pv-1 has GID 4321. The volume may not be shareable."
     ]

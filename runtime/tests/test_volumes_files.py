@@ -17,7 +17,7 @@ from runtime.volumes import atomic_writer, host_path
 from runtime.volumes.atomic_writer import File
 from runtime.volumes.errors import VolumeError
 from runtime.volumes.mount import mounts_below
-from runtime.volumes.payload import volume_payload
+from runtime.volumes.payload import Contents, volume_payload
 from runtime.volumes.volumes import Volumes
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -32,7 +32,7 @@ SOURCES: dict[Reference, dict[str, Any]] = {
 
 
 def payload(volume: dict[str, Any]) -> dict[str, tuple[bytes, int]]:
-    files = volume_payload(POD, {"name": "v", **volume}, SOURCES, PodFacts())
+    files = volume_payload(POD, {"name": "v", **volume}, Contents(SOURCES, PodFacts()))
     assert files is not None
     return {name: (file.content, file.mode) for name, file in files.items()}
 
@@ -143,12 +143,12 @@ async def test_volumes_are_set_up_and_taken_down(tmp_path: Path) -> None:
     empty = {"name": "empty", "emptyDir": {}}
     settings = {"name": "settings", "configMap": {"name": "settings"}}
     pod = {**POD, "spec": {"volumes": [empty, settings]}}
-    await volumes.set_up(pod, paths, SOURCES, PodFacts())
+    await volumes.set_up(pod, paths, Contents(SOURCES, PodFacts()))
     directory = volumes.host_path(paths, empty)
     assert directory == tmp_path / "pods" / "u" / "volumes" / "kubernetes.io~empty-dir" / "empty"
     assert directory.stat().st_mode & 0o777 == 0o777
     (directory / "kept").touch()
-    await volumes.set_up(pod, paths, SOURCES, PodFacts())
+    await volumes.set_up(pod, paths, Contents(SOURCES, PodFacts()))
     assert (directory / "kept").exists()
     assert (volumes.host_path(paths, settings) / "mode").read_text() == "fast"
     await volumes.tear_down(paths)
@@ -159,7 +159,7 @@ async def test_memory_volumes_are_mounted_and_unmounted(tmp_path: Path) -> None:
     volumes, paths = Volumes(FakeClock()), PodPaths(tmp_path, PodIdentity("n", "p", "u"))
     memory = {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}
     try:
-        await volumes.set_up({**POD, "spec": {"volumes": [memory]}}, paths, {}, PodFacts())
+        await volumes.set_up({**POD, "spec": {"volumes": [memory]}}, paths, Contents({}, PodFacts()))
     except VolumeError:
         pytest.skip("this machine does not allow to mount a tmpfs")
     assert mounts_below(tmp_path) == [volumes.host_path(paths, memory)]

@@ -9,7 +9,7 @@ import pytest
 from runtime.pods.downward import PodFacts, shows_changed
 from runtime.pods.references import TRUST_BUNDLES, Reference
 from runtime.volumes import nested_mounts
-from runtime.volumes.payload import volume_payload
+from runtime.volumes.payload import Contents, volume_payload
 from runtime.volumes.trust_anchors import AnchorsMissing, trust_anchors
 
 
@@ -73,7 +73,9 @@ def test_anchors_are_private_to_the_pods_user() -> None:
     source = {"clusterTrustBundle": {"name": "plain", "path": "ca.pem"}}
     volume = {"name": "v", "projected": {"sources": [source]}}
     pod = {"spec": {"containers": [{"name": "c", "securityContext": {"runAsUser": 7}}]}}
-    files = volume_payload(pod, volume, {Reference(TRUST_BUNDLES, "", ""): {"items": BUNDLES}}, PodFacts())
+    files = volume_payload(
+        pod, volume, Contents({Reference(TRUST_BUNDLES, "", ""): {"items": BUNDLES}}, PodFacts())
+    )
     assert files is not None
     assert (files["ca.pem"].mode, files["ca.pem"].owner) == (0o600, 7)
 

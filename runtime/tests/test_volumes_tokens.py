@@ -17,7 +17,7 @@ from runtime.pods.references import CONFIG_MAP, Reference, volume_references
 from runtime.pods.security import common_user
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 from runtime.volumes.account_tokens import AccountTokens, TokenKind, TokenUnavailable
-from runtime.volumes.payload import volume_payload
+from runtime.volumes.payload import Contents, volume_payload
 
 ACCOUNT = {
     "apiVersion": "v1",
@@ -125,7 +125,7 @@ def test_only_the_pods_user_or_group_may_read_a_token(
     spec: dict[str, Any], mode: int, owner: int | None
 ) -> None:
     pod, volume = pod_with(**spec), token_volume(expirationSeconds=3607)
-    files = volume_payload(pod, volume, {}, PodFacts(), {TokenKind("", 3607): "secret"})
+    files = volume_payload(pod, volume, Contents({}, PodFacts(), {TokenKind("", 3607): "secret"}))
     assert files is not None
     assert files["token"] == (b"secret", mode, owner)
 

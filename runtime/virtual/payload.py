@@ -7,15 +7,12 @@ from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
 from runtime.pods.allocation import Allocation
-from runtime.pods.downward import PodFacts
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
-from runtime.pods.references import Sources
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, token_kinds
 from runtime.volumes.errors import Notice
-from runtime.volumes.payload import NO_TOKENS, volume_payload
-from runtime.volumes.pod_certificates import Credentials
+from runtime.volumes.payload import Contents, volume_payload
 
 _CHECKED = ("configMap", "secret", "projected", "downwardAPI")
 
@@ -25,18 +22,10 @@ class VirtualVolumes:
 
     mounts_images = False
 
-    async def set_up(
-        self,
-        pod: Object,
-        paths: PodPaths,
-        sources: Sources,
-        facts: PodFacts,
-        tokens: Tokens = NO_TOKENS,
-        credentials: Credentials | None = None,
-    ) -> list[Notice]:
+    async def set_up(self, pod: Object, paths: PodPaths, contents: Contents) -> list[Notice]:
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             if any(kind in volume for kind in _CHECKED):
-                volume_payload(pod, volume, sources, facts, tokens)
+                volume_payload(pod, volume, contents)
         return []
 
     def host_path(self, paths: PodPaths, volume: Object) -> Path:

@@ -124,11 +124,9 @@ def token_kinds(pod: Object) -> Iterator[TokenKind]:
                 yield token_kind(source["serviceAccountToken"])
 
 
-def token_volume(pod: Object) -> str:
-    """The name of the first volume that shows a token."""
-    return next(
-        (volume["name"] for volume in _volumes(pod) if any(token_kinds({"spec": {"volumes": [volume]}}))), ""
-    )
+def token_volumes(pod: Object) -> list[str]:
+    """The names of the volumes that show a token."""
+    return [volume["name"] for volume in _volumes(pod) if any(token_kinds({"spec": {"volumes": [volume]}}))]
 
 
 def _volumes(pod: Object) -> list[Object]:

@@ -1,7 +1,8 @@
 """Errors of volumes.
 
-VolumeError           a volume cannot be set up or mounted; str() is the text of the FailedMount event
-└── ClaimsNotReady    a claim cannot be used yet
+VolumeError           a volume cannot be set up or mounted; str() is the text of the event
+├── ClaimsNotReady    a claim cannot be used yet
+└── DeviceError       a volume cannot be a block device
 VolumeBusy            a volume cannot be taken down yet
 """
 
@@ -20,6 +21,8 @@ class Notice(NamedTuple):
 class VolumeError(Exception):
     """Says why, the way the kubelet says it."""
 
+    reason = "FailedMount"
+
     @classmethod
     def set_up(cls, volume_name: str, why: object) -> "VolumeError":
         return cls(f'MountVolume.SetUp failed for volume "{volume_name}" : {why}')
@@ -32,6 +35,12 @@ class ClaimsNotReady(VolumeError):
         names = f"unmounted volumes=[{volume_name}], unattached volumes=[]"
         failed = f"failed to process volumes=[{volume_name}]"
         super().__init__(f"Unable to attach or mount volumes: {names}, {failed}: {why}")
+
+
+class DeviceError(VolumeError):
+    """A volume cannot be handed to containers as a block device."""
+
+    reason = "FailedMapVolume"
 
 
 class VolumeBusy(NodeError):

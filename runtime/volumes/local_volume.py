@@ -14,7 +14,7 @@ from pathlib import Path
 from kubeling.objects import meta
 from kubeling.objects.meta import Object
 from runtime.volumes import mount, ownership
-from runtime.volumes.errors import Notice, VolumeError
+from runtime.volumes.errors import DeviceError, Notice, VolumeError
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def set_up_device(link: Path, volume: Object) -> None:
     path = _path(found)
     if not stat.S_ISBLK(_mode(found)):
         name = meta.name(found)
-        raise VolumeError(f'MapVolume.SetUpDevice failed for volume "{name}" : {path} is not a block device')
+        raise DeviceError(f'MapVolume.SetUpDevice failed for volume "{name}" : {path} is not a block device')
     link.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     if not link.is_symlink():
         link.symlink_to(path)

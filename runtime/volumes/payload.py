@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from kubeling.objects.meta import Object, namespace
@@ -18,76 +19,76 @@ from runtime.volumes.trust_anchors import AnchorsMissing, trust_anchors
 
 DEFAULT_MODE = 0o644
 _KEYS = {CONFIG_MAP: "config", SECRET: "secret"}
-NO_TOKENS: Tokens = {}
 Payload = dict[str, File]
 
 
-def volume_payload(
-    pod: Object,
-    volume: Object,
-    sources: Sources,
-    facts: PodFacts,
-    tokens: Tokens = NO_TOKENS,
-    credentials: Credentials | None = None,
-) -> Payload | None:
-    """The files of the volume; None when it is of another type. `tokens` are those of `AccountTokens`.
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a pod's volumes have to show."""
 
-    Without `credentials` those of `PodCertificates` are left out.
+    sources: Sources
+    facts: PodFacts
+    tokens: Tokens = field(default_factory=dict)
+    """Those of `AccountTokens`."""
+    credentials: Credentials | None = None
+    """Those of `PodCertificates`; None where nobody uses any."""
+    failures: Mapping[str, VolumeError] = field(default_factory=dict)
+    """Why a volume lacks something of it, by the volume's name."""
+
+
+def volume_payload(pod: Object, volume: Object, contents: Contents) -> Payload | None:
+    """The files of the volume; None when it is of another type.
 
     Raises:
         VolumeError: a source is missing, or names a key or field that is not there.
     """
+    name, sources = volume["name"], contents.sources
     if "configMap" in volume:
-        return _object_payload(CONFIG_MAP, volume["configMap"], "name", pod, sources, volume["name"])
+        return _object_payload(CONFIG_MAP, volume["configMap"], "name", pod, sources, name)
     if "secret" in volume:
-        return _object_payload(SECRET, volume["secret"], "secretName", pod, sources, volume["name"])
+        return _object_payload(SECRET, volume["secret"], "secretName", pod, sources, name)
     if "downwardAPI" in volume:
         source = volume["downwardAPI"]
-        return _downward_payload(pod, source, facts, volume["name"], default=_mode(source))
+        return _downward_payload(pod, source, contents.facts, name, default=_mode(source))
     if "projected" in volume:
-        return _projected(pod, volume, sources, facts, tokens, credentials)
+        files: Payload = {}
+        for position, source in enumerate(volume["projected"].get("sources") or []):
+            files |= _projected(pod, volume, source, contents, position=position)
+        return files
     return None
 
 
-def _projected(
-    pod: Object,
-    volume: Object,
-    sources: Sources,
-    facts: PodFacts,
-    tokens: Tokens,
-    credentials: Credentials | None,
-) -> Payload:
-    mode = _mode(volume["projected"])
-    files: Payload = {}
-    for index, source in enumerate(volume["projected"].get("sources") or []):
-        for kind, field in ((CONFIG_MAP, "configMap"), (SECRET, "secret")):
-            if field in source:
-                given = {**source[field], "defaultMode": mode}
-                files |= _object_payload(kind, given, "name", pod, sources, volume["name"])
-        if "downwardAPI" in source:
-            files |= _downward_payload(pod, source["downwardAPI"], facts, volume["name"], default=mode)
-        if "serviceAccountToken" in source:
-            files |= _token_payload(pod, source["serviceAccountToken"], tokens, volume["name"], default=mode)
-        if "clusterTrustBundle" in source:
-            files |= _anchors_payload(pod, source, sources, volume["name"], default=mode)
-        if "podCertificate" in source and credentials is not None:
-            credential = credentials[Projection(volume["name"], index)]
-            files |= _certificate_payload(pod, source["podCertificate"], credential, volume["name"], mode)
-    return files
+def _projected(pod: Object, volume: Object, source: Object, contents: Contents, *, position: int) -> Payload:
+    """Of one of a projected volume's sources, which has one kind."""
+    name, mode = volume["name"], _mode(volume["projected"])
+    for kind, key in ((CONFIG_MAP, "configMap"), (SECRET, "secret")):
+        if key in source:
+            given = {**source[key], "defaultMode": mode}
+            return _object_payload(kind, given, "name", pod, contents.sources, name)
+    if "downwardAPI" in source:
+        return _downward_payload(pod, source["downwardAPI"], contents.facts, name, default=mode)
+    if "serviceAccountToken" in source:
+        return _token_payload(pod, source["serviceAccountToken"], contents.tokens, name, default=mode)
+    if "clusterTrustBundle" in source:
+        return _anchors_payload(pod, source["clusterTrustBundle"], contents.sources, name, default=mode)
+    if "podCertificate" in source and contents.credentials is not None:
+        credential = contents.credentials[Projection(name, position)]
+        return _certificate_payload(pod, source["podCertificate"], credential, name, default=mode)
+    return {}
 
 
 def _certificate_payload(
-    pod: Object, source: Object, credential: Credential, volume_name: str, default: int
+    pod: Object, source: Object, credential: Credential, volume_name: str, *, default: int
 ) -> Payload:
-    contents = {
+    files = {
         "credentialBundlePath": credential.key + credential.chain,
         "keyPath": credential.key,
         "certificateChainPath": credential.chain,
     }
     return {
-        _safe(source[field], volume_name): _private(pod, content, default=default)
-        for field, content in contents.items()
-        if source.get(field)
+        _safe(source[path], volume_name): _private(pod, content, default=default)
+        for path, content in files.items()
+        if source.get(path)
     }
 
 
@@ -102,7 +103,6 @@ def _token_payload(pod: Object, source: Object, tokens: Tokens, volume_name: str
 def _anchors_payload(
     pod: Object, source: Object, sources: Sources, volume_name: str, *, default: int
 ) -> Payload:
-    source = source["clusterTrustBundle"]
     bundles = (sources.get(Reference(TRUST_BUNDLES, "", "")) or {}).get("items") or []
     try:
         anchors = trust_anchors(source, bundles)

@@ -7,7 +7,7 @@ from kubeling.objects.meta import Object
 from runtime.pods.paths import PodPaths
 from runtime.volumes import host_path, local_volume
 from runtime.volumes.claims import volume_mode
-from runtime.volumes.errors import ClaimsNotReady, Notice, VolumeError
+from runtime.volumes.errors import ClaimsNotReady, DeviceError, Notice
 
 _DETAILS = frozenset(
     {
@@ -47,7 +47,7 @@ def set_up(paths: PodPaths, pod: Object, volume: Object) -> list[Notice]:
     if "hostPath" in found["spec"]:
         if block:
             name = meta.name(found)
-            raise VolumeError(
+            raise DeviceError(
                 f'MapVolume.SetUpDevice failed for volume "{name}" : hostPath is no block device'
             )
         host_path.prepare({"name": meta.name(found), "hostPath": found["spec"]["hostPath"]})

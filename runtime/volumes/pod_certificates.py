@@ -82,26 +82,22 @@ class PodCertificates:
         self._held: dict[str, dict[Projection, _Held]] = {}
         self._requests: Informer | None = None
 
-    async def get(self, pod: Object) -> Credentials:
+    async def get(self, pod: Object) -> tuple[Credentials, dict[str, VolumeError]]:
         """Every certificate that the pod's volumes show; asks for those that are missing or old.
 
-        Raises:
-            VolumeError: one is not issued yet, or never will be.
+        The second part says by volume why one is not issued yet, or never will be.
         """
-        wanted = list(projections(pod))
-        if not wanted:
-            return {}
-        held = self._held.setdefault(meta.uid(pod), {})
-        for projection, source in wanted:
-            await self._bring_on(pod, projection.volume, source, held.setdefault(projection, _Held()))
         found: dict[Projection, Credential] = {}
-        for projection, _ in wanted:
-            one = held[projection]
-            if one.refused or one.issued is None:
-                why = one.refused or "credential bundle is not issued yet"
-                raise VolumeError.set_up(projection.volume, why)
-            found[projection] = one.issued
-        return found
+        failures: dict[str, VolumeError] = {}
+        for projection, source in projections(pod):
+            held = self._held.setdefault(meta.uid(pod), {}).setdefault(projection, _Held())
+            why = await self._bring_on(pod, source, held)
+            if held.refused or held.issued is None:
+                why = held.refused or why or "credential bundle is not issued yet"
+                failures.setdefault(projection.volume, VolumeError.set_up(projection.volume, why))
+            else:
+                found[projection] = held.issued
+        return found, failures
 
     def renewal(self, pod_uid: str) -> float | None:
         """Seconds until the first certificate is to be renewed, at least 0; None where none is."""
@@ -115,23 +111,21 @@ class PodCertificates:
     def forget(self, pod_uid: str) -> None:
         self._held.pop(pod_uid, None)
 
-    async def _bring_on(self, pod: Object, volume_name: str, source: Object, held: _Held) -> None:
-        """One step: ask, or look what has become of what was asked for."""
-        if held.refused:
-            return
+    async def _bring_on(self, pod: Object, source: Object, held: _Held) -> str:
+        """One step: ask, or look what has become of what was asked for. Says what went wrong."""
         if held.request is not None:
             await self._look(pod, held, held.request)
         if held.request is not None or not self._is_wanted(held):
-            return
+            return ""
         now = self._clock.now()
         try:
             held.request = await self._ask(pod, source)
             held.renew_at = now + LOST_AFTER
         except (ApiError, ConnectionLost) as error:
             held.renew_at = now + RETRY
-            if held.issued is None:
-                raise VolumeError.set_up(volume_name, error) from error
-            logger.warning("the certificate of pod %s cannot be renewed: %s", meta.key(pod), error)
+            logger.warning("pod %s: a certificate cannot be asked for: %s", meta.key(pod), error)
+            return str(error)
+        return ""
 
     def _is_wanted(self, held: _Held) -> bool:
         if held.refused:

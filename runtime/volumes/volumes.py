@@ -15,9 +15,7 @@ from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
 from runtime.errors import RuntimeFailed
 from runtime.images.view import ImageViews
-from runtime.pods.downward import PodFacts
 from runtime.pods.paths import PodPaths
-from runtime.pods.references import Sources
 from runtime.volumes import (
     atomic_writer,
     empty_dir,
@@ -27,11 +25,9 @@ from runtime.volumes import (
     ownership,
     persistent_volume,
 )
-from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.errors import ClaimsNotReady, Notice, VolumeBusy, VolumeError
-from runtime.volumes.payload import NO_TOKENS, Payload, volume_payload
+from runtime.volumes.payload import Contents, Payload, volume_payload
 from runtime.volumes.persistent_volume import unknown_kind
-from runtime.volumes.pod_certificates import Credentials
 from runtime.volumes.removal import remove_tree
 
 logger = logging.getLogger(__name__)
@@ -59,15 +55,7 @@ class Volumes:
     def mounts_images(self) -> bool:
         return self._images is not None
 
-    async def set_up(
-        self,
-        pod: Object,
-        paths: PodPaths,
-        sources: Sources,
-        facts: PodFacts,
-        tokens: Tokens = NO_TOKENS,
-        credentials: Credentials | None = None,
-    ) -> list[Notice]:
+    async def set_up(self, pod: Object, paths: PodPaths, contents: Contents) -> list[Notice]:
         """All of the pod's volumes; claims among them have been replaced by what they are bound to.
 
         Raises:
@@ -77,9 +65,7 @@ class Volumes:
         notices: list[Notice] = []
         for volume in (pod.get("spec") or {}).get("volumes") or []:
             try:
-                notices += await asyncio.to_thread(
-                    self._set_up, pod, volume, paths, sources, facts, tokens, credentials
-                )
+                notices += await asyncio.to_thread(self._set_up, pod, volume, paths, contents)
             except VolumeError as error:
                 failure = failure or error
             except OSError as error:
@@ -126,16 +112,9 @@ class Volumes:
             for each in directory.iterdir():
                 await self._images.remove(each)
 
-    def _set_up(
-        self,
-        pod: Object,
-        volume: Object,
-        paths: PodPaths,
-        sources: Sources,
-        facts: PodFacts,
-        tokens: Tokens,
-        credentials: Credentials | None,
-    ) -> list[Notice]:
+    def _set_up(self, pod: Object, volume: Object, paths: PodPaths, contents: Contents) -> list[Notice]:
+        if volume["name"] in contents.failures:
+            raise contents.failures[volume["name"]]
         if "persistentVolume" in volume:
             return persistent_volume.set_up(paths, pod, volume)
         if "hostPath" in volume:
@@ -146,11 +125,11 @@ class Volumes:
             return []  # mounted when its image has been pulled
         directory = paths.volume(plugin, name)
         if "emptyDir" in volume:
-            memory = int(quantity.value(facts.allocatable.get("memory") or 0))
+            memory = int(quantity.value(contents.facts.allocatable.get("memory") or 0))
             mark = paths.volume_state(plugin, name) / "ready"
             empty_dir.set_up(directory, mark, pod, volume, memory=memory)
             return []
-        payload = volume_payload(pod, volume, sources, facts, tokens, credentials)
+        payload = volume_payload(pod, volume, contents)
         self._write(pod, volume, directory, payload or {})
         return []
 
