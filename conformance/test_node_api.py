@@ -107,6 +107,8 @@ def test_health(proxied: Proxied) -> None:
     for name in ("ping", "syncloop", "log"):
         assert proxied.text(f"healthz/{name}") == "ok"
     assert "[+]syncloop ok\n" in proxied.text("healthz?verbose")
+    assert "kubelet statusz" in proxied.text("statusz")
+    assert f"hostname-override={proxied.name}" in proxied.text("flagz")
 
 
 def test_the_agents_port_may_be_named(proxied: Proxied, node: Object) -> None:

@@ -47,8 +47,27 @@ def kubelet_api(
         operations=runtime.operations,
         client=client,
         clock=clock,
+        flags=_flags(config, runtime),
     )
     gate = Delegated(Authentication(client, clock), Authorization(client, clock, node=config.node_name))
     return KubeletApi(
         settings, runtime, AgentPods(agent), loader=loader, clock=clock, gate=gate, pages=pages.routes()
     )
+
+
+def _flags(config: Config, runtime: CriRuntime) -> dict[str, str]:
+    return {
+        "address": config.listen,
+        "anonymous-auth": "false",
+        "authentication-token-webhook": "true",
+        "authorization-mode": "Webhook",
+        "client-ca-file": str(config.client_ca),
+        "container-runtime-endpoint": runtime.endpoint,
+        "hostname-override": config.node_name,
+        "kubeconfig": str(config.kubeconfig),
+        "node-ip": config.node_ip,
+        "port": str(config.port),
+        "root-dir": str(config.root),
+        "tls-cert-file": str(config.serving.certificate),
+        "tls-private-key-file": str(config.serving.key),
+    }

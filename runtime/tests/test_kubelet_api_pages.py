@@ -74,14 +74,15 @@ async def node_pages(root: Path, *, files: dict[str, str] = V1) -> AsyncIterator
                 operations=operations,
                 client=client,
                 clock=node.clock,
+                flags={"node-ip": "192.0.2.7"},
             ),
             node,
         )
         await statistics.stop()
 
 
-async def get(pages: NodePages, path: str) -> str:
-    request = make_mocked_request("GET", path)
+async def get(pages: NodePages, path: str, *, accept: str = "") -> str:
+    request = make_mocked_request("GET", path, headers={"Accept": accept} if accept else {})
     parts = request.path.strip("/").split("/")
     answer: Any = await find(pages.routes(), "GET", parts)(request, *parts[1:])
     return str(answer.body.decode() if isinstance(answer.body, bytes) else answer.text)
@@ -166,6 +167,20 @@ async def test_metrics(tmp_path: Path, path: str, lines: list[str]) -> None:
         text = f"\n{await get(pages, path)}"
         for line in lines:
             assert f"\n{line}" in text
+
+
+async def test_status_and_settings(tmp_path: Path) -> None:
+    async with node_pages(tmp_path) as (pages, _):
+        assert "\nkubelet statusz\nWarning: " in await get(pages, "/statusz")
+        assert "\nnode-ip=192.0.2.7\n" in await get(pages, "/flagz", accept="text/plain")
+        accept = "application/json;v=v1beta1;g=config.k8s.io;as="
+        status = json.loads(await get(pages, "/statusz", accept=f"{accept}Statusz"))
+        assert (status["kind"], status["apiVersion"]) == ("Statusz", "config.k8s.io/v1beta1")
+        assert (status["uptimeSeconds"], status["emulationVersion"]) == (0, "1.37")
+        settings = json.loads(await get(pages, "/flagz", accept=f"{accept}Flagz"))
+        assert settings["flags"] == {"node-ip": "192.0.2.7"}
+        with pytest.raises(HttpError, match="not acceptable"):
+            await get(pages, "/statusz", accept="application/json")
 
 
 async def test_probes_of_a_pod_that_has_gone_are_forgotten(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from runtime.node.api.metrics.cgroup import measured
 from runtime.node.api.metrics.page import page
 from runtime.node.api.routes import ANY, Answer, Route
 from runtime.node.api.summary import summary, summary_of_cpu_and_memory
+from runtime.node.api.z_pages import ZPages
 from runtime.node.machine import Machine
 from runtime.pods.agent import PodAgent
 from runtime.pods.tally import Tally
@@ -43,9 +44,14 @@ class NodePages:
     operations: Operations
     client: HttpClient
     clock: Clock
+    flags: Mapping[str, str]
+    """The settings that it was started with, as the kubelet's command line would say them."""
 
     def routes(self) -> dict[str, list[Route]]:
+        z_pages = ZPages(self.clock, self.clock.now(), self.flags)
         return {
+            "statusz": [Route(_READ, 0, z_pages.status)],
+            "flagz": [Route(_READ, 0, z_pages.settings)],
             "stats": [Route((*_READ, "POST"), 1, self._stats)],
             "metrics": [Route(_READ, 0, self._metrics), Route(_READ, 1, self._metrics)],
             "configz": [Route(_READ, 0, self._configz)],
