@@ -14,7 +14,15 @@ The rules are the kubelet's:
 from dataclasses import dataclass, field
 
 from kubeling.objects.meta import Object
-from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, containers_of, is_sidecar, kind_of
+from runtime.pods.container_kinds import (
+    EPHEMERAL,
+    INIT,
+    MAIN,
+    STATUSES,
+    containers_of,
+    is_sidecar,
+    kind_of,
+)
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer, ObservedPod, State
 from runtime.pods.restart import is_restartable, restart_policy, restart_sources, should_restart
@@ -111,9 +119,11 @@ def _is_finished(pod: Object, container: Object, observed: ObservedPod) -> bool:
 
 
 def _ephemeral(pod: Object, observed: ObservedPod) -> list[str]:
-    """Those that have never been made: they are not started again."""
+    """Those that have never been made: they are not started again, not even when their records are lost."""
+    shown = (pod.get("status") or {}).get(STATUSES[EPHEMERAL]) or []
+    ended = {each["name"] for each in shown if "terminated" in (each.get("state") or {})}
     names = [each["name"] for each in containers_of(pod, EPHEMERAL)]
-    latest = {name: observed.latest(name) for name in names}
+    latest = {name: observed.latest(name) for name in names if name not in ended}
     return [name for name, found in latest.items() if found is None or found.state is State.CREATED]
 
 

@@ -184,7 +184,7 @@ async def _read_started(work: PodWork, container: Object, container_id: str, key
     """
     hook = (container.get("lifecycle") or {}).get("postStart")
     if hook:
-        work.hooked.add(container_id)
+        work.hooked |= {container_id}
     await work.view.read_container(container_id)
     work.wake()
     if hook:
@@ -194,7 +194,7 @@ async def _read_started(work: PodWork, container: Object, container_id: str, key
         except HookFailed as error:
             await _post_start_failed(work, container["name"], container_id, str(error))
         finally:
-            work.hooked.discard(container_id)
+            work.hooked -= {container_id}
 
 
 async def _post_start_failed(work: PodWork, name: str, container_id: str, message: str) -> None:

@@ -150,7 +150,7 @@ def _never_seen(pod: Object, container: Object, old: Object, waiting: Waiting) -
         status["started"] = False
     previous = old.get("state") or {}
     if "terminated" in previous:
-        return {**old, "ready": False, "started": False}
+        return {**old, **{key: False for key in ("ready", "started") if key in old}}
     if "running" in previous:
         status["lastState"] = {"terminated": _lost(previous["running"], old)}
     return status

@@ -33,7 +33,7 @@ async def reclaim(work: PodWork) -> None:
     names = {each.name for each in work.view.observed.containers.values()}
     for name in names:
         for container in [each for each in work.view.observed.history(name) if each.exited][1:]:
-            await _remove(work, container)
+            await remove_container(work, container)
 
 
 async def remove_remains(work: PodWork) -> None:
@@ -48,12 +48,12 @@ async def remove_remains(work: PodWork) -> None:
 
 def begin_removal(work: PodWork) -> None:
     for container in superfluous_containers(work.view.observed):
-        work.activities.begin(f"remove/{container.id}", partial(_remove, work, container))
+        work.activities.begin(f"remove/{container.id}", partial(remove_container, work, container))
     for sandbox in superfluous_sandboxes(work.view.observed):
         work.activities.begin(f"remove/{sandbox.id}", partial(_remove_sandbox, work, sandbox))
 
 
-async def _remove(work: PodWork, container: ObservedContainer) -> None:
+async def remove_container(work: PodWork, container: ObservedContainer) -> None:
     await work.context.runtime.remove_container(container.id)
     await work.view.read_container(container.id)
     await work.context.files.remove_log(work.paths, container)

@@ -14,6 +14,7 @@ from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, containers_of
 from runtime.pods.container_start import start_container
 from runtime.pods.container_status import Waiting
 from runtime.pods.container_stop import begin_stop, go_on, stop_all
+from runtime.pods.dead_containers import remove_container
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.references import Sources, volume_references
@@ -91,9 +92,9 @@ def _is_held(work: PodWork, container: Object) -> bool:
 
 
 async def _remove(work: PodWork, container_id: str) -> None:
-    work.waiting.pop(work.view.observed.containers[container_id].name, None)
-    await work.context.runtime.remove_container(container_id)
-    await work.view.read_container(container_id)
+    container = work.view.observed.containers[container_id]
+    work.waiting.pop(container.name, None)
+    await remove_container(work, container)
 
 
 def _in_backoff(work: PodWork, container: Object) -> bool:

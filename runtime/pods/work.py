@@ -70,7 +70,7 @@ class PodWork:
     """The containers that are being stopped, by id."""
     stopping: bool = False
     """Whether the pod comes to its end, so that its containers stop in their order."""
-    hooked: set[str] = field(default_factory=set)
+    hooked: frozenset[str] = frozenset()
     """Ids of containers that run, but whose postStart hook has not ended."""
     active_since: float | None = None
     """Since when (monotonic) the pod is active, where it has a deadline."""
@@ -121,7 +121,7 @@ class PodWork:
             messages=self.view.messages,
             unready=self.unready,
             not_started=self.probes.not_started,
-            hooked=frozenset(self.hooked),
+            hooked=self.hooked,
             volume_images={name: _digest(each) for name, each in self.volume_images.items()},
             in_force=under_way.containers if under_way is not None else {},
             whole=under_way.pod if under_way is not None and not under_way.followed else None,

@@ -216,6 +216,8 @@ def test_an_ephemeral_container_counts_for_nothing() -> None:
     assert (debug["ready"], "started" in debug, debug["state"]["terminated"]["exitCode"]) == (False, False, 1)
     assert pod_actions(pod, seen(a_container(), exited("debug", 1))).start == []
     assert pod_actions(pod, seen(a_container())).start == ["debug"]
+    pod["status"] = {"ephemeralContainerStatuses": [debug]}
+    assert pod_actions(pod, seen(a_container())).start == []
 
 
 def test_termination_messages_share_twelve_kibibytes() -> None:
