@@ -108,13 +108,14 @@ class Evictor:
                 evicted = ()
             await (self._until_down(evicted) if evicted else self._pause())
 
+    async def notice(self) -> None:
+        """Tell the pressures that the node is under, without doing anything about them."""
+        await self._update()
+
     async def look(self) -> Sequence[Candidate]:
         """Evict whatever has to be; returns those that are ending now."""
         pods = [each for each in self._around.pods() if not is_critical(each.pod)]
-        seen = await self._observe()
-        before = self._pressure.conditions
-        acting = self._pressure.update(seen, self._clock.monotonic())
-        self._tell(before, seen)
+        acting, seen = await self._update()
         exceeding = await self._evict_exceeding(pods)
         if exceeding or not acting:
             return exceeding
@@ -123,6 +124,14 @@ class Evictor:
         if await self._reclaim(threshold):
             return []
         return await self._evict_one(pods, threshold, by_urgency(acting), seen)
+
+    async def _update(self) -> tuple[list[Threshold], Observations]:
+        """The thresholds that call for action, and what was observed."""
+        seen = await self._observe()
+        before = self._pressure.conditions
+        acting = self._pressure.update(seen, self._clock.monotonic())
+        self._tell(before, seen)
+        return acting, seen
 
     def _tell(self, before: frozenset[str], seen: Observations) -> None:
         """The conditions are upstream's and give no numbers: an event of our own does, once."""

@@ -128,14 +128,16 @@ class NodeAgent:
             self._network = await pod_network.bring_up(self._config, nodes, self._tasks)
         health = RuntimeHealth(self._runtime, self._reporter, self._clock)
         await health.look()  # before the first report: a node that was ready stays so when its agent restarts
-        looked.set()
-        self._health = self._tasks.start(health.run(), name="health")
         await asyncio.to_thread(root.begin, self._config.root)
         self._pods = self._make_pod_agent()
         self._statistics = self._make_statistics(self._pods)
+        housekeeping = self._make_housekeeping(self._pods, self._statistics)
+        await housekeeping.evictor.notice()  # and one that was short of something still is
+        looked.set()
+        self._health = self._tasks.start(health.run(), name="health")
         self._api = self._make_api(self._pods, self._statistics)
         await self._api.start()
-        self._make_housekeeping(self._pods, self._statistics).start(self._tasks)
+        housekeeping.start(self._tasks)
         if self._loader is not None:
             self._loader.loaded = self._pods.images_arrived
             self._tasks.start(self._make_image_folder(self._loader).run(), name="image-folder")

@@ -132,6 +132,14 @@ async def test_short_of_memory_one_pod_is_evicted_at_once() -> None:
     assert not node_.reclaimed
 
 
+async def test_a_first_look_only_tells() -> None:
+    node_ = Node(free=50 * MI)
+    node_.add("web")
+    await node_.evictor.notice()
+    assert node_.conditions == {"MemoryPressure"}
+    assert node_.evicted() == []
+
+
 async def test_critical_pods_are_spared() -> None:
     node_ = Node(free=50 * MI)
     node_.add("critical", used=GI, priority=2_000_001_000)
