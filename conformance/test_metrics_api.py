@@ -34,7 +34,7 @@ def loaded(containers: None, shared_space: Space) -> Space:
     for name in ("busy", "idle"):
         shared_space.ready(name)
     names = lambda: {"busy", "idle"} == {each["metadata"]["name"] for each in listed(shared_space)}  # noqa: E731
-    eventually(names, what="both pods have metrics", every=1)
+    eventually(names, what="both pods have metrics", timeout=60, every=1)
     return shared_space
 
 
@@ -68,7 +68,7 @@ def test_top_pods(each_kubectl: Kubectl, loaded: Space) -> None:
     head, *found = rows(kubectl("top", "pods", "--sort-by=cpu").text)
     assert head == ["NAME", "CPU(cores)", "MEMORY(bytes)"]
     assert [each[0] for each in found] == ["busy", "idle"]
-    assert int(found[0][1].removesuffix("m")) > 30
+    assert int(found[0][1].removesuffix("m")) > 5
     containers = rows(kubectl("top", "pod", "busy", "--containers", "--no-headers").text)
     assert sorted(each[1] for each in containers) == ["main", "side"]
     assert "busy" in kubectl("top", "pods", "-A", "--sort-by=memory").text
@@ -81,7 +81,7 @@ def test_metrics_of_pods(rest: Rest, loaded: Space) -> None:
     busy = rest.get(f"{API}/namespaces/{loaded.name}/pods/busy")
     assert (busy["kind"], busy["metadata"]["labels"]) == ("PodMetrics", {"load": "much"})
     usage = {each["name"]: each["usage"] for each in busy["containers"]}
-    assert 0.03 < cores(usage["main"]["cpu"]) < 0.5
+    assert 0.005 < cores(usage["main"]["cpu"]) < 0.5
     assert usage["main"]["memory"].endswith("Ki")
     assert busy["window"].endswith("s")
     assert datetime.fromisoformat(busy["timestamp"]).timestamp() > time.time() - 60
@@ -185,7 +185,7 @@ def deployment(containers: None, space: Space) -> Iterator[str]:
 
 
 def test_an_autoscaler_follows_real_load(space: Space, deployment: str) -> None:
-    eventually(lambda: _measured_since_ready(space), what="the load is measured", every=1)
+    eventually(lambda: _measured_since_ready(space), what="the load is measured", timeout=60, every=1)
     target = {"type": "Utilization", "averageUtilization": 100}
     spec: dict[str, Any] = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
