@@ -16,8 +16,14 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def mount_tmpfs(target: Path, *, size: int | None) -> None:
-    """The kernel's own mode, 1777. Raises: OSError."""
-    _mount("tmpfs", target, "tmpfs", options=f"size={size}" if size else "")
+    """Never swapped out, if the kernel (6.4) can; the kernel's own mode, 1777. Raises: OSError."""
+    options = [f"size={size}"] if size else []
+    try:
+        _mount("tmpfs", target, "tmpfs", options=",".join([*options, "noswap"]))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        _mount("tmpfs", target, "tmpfs", options=",".join(options))
 
 
 def mount_huge_pages(target: Path, *, page_size: int) -> None:
