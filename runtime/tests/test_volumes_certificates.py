@@ -136,5 +136,4 @@ async def test_a_request_that_was_deleted_is_made_again(node: PodNode) -> None:
     node.create(asking())
     request = await asked(node)
     await node.client.delete(POD_CERTIFICATE_REQUESTS, request["metadata"]["name"], namespace="default")
-    await node.clock.advance(700)
     assert (await asked(node))["metadata"]["name"] != request["metadata"]["name"]

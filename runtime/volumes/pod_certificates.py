@@ -33,7 +33,7 @@ JITTER = 300.0
 """Seconds over which renewals of many pods are spread."""
 RETRY = timedelta(minutes=1)
 LOST_AFTER = timedelta(minutes=10)
-"""A request that is not to be seen for so long has been deleted by somebody."""
+"""A request that was not seen for so long has been deleted before it was."""
 
 
 class Projection(NamedTuple):
@@ -176,8 +176,12 @@ class PodCertificates:
 
     def _tell(self, kind: str, request: Object, old: Object | None) -> None:
         pod_uid = (request.get("spec") or {}).get("podUID", "")
-        if pod_uid in self._held:
-            self._changed(pod_uid)
+        if pod_uid not in self._held:
+            return
+        for held in self._held[pod_uid].values():
+            if kind == "DELETED" and held.request is not None and held.request.name == meta.name(request):
+                held.request = None
+        self._changed(pod_uid)
 
 
 def projections(pod: Object) -> Iterator[tuple[Projection, Object]]:
