@@ -134,7 +134,7 @@ def test_pods_come_back_after_the_machine_lost_its_power(fragile: Cluster, room:
         {"name": "word", "secret": {"secretName": "word"}},
         {"name": "memory", "emptyDir": {"medium": "Memory"}},
     ]
-    script = "cat /word/word; ls /memory; touch /memory/file; " + pods.IDLE
+    script = "cat /word/word; echo; ls /memory; touch /memory/file; " + pods.IDLE
     with nothing_left(fragile, timeout=30) as known:
         container = {"volumeMounts": mounts}
         known.append(
@@ -149,7 +149,7 @@ def test_pods_come_back_after_the_machine_lost_its_power(fragile: Cluster, room:
 
         for name in ("lasting", "witness"):
             room.until(name, again, what="runs again", timeout=60)
-        eventually(lambda: room.log("lasting") == "open", what="its volumes are as at the beginning")
+        eventually(partial(_says, room, "lasting", "open\n"), what="its volumes are as at the beginning")
         for name in ("lasting", "witness"):
             room.remove_pod(name)
 
@@ -172,6 +172,11 @@ def _unchanged(before: Object, after: Object) -> None:
     assert new["restartCount"] == 0
     assert new["state"]["running"] == old["state"]["running"]
     assert after["status"]["podIP"] == before["status"]["podIP"]
+
+
+def _says(room: Space, name: str, text: str) -> bool:
+    assert room.log(name) == text
+    return True
 
 
 def _told(room: Space) -> list[tuple[str, object]]:

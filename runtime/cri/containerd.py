@@ -192,6 +192,7 @@ class PrivateContainerd:
     async def _launch(self) -> None:
         self.paths.socket.unlink(missing_ok=True)
         self.paths.log.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self.paths.orphans.forget_work)
         remains = await asyncio.to_thread(self.paths.orphans.network)
         before, started = self._daemon, self._clock.now().timestamp()
         self._daemon = Daemon.start(self._command(), log=self.paths.log, pid_file=self.paths.pid_file)

@@ -70,6 +70,13 @@ class Orphans:
             shutil.rmtree(directory, ignore_errors=True)
         shutil.rmtree(self.work / orphan, ignore_errors=True)
 
+    def forget_work(self) -> None:
+        """While containerd does not run: remove what it keeps on disk of tasks that a reboot has ended."""
+        if self.work.is_dir():
+            for each in self.work.iterdir():
+                if not (self.tasks / each.name).exists():
+                    shutil.rmtree(each, ignore_errors=True)
+
     def network(self) -> NetworkRemains:
         return NetworkRemains(frozenset(_files(self.namespaces)), frozenset(_files(self.leases)))
 

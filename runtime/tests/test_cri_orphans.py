@@ -87,3 +87,11 @@ def test_namespaces_that_nobody_is_in_go(orphans: Orphans) -> None:
     (orphans.namespaces / "cni-used").symlink_to("/proc/self/ns/net")
     orphans.free_network(orphans.network(), [])
     assert [each.name for each in orphans.namespaces.iterdir()] == ["cni-used"]
+
+
+def test_what_a_reboot_left_of_tasks_on_disk_goes(orphans: Orphans) -> None:
+    for each in ("ended", "alive"):
+        (orphans.work / each).mkdir()
+    (orphans.tasks / "alive").mkdir()
+    orphans.forget_work()
+    assert [each.name for each in orphans.work.iterdir()] == ["alive"]
