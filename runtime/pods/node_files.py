@@ -57,13 +57,13 @@ class NodeFiles:
         return allocations.load(paths.directory)
 
     def write_hosts(self, work: PodWork) -> None:
-        """Written in place: the file is mounted into the containers."""
+        """In place, when it is not as it is to be: it is mounted into the containers, which may change it."""
         sandbox = work.view.observed.ready_sandbox
         if sandbox is None:
             return
         domain, file = work.context.kubelet.cluster_domain, work.paths.hosts_file
         text = hosts_file(work.pod, sandbox.ips, node_hosts=_node_hosts(work.pod), cluster_domain=domain)
-        if not file.exists() or file.read_text() != text:
+        if not _holds(file, text.encode()):
             file.write_text(text)
             file.chmod(0o644)
 
@@ -90,6 +90,14 @@ class NodeFiles:
 
     async def remove(self, paths: PodPaths) -> None:
         await asyncio.to_thread(remove_directories, paths)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(content) + 1) == content
+    except FileNotFoundError:
+        return False
 
 
 def _node_hosts(pod: Object) -> str:

@@ -215,6 +215,21 @@ async def test_a_pod_that_cannot_have_one_is_told(tmp_path: Path) -> None:
         assert ("FailedCreatePodSandBox", why) in await node.events()
 
 
+# --- what containers may write ---
+
+
+async def test_a_hosts_file_that_a_container_spoilt_is_written_anew(tmp_path: Path) -> None:
+    async with pod_node(tmp_path) as node:
+        node.create(a_pod())
+        await node.running()
+        (file,) = tmp_path.glob("pods/*/etc-hosts")
+        file.write_bytes(b"\xff" * 100)
+        node.runtime.exit("main", 1)
+        await node.clock.advance(10)
+        await node.until(lambda: len(node.runtime.named("main")) == 2)
+        await node.until(lambda: file.read_bytes().startswith(b"# Kubernetes-managed hosts file."))
+
+
 # --- RuntimeClass ---
 
 
