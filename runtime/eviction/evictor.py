@@ -156,7 +156,7 @@ class Evictor:
         limited = {uid(each.pod): each for each in pods if local_storage.is_limited(each.pod)}
         if not limited:
             return []
-        usages = await self._around.usages.disks(lambda pod: uid(pod) in limited, age=LOOK_EVERY)
+        usages = await self._around.usages.disks(lambda pod: uid(pod) in limited, age=LOOK_EVERY / 2)
         evicted = []
         for usage in usages:
             found = local_storage.excess(usage, separate_images=self._separate_images)

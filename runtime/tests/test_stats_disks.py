@@ -64,6 +64,27 @@ async def test_sizes_are_measured_once_a_minute(tmp_path: Path) -> None:
     await sizes.stop()
 
 
+class Ticking(FakeClock):
+    """A second goes by with each look at it."""
+
+    ticks = 0.0
+
+    def monotonic(self) -> float:
+        self.ticks += 1
+        return self.ticks
+
+
+async def test_what_takes_long_to_measure_is_measured_seldom(tmp_path: Path) -> None:
+    clock = Ticking()
+    sizes = Sizes(clock)
+    first = (await sizes.of([tmp_path], age=0))[tmp_path]
+    (tmp_path / "a").write_bytes(b"x" * 100_000)
+    assert (await sizes.of([tmp_path], age=0))[tmp_path] == first
+    clock.ticks += 20
+    assert (await sizes.of([tmp_path], age=0))[tmp_path].used > first.used
+    await sizes.stop()
+
+
 async def test_who_asks_does_not_wait_for_ever(tmp_path: Path) -> None:
     sizes = Sizes(FakeClock(), patience=0)
     assert await sizes.of([tmp_path]) == {}
