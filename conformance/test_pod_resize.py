@@ -123,6 +123,36 @@ def test_a_policy_lets_the_container_start_anew(space: Space, kubectl: Kubectl) 
     assert pods.status_of(pod, "side", init=True)["restartCount"] == 0
 
 
+def whole(space: Space, pod: str, amounts: Object) -> Object:
+    """Resizes the pod itself, and gives back how it is then."""
+    body = {"spec": {"resources": {"requests": amounts, "limits": amounts}}}
+    space.rest.patch(space.path("pods", pod) + "/resize", body, content_type=STRATEGIC)
+
+    def holds(found: Object) -> bool:
+        left = [kind for kind in ("PodResizePending", "PodResizeInProgress") if pods.condition(found, kind)]
+        return found["status"]["resources"]["limits"] == amounts and not left and pods.ready(found)
+
+    return space.until(pod, holds, what=f"has {amounts} as a whole")
+
+
+def test_what_the_pod_itself_has_is_resized(space: Space, kubectl: Kubectl) -> None:
+    """Containers without limits of their own follow; those whose policy says so by a restart."""
+    plain, own = pods.container(space.image), sized(space, SMALL, name="own")
+    again = pods.container(space.image, name="again", resizePolicy=RESTARTS)
+    resources = {"requests": LARGE, "limits": LARGE}
+    space.create(pods.pod("web", plain, own, again, resources=resources, restartPolicy="OnFailure"))
+    pod = space.ready("web")
+    assert pod["status"]["allocatedResources"] == LARGE
+    assert inside(kubectl, "web") == inside(kubectl, "web", "again") == (5_000, 50 * MIB)
+    pod = whole(space, "web", size("70m", "70Mi"))
+    assert pod["status"]["allocatedResources"] == size("70m", "70Mi")
+    restarted = lambda pod: pods.status_of(pod, "again")["restartCount"] == 1 and pods.ready(pod)  # noqa: E731
+    pod = space.until("web", restarted, what="restarts the container whose policy says so")
+    assert [pods.status_of(pod, name)["restartCount"] for name in ("main", "own")] == [0, 0]
+    assert inside(kubectl, "web") == inside(kubectl, "web", "again") == (7_000, 70 * MIB)
+    assert inside(kubectl, "web", "own") == (2_000, 20 * MIB)
+
+
 def test_memory_below_what_is_used_is_refused_until_it_is_taken_back(space: Space) -> None:
     space.create(pods.pod("web", sized(space, MIDDLE)))
     space.ready("web")
