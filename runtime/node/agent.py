@@ -44,6 +44,7 @@ from runtime.node.machine import Machine, look_around, page_size_names
 from runtime.node.node_events import NodeEvents
 from runtime.node.node_object import NodeFacts
 from runtime.node.node_reporter import NodeReporter
+from runtime.node.oom_watch import watch_oom
 from runtime.node.runtime_health import RuntimeHealth
 from runtime.node.shutdown import stop_all
 from runtime.pods import abilities, dns
@@ -119,6 +120,7 @@ class NodeAgent:
         self._events.normal("Starting", "Starting kubelet.")
         limits = enforced(self._machine, self._config.kubelet)
         self._tasks.start(enforce(self._cgroups, limits, self._events, self._clock), name="cgroups")
+        self._tasks.start(watch_oom(self._events), name="oom")
         looked = asyncio.Event()
         self._tasks.start(self._join(looked), name="join")
         await self._start_runtime()

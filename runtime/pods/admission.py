@@ -52,12 +52,17 @@ def check_admission(work: PodWork) -> None:
 
 def admit(work: PodWork) -> None:
     """Without a question: it runs already."""
+    work.context.host_ports.take(work.identity.uid, ports_of(work.spec))
+    if work.context.node is not None:
+        _give(work)
+    work.admitted = True
+
+
+def _give(work: PodWork) -> None:
     if work.allocation is None:
         work.allocation = allocation.of(work.desired)
         work.context.files.keep(work.paths, work.allocation)
-    work.context.host_ports.take(work.identity.uid, ports_of(work.spec))
     work.context.admitted.take(work)
-    work.admitted = True
 
 
 def release(work: PodWork) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runtime.pods.predicates import Amounts, amounts
+from runtime.pods.qos import GUARANTEED, priority, qos_class
 
 if TYPE_CHECKING:
     from runtime.pods.work import PodWork
@@ -61,5 +62,6 @@ class Admitted:
         return [holding.work for holding in self._held.values()]
 
 
-def _rank(work: "PodWork") -> int:
-    return -int(work.spec.get("priority") or 0)
+def _rank(work: "PodWork") -> tuple[int, bool]:
+    """The most important first; of equals those that wait longest, as they are in order."""
+    return -priority(work.pod), qos_class(work.pod) != GUARANTEED

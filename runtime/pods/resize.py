@@ -24,7 +24,7 @@ RESOURCES = ("cpu", "memory")
 
 def check_resize(work: PodWork) -> None:
     """Give the pod what it newly asks for, or say why not; not in the middle of a change."""
-    if "resize" in work.activities:
+    if work.allocation is None or "resize" in work.activities:
         return
     if work.pod is work.desired or allocations.of(work.desired) == work.allocation:
         _clear(work)
