@@ -45,6 +45,11 @@ class Config:
     def home(self) -> Path:
         return self.root.parent
 
+    @property
+    def scratch(self) -> Path:
+        """For image archives while they are loaded; what lies here at the start is of no use."""
+        return self.root / "images"
+
 
 def read_config(file: Path) -> Config:
     """Raises: ConfigurationError, KubeletConfigurationError."""

@@ -17,15 +17,13 @@ import typer
 
 from kubeling.cli import console, tar_stream
 from kubeling.cli.options import HomeOption, require_running
-from kubeling.cluster.apiclient import ApiClient
+from kubeling.cluster.apiclient import ApiClient, node_obstacle
 from kubeling.cluster.errors import ApiFailed, ClusterError, UsageError
 from kubeling.cluster.home import Home, locate
 from kubeling.cluster.settings import Settings
 
 CHUNK = 1024 * 1024
 IMPORT_TIMEOUT = 600.0
-VIRTUAL = "kubeling.dev/virtual"
-"""The label of virtual nodes."""
 
 app = typer.Typer(help="Load images into the node, and list them.", no_args_is_help=True)
 
@@ -59,6 +57,8 @@ def load(
     if name and len(archives) > 1:
         raise UsageError("a name is for one image", hint="load one file at a time")
     client, paths = _all_images(locate(home), node)
+    if not paths:
+        console.note("virtual nodes have every image: there is nothing to load")
     with _kept(archives, len(paths)) as kept:
         for archive, stored in zip(archives, kept, strict=True):
             loaded = [_names(_send(client, path, stored, str(archive), name)) for path in paths]
@@ -91,15 +91,27 @@ def _path(node: str) -> str:
 
 
 def _all_images(home: Home, node: str | None) -> tuple[ApiClient, list[str]]:
-    """The paths of all nodes that run containers, or of one. Virtual nodes have every image."""
-    settings, client = _connected(home, node)
+    """The paths of all nodes that run containers, or of one; none where all nodes are virtual."""
+    settings, _ = require_running(home)
+    if node is not None or not settings.virtual_nodes:
+        _, client = _connected(home, node)
+    else:
+        client = ApiClient(home, settings, timeout=IMPORT_TIMEOUT)
     if node is not None:
         return client, [_path(node)]
-    nodes = client.get("/api/v1/nodes")["items"]
-    real = [
-        each["metadata"]["name"] for each in nodes if VIRTUAL not in (each["metadata"].get("labels") or {})
-    ]
-    return client, [_path(each) for each in real or [settings.node_name]]
+    own = {settings.node_name} if settings.node else set()
+    others = {_node_name(each) for each in client.get("/api/v1/nodes")["items"] if _takes_images(each)}
+    return client, [_path(each) for each in sorted(own | others)]
+
+
+def _node_name(node: Any) -> str:
+    return str(node["metadata"]["name"])
+
+
+def _takes_images(node: Any) -> bool:
+    """Whether it is ready and runs containers."""
+    version = node.get("status", {}).get("nodeInfo", {}).get("containerRuntimeVersion", "")
+    return version.startswith("containerd:") and not node_obstacle(node)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from runtime.errors import NotFound
 QUICK = 15.0  # seconds: reads
 NORMAL = 120.0  # the kubelet's runtimeRequestTimeout
 SANDBOX = 240.0  # the kubelet allows twice that for sandboxes: they wait for the network
-PULL = 3600.0  # the runtime itself gives up on a pull without progress
+PULL = 86400.0  # what makes no progress is given up by the runtime, or by who asked for it
 UNLIMITED = 86400.0  # exec without a timeout
 
 Response = TypeVar("Response", bound=Message)

@@ -40,11 +40,12 @@ class Events(Protocol):
 
 
 class ImageFolder:
-    def __init__(self, folder: Path, images: Images, memory: Path, events: Events) -> None:
-        """`memory` is the file that says what was imported; copies of archives are made beside it."""
+    def __init__(self, folder: Path, images: Images, events: Events, *, memory: Path, scratch: Path) -> None:
+        """`memory` is the file that says what was imported; archives are unpacked in `scratch`."""
         self._folder = folder
         self._images = images
         self._memory = memory
+        self._scratch = scratch
         self._events = events
 
     async def run(self) -> None:
@@ -72,7 +73,7 @@ class ImageFolder:
             if await self._is_there(name, stamp):
                 return
             logger.info("importing images from %s", file)
-            names = await self._images.load(file, scratch=self._memory.parent)
+            names = await self._images.load(file, scratch=self._scratch)
             self._remember(name, stamp, names)
         except FileNotFoundError:
             return

@@ -191,6 +191,7 @@ class NodeAgent:
             self._tasks.start(self._containerd.supervise(), name="containerd")
             log = ContainerdLog(self._containerd.paths.log, self._clock)
             self._tasks.start(log.run(), name="containerd-log")
+            await asyncio.to_thread(_empty, self._config.scratch)
             self._loader = ImageLoader(
                 self._containerd.endpoint,
                 self._runtime,
@@ -244,7 +245,9 @@ class NodeAgent:
 
     def _make_image_folder(self, loader: ImageLoader) -> ImageFolder:
         memory = self._config.root / "imported-images.json"
-        return ImageFolder(self._config.home / "images", loader, memory, self._events)
+        return ImageFolder(
+            self._config.home / "images", loader, self._events, memory=memory, scratch=self._config.scratch
+        )
 
     def _make_puller(self) -> ImagePuller:
         config, containerd = self._config, self._containerd
@@ -356,6 +359,12 @@ def _rules(config: Config, machine: Machine, tree: CgroupTree) -> ResourceRules:
         unified=tree.unified,
         swap_counted=tree.counts_swap,
     )
+
+
+def _empty(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for file in directory.iterdir():
+        file.unlink()
 
 
 def _pull_records(config: Config) -> PullRecords:

@@ -35,7 +35,7 @@ def kubelet_api(
         certificate=config.serving.certificate,
         key=config.serving.key,
         client_ca=config.client_ca,
-        scratch=config.root / "images",
+        scratch=config.scratch,
     )
     pages = NodePages(
         node_name=config.node_name,

@@ -42,7 +42,7 @@ class Told:
 
 def folder_of(tmp_path: Path, loads: Loads, told: Told) -> ImageFolder:
     (tmp_path / "images").mkdir(exist_ok=True)
-    return ImageFolder(tmp_path / "images", loads, tmp_path / "memory.json", told)
+    return ImageFolder(tmp_path / "images", loads, told, memory=tmp_path / "memory.json", scratch=tmp_path)
 
 
 async def test_archives_are_imported_once(tmp_path: Path) -> None:
