@@ -63,7 +63,7 @@ def test_a_pod_gets_its_certificates(space: Space) -> None:
     bundle = {"keyType": "ED25519", "credentialBundlePath": "bundle.pem"}
     apart = {"keyType": "ECDSAP256", "keyPath": "key.pem", "certificateChainPath": "chain.pem"}
     container = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-    script = "cd /v; cat bundle.pem; echo ==; cat key.pem chain.pem; stat -Lc %a key.pem"
+    script = "cd /v; cat bundle.pem; echo apart; cat key.pem chain.pem; stat -Lc %a key.pem"
     space.run("certified", script, container=container, volumes=projected(bundle, apart))
     waiting = 'MountVolume.SetUp failed for volume "v" : credential bundle is not issued yet'
     assert space.event("certified", "FailedMount")["message"] == waiting
@@ -72,7 +72,7 @@ def test_a_pod_gets_its_certificates(space: Space) -> None:
         assert request["spec"]["maxExpirationSeconds"] == 86400
         issue(space, request)
     space.phase("certified", "Succeeded")
-    both, _, parts = space.log("certified").partition("==\n")
+    both, _, parts = space.log("certified").partition("apart\n")
     for text, kind in ((both, ed25519.Ed25519PrivateKey), (parts, ec.EllipticCurvePrivateKey)):
         at = text.index("-----BEGIN CERTIFICATE")
         key = serialization.load_pem_private_key(text[:at].encode(), None)
