@@ -26,7 +26,6 @@ from runtime.errors import NotFound
 
 QUICK = 15.0  # seconds: reads
 NORMAL = 120.0  # the kubelet's runtimeRequestTimeout
-SANDBOX = 240.0  # the kubelet allows twice that for sandboxes: they wait for the network
 PULL = 86400.0  # what makes no progress is given up by the runtime, or by who asked for it
 UNLIMITED = 86400.0  # exec without a timeout
 
@@ -36,8 +35,10 @@ Response = TypeVar("Response", bound=Message)
 class CriRuntime:
     """Drives the CRI server at `endpoint` ("unix:///run/…/containerd.sock"). See `ContainerRuntime`."""
 
-    def __init__(self, endpoint: str, *, clock: Clock | None = None) -> None:
+    def __init__(self, endpoint: str, *, clock: Clock | None = None, patience: float = NORMAL) -> None:
+        """`patience` are the seconds that a call may take which is neither a mere look nor a pull."""
         self.endpoint = endpoint
+        self._patience = patience
         self.operations = Operations()
         self._clock = clock or SystemClock()
         self._channel = open_channel(endpoint)
@@ -59,10 +60,10 @@ class CriRuntime:
         await self._channel.close(None)
 
     async def _ask(
-        self, method: Any, request: Message, answer: type[Response], *, timeout: float = NORMAL
+        self, method: Any, request: Message, answer: type[Response], *, timeout: float | None = None
     ) -> Response:
         with self.operations.counted(type(request).__name__), runtime_errors():
-            response: Response = await method(request, timeout=timeout)
+            response: Response = await method(request, timeout=timeout or self._patience)
         assert isinstance(response, answer)
         return response
 
@@ -81,7 +82,7 @@ class CriRuntime:
     async def run_pod_sandbox(self, config: cri.PodSandboxConfig, *, handler: str = "") -> str:
         request = cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
         response = await self._ask(
-            self._runtime.RunPodSandbox, request, cri.RunPodSandboxResponse, timeout=SANDBOX
+            self._runtime.RunPodSandbox, request, cri.RunPodSandboxResponse, timeout=2 * self._patience
         )
         return response.pod_sandbox_id
 
@@ -128,7 +129,7 @@ class CriRuntime:
             timeout = 0
         request = cri.StopContainerRequest(container_id=container_id, timeout=timeout)
         await self._idempotent(
-            self._runtime.StopContainer, request, cri.StopContainerResponse, timeout=timeout + NORMAL
+            self._runtime.StopContainer, request, cri.StopContainerResponse, timeout=timeout + self._patience
         )
 
     async def _pid(self, container_id: str) -> int:
@@ -234,7 +235,7 @@ class CriRuntime:
         return (await self._ask(method, request, cri.ImageFsInfoResponse, timeout=QUICK)).image_filesystems
 
     async def _idempotent(
-        self, method: Any, request: Message, answer: type[Response], *, timeout: float = NORMAL
+        self, method: Any, request: Message, answer: type[Response], *, timeout: float | None = None
     ) -> None:
         """CRI asks for idempotent stop and remove; some runtimes answer NotFound all the same."""
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kubeling.objects.clock import Clock
 from runtime.cri import wire
-from runtime.cri.client import QUICK, CriRuntime
+from runtime.cri.client import NORMAL, QUICK, CriRuntime
 from runtime.cri.containerd_events import NAMESPACE
 from runtime.cri.grpc_errors import runtime_errors
 from runtime.cri.leases import end_leases
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 
 class PrivateRuntime(CriRuntime):
-    def __init__(self, orphans: Orphans, *, clock: Clock | None = None) -> None:
-        super().__init__(f"unix://{orphans.socket}", clock=clock)
+    def __init__(self, orphans: Orphans, *, clock: Clock | None = None, patience: float = NORMAL) -> None:
+        super().__init__(f"unix://{orphans.socket}", clock=clock, patience=patience)
         self._orphans = orphans
 
     async def remove_pod_sandbox(self, sandbox_id: str) -> None:

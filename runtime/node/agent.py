@@ -96,11 +96,7 @@ class NodeAgent:
         self._events = NodeEvents(self._recorder, config.node_name)
         self._reporter = NodeReporter(self._client, self._clock, facts, self._events)
         self._containerd = None if config.cri_endpoint else _private_containerd(config, self._clock)
-        self._runtime = (
-            PrivateRuntime(self._containerd.paths.orphans, clock=self._clock)
-            if self._containerd is not None
-            else CriRuntime(config.cri_endpoint, clock=self._clock)
-        )
+        self._runtime = _runtime(config, self._containerd, self._clock)
         self._network: PodNetwork | None = None
         self._pods: PodAgent | None = None
         self._loader: ImageLoader | None = None
@@ -373,6 +369,13 @@ def _pull_records(config: Config) -> PullRecords:
         policy=config.kubelet.image_pull_credentials_verification_policy,
         allowlist=config.kubelet.preloaded_images_verification_allowlist,
     )
+
+
+def _runtime(config: Config, containerd: PrivateContainerd | None, clock: Clock) -> CriRuntime:
+    patience = config.kubelet.runtime_request_timeout
+    if containerd is None:
+        return CriRuntime(config.cri_endpoint, clock=clock, patience=patience)
+    return PrivateRuntime(containerd.paths.orphans, clock=clock, patience=patience)
 
 
 def _private_containerd(config: Config, clock: Clock) -> PrivateContainerd:

@@ -1,5 +1,8 @@
 """gRPC's errors become the node's, once, with the runtime's text."""
 
+import socket
+from pathlib import Path
+
 import grpc
 import pytest
 
@@ -43,3 +46,12 @@ async def test_a_closed_client_is_unavailable() -> None:
     await runtime.close()
     with pytest.raises(errors.RuntimeUnavailable):
         await runtime.version()
+
+
+async def test_a_call_that_hangs_is_given_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        async with CriRuntime(f"unix://{tmp_path}/s", patience=0.05) as runtime:
+            with pytest.raises(errors.RuntimeTimeout):
+                await runtime.start_container("c")
