@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", default="busybox", help="with --kubeconfig: an image with busybox in it")
     group.addoption("--tool-image", default="", help="with --kubeconfig: an image of conformance.toolimage")
     group.addoption("--kubectl", action="append", default=[], help="a kubectl to test with; may be repeated")
+    group.addoption("--pods", type=int, default=20, help="how many run at once on one node (at most 108)")
     group.addoption("--one-by-one", action="store_true", help="kill the agent for each step alone (minutes)")
 
 
