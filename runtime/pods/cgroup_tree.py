@@ -89,11 +89,17 @@ class CgroupTree:
 
     def shares_below(self, path: str) -> int:
         """The sum of the shares of the pods' groups in a level."""
-        directory = self._directory("cpu", path)
+        return sum(self.limits(pod).cpu_shares or 0 for pod in self._pods_in("cpu", path))
+
+    def memory_kept_below(self, path: str) -> int:
+        """The sum of what is kept for the pods' groups in a level, in bytes; version 2."""
+        return sum(self._number("memory", pod, "memory.min") or 0 for pod in self._pods_in("memory", path))
+
+    def _pods_in(self, controller: str, path: str) -> list[str]:
+        directory = self._directory(controller, path)
         if directory is None or not directory.is_dir():
-            return 0
-        pods = [f"{path}/{each.name}" for each in directory.iterdir() if each.name.startswith("pod")]
-        return sum(self.limits(pod).cpu_shares or 0 for pod in pods)
+            return []
+        return [f"{path}/{each.name}" for each in directory.iterdir() if each.name.startswith("pod")]
 
     def pod_groups(self, uid: str) -> Iterator[Path]:
         """The pod's directories: one in the unified hierarchy (v2), one for each controller in v1."""

@@ -10,6 +10,7 @@ A pod's group is there before its sandbox and goes after it. The groups of conta
 
 import asyncio
 from collections.abc import Mapping
+from threading import Lock
 
 from kubeling.objects import quantity
 from kubeling.objects.clock import Clock
@@ -26,6 +27,7 @@ class NodeCgroups:
     def __init__(self, rules: ResourceRules, clock: Clock, tree: CgroupTree) -> None:
         self._rules = rules
         self._clock = clock
+        self._following = Lock()
         self.tree = tree
 
     async def begin(self, enforced: Mapping[str, str]) -> None:
@@ -51,7 +53,7 @@ class NodeCgroups:
 
     def _make_pod(self, pod: Object) -> None:
         self.tree.apply(cgroup_parent(pod), self._rules.pod(pod))
-        if cgroup_parent(pod).startswith(BURSTABLE_PATH):
+        if self._rules.keeps_memory or cgroup_parent(pod).startswith(BURSTABLE_PATH):
             self._follow()
 
     async def limits(self, pod: Object) -> Limits:
@@ -83,8 +85,13 @@ class NodeCgroups:
         It is summed up from the groups, not from what this agent knows: that holds over its restarts, and
         where two clusters share a machine.
         """
-        together = self.tree.shares_below(BURSTABLE_PATH)
-        self.tree.apply(BURSTABLE_PATH, Limits(cpu_shares=max(together, LEAST_SHARES)))
+        with self._following:
+            together = self.tree.shares_below(BURSTABLE_PATH)
+            self.tree.apply(BURSTABLE_PATH, Limits(cpu_shares=max(together, LEAST_SHARES)))
+            if self._rules.keeps_memory:
+                kept = self.tree.memory_kept_below(BURSTABLE_PATH)
+                self.tree.apply(BURSTABLE_PATH, Limits(memory_min=kept))
+                self.tree.apply(KUBEPODS, Limits(memory_min=kept + self.tree.memory_kept_below(KUBEPODS)))
 
 
 class NoCgroups:

@@ -68,7 +68,7 @@ class ResourceRules:
             cpu_quota=self._pod_quota(limits) if cpu else None,
             cpu_period=self.period if cpu else None,
             memory=quantity.value(limits.get("memory", 0)) if memory else None,
-            memory_min=quantity.value(requests.get("memory", 0)) if self._keeps_memory else None,
+            memory_min=quantity.value(requests.get("memory", 0)) if self.keeps_memory else None,
             pids=self.kubelet.pod_pids_limit if self.kubelet.pod_pids_limit > 0 else None,
             huge_pages=huge_page_limits(requests, self.page_sizes),
         )
@@ -111,7 +111,8 @@ class ResourceRules:
         return quota(cpu, self.period) if cpu and self.kubelet.cpu_cfs_quota else -1
 
     @property
-    def _keeps_memory(self) -> bool:
+    def keeps_memory(self) -> bool:
+        """Whether memory that is requested is kept for those that requested it."""
         return self.unified and self.kubelet.feature_gates.get("MemoryQoS") is True
 
     def _unified(self, pod: Object, requests: Mapping[str, str], limits: Mapping[str, str]) -> dict[str, str]:
@@ -121,7 +122,7 @@ class ResourceRules:
         made = {} if self.kubelet.single_process_oom_kill else {"memory.oom.group": "1"}
         if self.swap_counted:
             made["memory.swap.max"] = str(self._swap(pod, requests, limits))
-        if self._keeps_memory:
+        if self.keeps_memory:
             made |= self._kept(requests, limits)
         return made
 

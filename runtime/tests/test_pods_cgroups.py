@@ -36,7 +36,8 @@ def second(tmp_path: Path) -> CgroupTree:
 
 
 def node_cgroups(tree: CgroupTree, kubelet: KubeletConfiguration | None = None) -> NodeCgroups:
-    return NodeCgroups(ResourceRules(kubelet or KubeletConfiguration()), FakeClock(), tree)
+    rules = ResourceRules(kubelet or KubeletConfiguration(), unified=tree.unified)
+    return NodeCgroups(rules, FakeClock(), tree)
 
 
 def burstable(uid: str, cpu: str = "500m") -> Object:
@@ -161,3 +162,14 @@ async def test_what_cannot_be_enforced_yet_is_tried_again(first: CgroupTree, tmp
         await clock.advance(60)
         await enforcing
     assert (blocked / "memory.limit_in_bytes").read_text() == str(2**30)
+
+
+async def test_what_is_kept_for_pods_is_kept_for_their_levels(second: CgroupTree, tmp_path: Path) -> None:
+    cgroups = node_cgroups(second, KubeletConfiguration(feature_gates={"MemoryQoS": True}))
+    amounts = {"cpu": "1", "memory": "64Mi"}
+    whole = {"name": "c", "resources": {"requests": amounts, "limits": amounts}}
+    part = {"name": "c", "resources": {"requests": {"memory": "32Mi"}}}
+    await cgroups.make({"metadata": {"uid": "u1"}, "spec": {"containers": [whole]}})
+    await cgroups.make({"metadata": {"uid": "u2"}, "spec": {"containers": [part]}})
+    kept = {path: (tmp_path / path / "memory.min").read_text() for path in ("kubepods", "kubepods/burstable")}
+    assert kept == {"kubepods": str(96 * 2**20), "kubepods/burstable": str(32 * 2**20)}
