@@ -124,7 +124,9 @@ def test_a_critical_pod_lets_others_go(space: Space, node: Object, extended: str
     assert message == wanted
     bind(space, node, "critical", container=pieces(extended, "1"), priorityClassName="system-node-critical")
     space.ready("critical")
-    status = space.phase("held", "Failed")["status"]
+    held = space.phase("held", "Failed")
+    assert pods.condition(held, "DisruptionTarget")["reason"] == "TerminationByKubelet"
+    status = held["status"]
     assert (status["reason"], status["message"]) == (
         "Preempting",
         "Preempted in order to admit critical pod",

@@ -24,7 +24,7 @@ from runtime.pods.predicates import (
     unfit,
     unsupported,
 )
-from runtime.pods.preemption import DISRUPTION, MESSAGE, REASON, Candidate, NoVictims, victims
+from runtime.pods.preemption import DISRUPTION, MESSAGE, REASON, TOLD, Candidate, NoVictims, victims
 from runtime.pods.pressure_admission import refused_under_pressure
 from runtime.pods.qos import is_critical
 from runtime.pods.security_admission import refused_apparmor, refused_groups_policy, refused_sysctls
@@ -126,7 +126,8 @@ def _preempt(work: PodWork, view: NodeView, beside: Sequence[Holding]) -> Verdic
 
 
 def _let_go(victim: PodWork) -> None:
-    victim.verdict = Verdict(REASON, MESSAGE, disruption=DISRUPTION)
+    now = victim.context.clock.now()
+    victim.verdict = Verdict(REASON, MESSAGE, disruption=DISRUPTION, at=now, told=TOLD)
     victim.events.warning(REASON, MESSAGE)
     victim.wake()
 

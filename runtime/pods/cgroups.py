@@ -10,12 +10,13 @@ A pod's group is there before its sandbox and goes after it. The groups of conta
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Lock
 
 from kubeling.objects import quantity
 from kubeling.objects.clock import Clock
 from kubeling.objects.meta import Object
-from runtime.pods.cgroup_tree import LEAST_SHARES, CgroupTree, Limits
+from runtime.pods.cgroup_tree import LEAST_SHARES, CgroupError, CgroupTree, Limits
 from runtime.pods.qos import BESTEFFORT_PATH, BURSTABLE_PATH, KUBEPODS, cgroup_parent
 from runtime.pods.resources import ResourceRules, shares
 
@@ -77,7 +78,8 @@ class NodeCgroups:
             if await asyncio.to_thread(self.tree.remove_pod, pod_uid):
                 break
             await self._clock.sleep(delay)
-        await asyncio.to_thread(self._follow)
+        with suppress(CgroupError):  # a pod goes all the same
+            await asyncio.to_thread(self._follow)
 
     def _follow(self) -> None:
         """Let the level of burstable pods have what its pods have together.

@@ -35,6 +35,8 @@ class Verdict:
     """Whether the node has not taken the pod at all."""
     at: datetime | None = None
     """When it was passed; needed for a disruption."""
+    told: str = ""
+    """That condition's text, where it is not the message."""
 
 
 def pod_status(
@@ -88,7 +90,12 @@ def pod_status(
         status["observedGeneration"] = metadata(pod)["generation"]
     if verdict is not None and verdict.disruption and phases.is_terminal(phase):
         status["conditions"].append(
-            disruption(pod, reason=verdict.disruption, message=verdict.message, at=verdict.at or now)
+            disruption(
+                pod,
+                reason=verdict.disruption,
+                message=verdict.told or verdict.message,
+                at=verdict.at or now,
+            )
         )
     return status | _reason(phase, old, verdict)
 

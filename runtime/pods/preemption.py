@@ -10,6 +10,7 @@ from runtime.pods.qos import BEST_EFFORT, BURSTABLE, GUARANTEED, is_critical, qo
 REASON = "Preempting"
 MESSAGE = "Preempted in order to admit critical pod"
 DISRUPTION = "TerminationByKubelet"
+TOLD = "Pod was preempted by Kubelet to accommodate a critical pod."
 
 
 class NoVictims(Exception):

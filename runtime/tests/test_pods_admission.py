@@ -138,6 +138,9 @@ async def test_a_critical_pod_lets_others_go(node: PodNode) -> None:
     status = node.status("large")
     assert (status["phase"], status["reason"]) == ("Failed", "Preempting")
     assert status["message"] == "Preempted in order to admit critical pod"
+    target = next(each for each in status["conditions"] if each["type"] == "DisruptionTarget")
+    assert (target["status"], target["reason"]) == ("True", "TerminationByKubelet")
+    assert target["message"] == "Pod was preempted by Kubelet to accommodate a critical pod."
     assert node.status("small")["phase"] == "Running"
     assert ("Preempting", "Preempted in order to admit critical pod") in await node.events()
 
