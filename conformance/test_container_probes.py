@@ -6,6 +6,7 @@ import pytest
 
 from conformance import pods
 from conformance.space import Space
+from conformance.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("containers")
 
@@ -165,11 +166,15 @@ def test_a_container_whose_probe_fails_is_restarted(probed: Space, name: str) ->
     said = FAILING[name][2]
     restarted = lambda pod: pods.status_of(pod, name).get("restartCount", 0) >= 1  # noqa: E731
     probed.until(failing_pod(name), restarted, what=f"restarts {name}", timeout=60)
-    told = [each for each in probed.events(failing_pod(name)) if _concerns(each, f"containers{{{name}}}")]
-    assert any(said in each["message"] for each in told if each["reason"] == "Unhealthy"), told
     kind = "startup" if said.startswith("Startup") else "liveness"
     killed = f"Container {name} failed {kind} probe, will be restarted"
-    assert killed in [each["message"] for each in told if each["reason"] == "Killing"]
+
+    def is_told() -> bool:
+        told = [each for each in probed.events(failing_pod(name)) if _concerns(each, f"containers{{{name}}}")]
+        assert any(said in each["message"] for each in told if each["reason"] == "Unhealthy"), told
+        return killed in [each["message"] for each in told if each["reason"] == "Killing"]
+
+    eventually(is_told, what=f"events tell why {name} was restarted")
 
 
 def test_a_sidecar_whose_probe_fails_is_restarted(probed: Space) -> None:

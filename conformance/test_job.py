@@ -215,7 +215,7 @@ def test_a_suspended_job_has_no_pods_until_it_is_resumed(virtual_space: Space) -
     resumed = job.active(2)
     assert condition(resumed, "Suspended")["reason"] == "JobResumed"
     assert "startTime" in resumed["status"]
-    assert {"Suspended", "Resumed"} <= set(job.events())
+    eventually(lambda: {"Suspended", "Resumed"} <= set(job.events()), what="both are told")
 
 
 def test_suspending_a_job_deletes_its_pods(virtual_space: Space) -> None:

@@ -69,7 +69,8 @@ def test_a_pod_whose_shim_died_is_made_anew(fragile: Cluster, room: Space) -> No
         old, ended = pods.status_of(before), pods.status_of(after)["lastState"]["terminated"]
         assert ended["containerID"] == old["containerID"]
         assert ended["exitCode"] in (137, 255), "killed, or ended nobody knows how"
-        assert not mentioned(old["containerID"].removeprefix("containerd://"))
+        identity = old["containerID"].removeprefix("containerd://")
+        eventually(lambda: not mentioned(identity), what="no process of the old container is left")
         room.event("bereft", "SandboxChanged")
         room.remove_pod("bereft")
 

@@ -37,17 +37,13 @@ async def _join(first: "_Relay", second: "_Relay") -> None:
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     first.peer, second.peer = second, first
     first.over = second.over = over
-    try:
-        await first.begin()
-        await second.begin()
-        await over
-    finally:
-        first.end()
-        second.end()
+    await first.begin()
+    await second.begin()
+    await over
 
 
 class _Relay(asyncio.Protocol):
-    """Takes a connection's place as its protocol, and hands on what comes as it comes: nothing is kept."""
+    """Takes the place of a connection's protocol for good, and hands on what comes as it comes."""
 
     peer: "_Relay"
     over: "asyncio.Future[None]"
@@ -76,11 +72,9 @@ class _Relay(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def end(self) -> None:
-        """Give the connection back."""
-        self._transport.set_protocol(self._original)
-
     def data_received(self, data: bytes) -> None:
+        if self.over.done():
+            return
         if self.peer._transport.is_closing():
             self._stop()
         else:

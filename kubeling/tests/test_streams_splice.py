@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from kubeling.objects.tasks import Tasks
 from kubeling.streams.splice import Ends, pour, splice
 from kubeling.tests.streams_pipe import pipe
@@ -60,6 +62,19 @@ async def test_a_connection_can_be_used_again_after_the_splice() -> None:
         await splicing
         back.writer.close()
         await back.writer.wait_closed()
+
+
+async def test_what_comes_after_the_end_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    async with pipe() as (client, front), pipe() as (back, server), Tasks("test") as tasks:
+        splicing = tasks.start(splice(front, back), name="splice")
+        server.writer.transport.abort()
+        client.writer.write(b"x")
+        await asyncio.wait_for(splicing, 5)
+        client.writer.write(b"late")
+        await client.writer.drain()
+        front.writer.close()
+        await front.writer.wait_closed()
+    assert not caplog.records
 
 
 async def test_pouring_drops_what_the_receiver_says() -> None:
