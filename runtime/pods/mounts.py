@@ -150,7 +150,7 @@ def _source(
 def _make_subpath(place: Path, inner: str, container: Object, mount: Object) -> None:
     """Made by us it has the volume's mode and group; made by the runtime it would have neither."""
     try:
-        if not (place / inner).exists():
+        if subpath.is_missing(place, inner):
             subpath.make_directory(place, inner)
     except OSError as error:
         logger.warning("subPath %s of volume %s cannot be made: %s", inner, mount["name"], error)

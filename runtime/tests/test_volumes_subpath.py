@@ -71,16 +71,16 @@ def test_a_link_that_takes_the_place_of_a_directory_is_noticed(
 ) -> None:
     """Between the look at the path and its opening a container has put a link there."""
     (volume / "swapped").mkdir()
-    resolve = Path.resolve
+    realpath = os.path.realpath
 
-    def resolve_and_swap(self: Path, strict: bool = False) -> Path:
-        found = resolve(self, strict)
-        if self.name == "swapped" and not self.is_symlink():
-            self.rmdir()
-            self.symlink_to("/etc")
+    def resolve_and_swap(path: Path, *, strict: bool) -> str:
+        found = str(realpath(path, strict=strict))
+        if path.name == "swapped":
+            path.rmdir()
+            path.symlink_to("/etc")
         return found
 
-    monkeypatch.setattr(Path, "resolve", resolve_and_swap)
+    monkeypatch.setattr(os.path, "realpath", resolve_and_swap)
     with pytest.raises(OSError, match="a link took the place"):
         subpath.prepare(volume, "swapped", volume.parent / "shown")
 
@@ -89,6 +89,15 @@ def test_a_missing_directory_is_made_like_the_volume(volume: Path) -> None:
     volume.chmod(0o2775)
     subpath.make_directory(volume, "a/b")
     assert [(volume / each).stat().st_mode & 0o7777 for each in ("a", "a/b")] == [0o2775, 0o2775]
+
+
+def test_links_that_go_round_in_circles_are_refused(volume: Path) -> None:
+    (volume / "one").symlink_to("two")
+    (volume / "two").symlink_to("one")
+    with pytest.raises(OSError, match="symbolic links"):
+        subpath.prepare(volume, "one", volume.parent / "shown")
+    assert not subpath.is_missing(volume, "one/x")
+    assert subpath.is_missing(volume, "three")
 
 
 def test_nothing_is_made_below_a_file(volume: Path) -> None:

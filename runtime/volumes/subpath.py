@@ -24,8 +24,8 @@ def prepare(volume: Path, subpath: str, target: Path) -> None:
     Raises:
         OSError: it leads out of the volume, is not there, or cannot be bound.
     """
-    root = volume.resolve(strict=True)
-    with _opened(root, (root / subpath).resolve(strict=True)) as descriptor:
+    root = _real(volume)
+    with _opened(root, _real(root / subpath)) as descriptor:
         if mount.is_mount_point(target):
             if _same(descriptor, target):
                 return
@@ -40,9 +40,9 @@ def make_directory(volume: Path, subpath: str) -> None:
     Raises:
         OSError: it leads out of the volume, or cannot be made.
     """
-    root = volume.resolve(strict=True)
+    root = _real(volume)
     mode = root.stat().st_mode & _KEPT
-    existing = (root / subpath).resolve()
+    existing = _real(root / subpath, strict=False)
     missing: list[str] = []
     while existing != root and not existing.exists():
         missing.insert(0, existing.name)
@@ -52,6 +52,22 @@ def make_directory(volume: Path, subpath: str) -> None:
             os.mkdir(name, mode, dir_fd=descriptor)
             descriptor = _step(descriptor, name, steps)
             os.chmod(f"/proc/self/fd/{descriptor}", mode)
+
+
+def is_missing(volume: Path, subpath: str) -> bool:
+    """Whether there is nothing; where that cannot be told, `prepare` will fail."""
+    try:
+        os.stat(volume / subpath)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _real(path: Path, *, strict: bool = True) -> Path:
+    """Without links. Raises OSError also where they go round in circles, which `Path.resolve` does not."""
+    return Path(os.path.realpath(path, strict=strict))
 
 
 @contextmanager
