@@ -39,15 +39,14 @@ def write(directory: Path, files: Mapping[str, File], *, now: datetime, group: i
     Raises:
         OSError: the files cannot be written; what was there before stays.
     """
-    current = _current(directory)
-    if current is not None and _shows(current, files, group):
-        return False
-    fresh = _write_version(directory, files, now=now, group=group)
-    _switch(directory, fresh)
-    _link_names(directory, files)
-    if current is not None and current != fresh:
-        shutil.rmtree(current, ignore_errors=True)
-    return True
+    version = _current(directory)
+    written = version is None or not _shows(version, files, group)
+    if version is None or written:
+        version = _write_version(directory, files, now=now, group=group)
+        _switch(directory, version)
+    _link_names(directory, files)  # also after a death in between
+    _remove_others(directory, version)
+    return written
 
 
 def _current(directory: Path) -> Path | None:
@@ -94,6 +93,14 @@ def _switch(directory: Path, version: Path) -> None:
         new.unlink()
     new.symlink_to(version.name)
     new.rename(directory / DATA)
+
+
+def _remove_others(directory: Path, version: Path) -> None:
+    """The version before, and those that were never finished."""
+    for each in directory.iterdir():
+        if each.name.startswith("..") and each.is_dir() and not each.is_symlink() and each != version:
+            shutil.rmtree(each, ignore_errors=True)
+    (directory / _DATA_NEW).unlink(missing_ok=True)
 
 
 def _link_names(directory: Path, files: Mapping[str, File]) -> None:
