@@ -76,7 +76,7 @@ class CgroupTree:
         quota = self._number("cpu", path, "cpu.cfs_quota_us")
         memory = self._number("memory", path, "memory.limit_in_bytes")
         return Limits(
-            cpu_shares=self._number("cpu", path, "cpu.shares"),
+            cpu_shares=self._shares(path),
             cpu_quota=quota,
             cpu_period=self._number("cpu", path, "cpu.cfs_period_us"),
             memory=UNLIMITED if memory is not None and memory > _NO_MEMORY_LIMIT else memory,
@@ -89,7 +89,7 @@ class CgroupTree:
 
     def shares_below(self, path: str) -> int:
         """The sum of the shares of the pods' groups in a level."""
-        return sum(self.limits(pod).cpu_shares or 0 for pod in self._pods_in("cpu", path))
+        return sum(self._shares(pod) or 0 for pod in self._pods_in("cpu", path))
 
     def memory_kept_below(self, path: str) -> int:
         """The sum of what is kept for the pods' groups in a level, in bytes; version 2."""
@@ -160,15 +160,20 @@ class CgroupTree:
         return {controller: settings for controller, settings in made.items() if settings}
 
     def _unified_limits(self, path: str) -> Limits:
-        weight = self._number("cpu", path, "cpu.weight")
         quota, period = (self._text("cpu", path, "cpu.max") or "max 100000").split()
         memory = self._text("memory", path, "memory.max")
         return Limits(
-            cpu_shares=None if weight is None else shares_of(weight),
+            cpu_shares=self._shares(path),
             cpu_quota=UNLIMITED if quota == "max" else int(quota),
             cpu_period=int(period),
             memory=None if memory is None else UNLIMITED if memory == "max" else int(memory),
         )
+
+    def _shares(self, path: str) -> int | None:
+        if not self.unified:
+            return self._number("cpu", path, "cpu.shares")
+        weight = self._number("cpu", path, "cpu.weight")
+        return None if weight is None else shares_of(weight)
 
     def _number(self, controller: str, path: str, name: str) -> int | None:
         text = self._text(controller, path, name)
