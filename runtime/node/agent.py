@@ -131,10 +131,10 @@ class NodeAgent:
         self._statistics = self._make_statistics(self._pods)
         housekeeping = self._make_housekeeping(self._pods, self._statistics)
         await housekeeping.evictor.notice()  # and one that was short of something still is
-        looked.set()
-        self._health = self._tasks.start(health.run(), name="health")
         self._api = self._make_api(self._pods, self._statistics)
         await self._api.start()
+        looked.set()
+        self._health = self._tasks.start(health.run(), name="health")
         housekeeping.start(self._tasks)
         if self._loader is not None:
             self._loader.loaded = self._pods.images_arrived
