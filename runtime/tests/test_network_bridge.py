@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.network.bridge import CONFLIST, PodNetwork, gateways, write_conflist
+from runtime.network.bridge import CONFLIST, PodNetwork, configured_ranges, gateways, write_conflist
 
 
 def test_names_differ_by_home_and_fit_the_kernel() -> None:
@@ -55,3 +55,13 @@ def test_an_unchanged_configuration_is_left_alone(tmp_path: Path) -> None:
 )
 def test_the_gateway_is_the_first_address(cidr: str, gateway: str) -> None:
     assert gateways([cidr]) == [gateway]
+
+
+def test_the_ranges_are_read_back_from_the_configuration(tmp_path: Path) -> None:
+    assert configured_ranges(tmp_path) == ()
+    ranges = ("10.1.0.0/24", "fd00:1::/64")
+    conflist = PodNetwork(Path("/a"), ranges).conflist(data_dir=tmp_path, port_mapping=False)
+    write_conflist(tmp_path, conflist)
+    assert configured_ranges(tmp_path) == ranges
+    (tmp_path / CONFLIST).write_text("{half")
+    assert configured_ranges(tmp_path) == ()

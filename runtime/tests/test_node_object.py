@@ -275,3 +275,10 @@ def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, text: str,
 def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
         read_config(tmp_path / "none.json")
+
+
+def test_before_the_api_has_shown_the_node_its_pods_are_measured_by_what_it_has() -> None:
+    node = NodeReporter(FakeClient(), FakeClock(), FACTS).node
+    assert node["metadata"]["name"] == FACTS.name
+    assert node["metadata"]["labels"]["kubernetes.io/hostname"] == FACTS.name
+    assert int(node["status"]["allocatable"]["pods"]) == 110
