@@ -5,9 +5,9 @@ from typing import Protocol
 
 from kubeling.objects.meta import Object
 from runtime.eviction.message import REASON, Eviction
-from runtime.pods import phase as phases
 from runtime.pods.agent import PodAgent
-from runtime.pods.pod_status import Verdict
+from runtime.pods.status import phase as phases
+from runtime.pods.status.pod import Verdict
 from runtime.pods.worker import PodWorker
 
 

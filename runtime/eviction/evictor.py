@@ -36,7 +36,7 @@ from runtime.eviction.signals import (
     observe_memory,
 )
 from runtime.eviction.thresholds import Threshold, by_urgency, met
-from runtime.pods.qos import is_critical
+from runtime.pods.cgroups.qos import is_critical
 from runtime.stats.usage import Memory, NodeUsage, PodUsage
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from kubeling.objects import quantity
 from kubeling.objects.meta import Object
 from runtime.eviction.message import container_message, empty_dir_message, pod_message
 from runtime.eviction.signals import STORAGE
-from runtime.pods.container_kinds import is_sidecar
+from runtime.pods.containers.kinds import is_sidecar
 from runtime.stats.usage import FileSystem, PodUsage
 
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 from kubeling.objects import quantity
 from kubeling.objects.meta import Object, uid
 from runtime.eviction.signals import IMAGE_DISK, IMAGE_INODES, INODES, MEMORY, PIDS
-from runtime.pods.container_kinds import is_sidecar
-from runtime.pods.qos import priority
+from runtime.pods.cgroups.qos import priority
+from runtime.pods.containers.kinds import is_sidecar
 from runtime.stats.usage import ContainerUsage, FileSystem, PodUsage
 
 Usage = Mapping[str, PodUsage]

@@ -47,14 +47,15 @@ from runtime.node.node_reporter import NodeReporter
 from runtime.node.oom_watch import watch_oom
 from runtime.node.runtime_health import RuntimeHealth
 from runtime.node.shutdown import stop_all
-from runtime.pods import abilities, dns
+from runtime.pods import abilities
 from runtime.pods.agent import PodAgent
 from runtime.pods.backoff import crash_backoff
-from runtime.pods.cgroup_tree import CgroupTree
-from runtime.pods.cgroups import NodeCgroups
+from runtime.pods.cgroups.pod_cgroups import NodeCgroups
+from runtime.pods.cgroups.resources import ResourceRules
+from runtime.pods.cgroups.tree import CgroupTree
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
-from runtime.pods.resources import ResourceRules
+from runtime.pods.sandbox import dns
 from runtime.pods.tally import Tally
 from runtime.static.folder import ManifestFolder
 from runtime.static.static_pods import StaticPods

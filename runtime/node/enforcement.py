@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from kubeling.objects.clock import Clock
 from runtime.node.node_events import NodeEvents
-from runtime.pods.cgroup_tree import CgroupError
-from runtime.pods.cgroups import NodeCgroups
+from runtime.pods.cgroups.pod_cgroups import NodeCgroups
+from runtime.pods.cgroups.tree import CgroupError
 
 logger = logging.getLogger(__name__)
 

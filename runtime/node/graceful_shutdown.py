@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kubeling.objects.clock import Clock
 from runtime.kubelet_configuration import KubeletConfiguration
-from runtime.pods.pod_status import Verdict
+from runtime.pods.status.pod import Verdict
 from runtime.pods.worker import PodWorker
 
 REASON, DISRUPTION = "Terminated", "TerminationByKubelet"

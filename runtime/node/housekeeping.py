@@ -25,7 +25,7 @@ from runtime.node.logs.rotation import ContainerLog, LogRotation, RotationPolicy
 from runtime.node.node_events import NodeEvents
 from runtime.node.node_reporter import NodeReporter
 from runtime.pods.agent import PodAgent
-from runtime.pods.dead_containers import reclaim
+from runtime.pods.containers.dead import reclaim
 from runtime.pods.tally import Tally
 from runtime.stats.statistics import Statistics
 

@@ -12,7 +12,7 @@ from cri_api.v1 import api_pb2 as cri
 
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
-from runtime.pods.cgroup_tree import CGROUP_ROOT, CgroupTree
+from runtime.pods.cgroups.tree import CGROUP_ROOT, CgroupTree
 from runtime.pods.identity import POD_TERMINATION_GRACE, POD_UID
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ The rules are the kubelet's:
 from dataclasses import dataclass, field
 
 from kubeling.objects.meta import Object
-from runtime.pods.container_kinds import (
+from runtime.pods.containers.kinds import (
     EPHEMERAL,
     INIT,
     MAIN,

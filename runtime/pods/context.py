@@ -19,21 +19,21 @@ from runtime.container_runtime import ContainerRuntime
 from runtime.images.pull import PullRequest
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.abilities import Abilities
-from runtime.pods.admitted import Admitted
-from runtime.pods.allocation import Allocation
+from runtime.pods.admission.admitted import Admitted
+from runtime.pods.admission.host_ports import HostPorts
 from runtime.pods.backoff import Backoff
-from runtime.pods.cgroup_tree import Limits
-from runtime.pods.cgroups import NoCgroups
-from runtime.pods.dns import ClusterDns, ResolvConf
-from runtime.pods.downward import PodFacts
-from runtime.pods.host_ports import HostPorts
+from runtime.pods.cgroups.pod_cgroups import NoCgroups
+from runtime.pods.cgroups.resources import ResourceRules
+from runtime.pods.cgroups.tree import Limits
+from runtime.pods.containers.security import SecurityDefaults
+from runtime.pods.environment.downward import PodFacts
+from runtime.pods.environment.services import service_environment
 from runtime.pods.http_get import http_get
 from runtime.pods.identity import is_static
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import Reference
-from runtime.pods.resources import ResourceRules
-from runtime.pods.security import SecurityDefaults
-from runtime.pods.service_environment import service_environment
+from runtime.pods.resize.allocation import Allocation
+from runtime.pods.sandbox.dns import ClusterDns, ResolvConf
 from runtime.pods.tally import Tally
 from runtime.volumes.account_tokens import Tokens
 from runtime.volumes.claims import PodClaims
@@ -204,7 +204,7 @@ def _on_disk() -> PodFiles:
 
 
 def _probing(work: "PodWork") -> Probes:
-    from runtime.pods.probing import Probing
+    from runtime.pods.probes.probing import Probing
 
     return Probing(work)
 

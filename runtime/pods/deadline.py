@@ -1,7 +1,7 @@
 """activeDeadlineSeconds: a pod that has been active for longer fails."""
 
 from kubeling.objects.meta import parse_timestamp
-from runtime.pods.pod_status import Verdict
+from runtime.pods.status.pod import Verdict
 from runtime.pods.work import PodWork
 
 MESSAGE = "Pod was active on the node longer than the specified deadline"

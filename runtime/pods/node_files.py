@@ -8,18 +8,18 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
-from runtime.pods import allocation as allocations
-from runtime.pods import user_namespaces
-from runtime.pods.allocation import Allocation
 from runtime.pods.cleanup import remove_directories
-from runtime.pods.env_file import EnvFileError, value_in
-from runtime.pods.environment import ConfigError
-from runtime.pods.hosts import hosts_file
-from runtime.pods.mounts import container_devices, container_mounts
+from runtime.pods.containers import user_namespaces
+from runtime.pods.containers.mounts import container_devices, container_mounts
+from runtime.pods.containers.subordinate_ids import NoSubordinateIds, ids_for_pods
+from runtime.pods.containers.user_namespaces import NoUserNamespace
+from runtime.pods.environment.env_file import EnvFileError, value_in
+from runtime.pods.environment.variables import ConfigError
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
-from runtime.pods.subordinate_ids import NoSubordinateIds, ids_for_pods
-from runtime.pods.user_namespaces import NoUserNamespace
+from runtime.pods.resize import allocation as allocations
+from runtime.pods.resize.allocation import Allocation
+from runtime.pods.sandbox.hosts import hosts_file
 from runtime.pods.work import PodWork
 from runtime.volumes.confined import read_file
 

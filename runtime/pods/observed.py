@@ -11,7 +11,8 @@ from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
-from runtime.pods import identity, stop_signal
+from runtime.pods import identity
+from runtime.pods.containers import stop_signal
 
 
 class State(Enum):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kubeling.objects.meta import Object
-from runtime.pods.container_kinds import kind_of
+from runtime.pods.containers.kinds import kind_of
 from runtime.pods.context import Recorder
 
 

@@ -10,16 +10,16 @@ from kubeling.objects.meta import Object
 from runtime.pods.actions import Actions, pod_actions
 from runtime.pods.activities import RetryLater
 from runtime.pods.backoff import duration_text
-from runtime.pods.container_kinds import EPHEMERAL, INIT, MAIN, containers_of
-from runtime.pods.container_start import start_container
-from runtime.pods.container_status import Waiting
-from runtime.pods.container_stop import begin_stop, go_on, stop_all
-from runtime.pods.dead_containers import remove_container
+from runtime.pods.containers.dead import remove_container
+from runtime.pods.containers.kinds import EPHEMERAL, INIT, MAIN, containers_of
+from runtime.pods.containers.start import start_container
+from runtime.pods.containers.stop import begin_stop, go_on, stop_all
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.references import Sources, volume_references
-from runtime.pods.resize_follow import held, must_restart
-from runtime.pods.sandbox_start import make_directories, start_sandbox
+from runtime.pods.resize.follow import held, must_restart
+from runtime.pods.sandbox.start import make_directories, start_sandbox
+from runtime.pods.status.container import Waiting
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volumes
 from runtime.volumes.errors import ClaimsNotReady, VolumeError

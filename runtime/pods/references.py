@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from kubeling.objects.meta import Object, namespace
-from runtime.pods.container_kinds import containers_of
+from runtime.pods.containers.kinds import containers_of
 
 CONFIG_MAP, SECRET = "ConfigMap", "Secret"
 TRUST_BUNDLES = "ClusterTrustBundleList"

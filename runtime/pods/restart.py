@@ -1,7 +1,7 @@
 """Whether a container that has ended is to run again: its rules, its own policy, then the pod's. Pure."""
 
 from kubeling.objects.meta import Object
-from runtime.pods.container_kinds import INIT, MAIN, containers_of
+from runtime.pods.containers.kinds import INIT, MAIN, containers_of
 from runtime.pods.observed import ObservedPod, State
 
 RESTART_ALL = "RestartAllContainers"

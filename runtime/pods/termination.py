@@ -15,11 +15,11 @@ from kubeling.client.resources import PODS
 from kubeling.objects.errors import ApiError, Conflict, NotFound
 from kubeling.objects.meta import is_terminating, metadata
 from runtime.errors import RuntimeServiceError
-from runtime.pods.admission import release
-from runtime.pods.container_stop import stop_all
-from runtime.pods.dead_containers import remove_remains
+from runtime.pods.admission.admit import release
+from runtime.pods.containers.dead import remove_remains
+from runtime.pods.containers.stop import stop_all
 from runtime.pods.identity import is_static
-from runtime.pods.report import report
+from runtime.pods.status.report import report
 from runtime.pods.work import PodWork
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from runtime.errors import NotFound
 from runtime.pods import identity, observed
 from runtime.pods.identity import PodIdentity
 from runtime.pods.observed import ObservedContainer, ObservedPod, State
-from runtime.pods.termination_message import termination_message
+from runtime.pods.status.termination_message import termination_message
 
 
 class PodView:

@@ -9,21 +9,21 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.objects.meta import Object
 from runtime.pods.actions import ProbeResults
 from runtime.pods.activities import Activities
-from runtime.pods.allocation import Allocation
-from runtime.pods.container_kinds import containers_of
-from runtime.pods.container_status import Knowledge, Waiting
+from runtime.pods.containers.kinds import containers_of
 from runtime.pods.context import NodeContext
 from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
 from runtime.pods.pod_events import PodEvents
-from runtime.pods.pod_status import Verdict
-from runtime.pods.resize_report import ERROR, IN_PROGRESS, Told
+from runtime.pods.resize.allocation import Allocation
+from runtime.pods.resize.report import ERROR, IN_PROGRESS, Told
 from runtime.pods.restart import restart_sources
-from runtime.pods.status_writer import StatusWriter
+from runtime.pods.status.container import Knowledge, Waiting
+from runtime.pods.status.pod import Verdict
+from runtime.pods.status.writer import StatusWriter
 from runtime.pods.view import PodView
 
 if TYPE_CHECKING:
-    from runtime.pods.container_stop import Stop
+    from runtime.pods.containers.stop import Stop
 
 _WITHOUT_IMAGE = frozenset({"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"})
 

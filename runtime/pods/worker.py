@@ -18,22 +18,22 @@ from functools import partial
 from kubeling.objects.meta import Object, is_terminating, metadata, timestamp
 from kubeling.objects.tasks import Tasks
 from runtime.errors import RuntimeServiceError
-from runtime.pods import phase as phases
 from runtime.pods.activities import Activities
-from runtime.pods.admission import admit, check_admission, release
-from runtime.pods.allocation import applied
+from runtime.pods.admission.admit import admit, check_admission, release
+from runtime.pods.containers.dead import begin_removal
 from runtime.pods.context import NodeContext
-from runtime.pods.dead_containers import begin_removal
 from runtime.pods.deadline import check_deadline
-from runtime.pods.downward import shows_changed
+from runtime.pods.environment.downward import shows_changed
 from runtime.pods.identity import PodIdentity, is_static
-from runtime.pods.pod_status import Verdict
 from runtime.pods.progress import advance, set_up_volumes
 from runtime.pods.references import pod_references
-from runtime.pods.report import report
-from runtime.pods.resize import check_resize
-from runtime.pods.resize_follow import go_on
-from runtime.pods.status_writer import StatusWriter
+from runtime.pods.resize.allocation import applied
+from runtime.pods.resize.decide import check_resize
+from runtime.pods.resize.follow import go_on
+from runtime.pods.status import phase as phases
+from runtime.pods.status.pod import Verdict
+from runtime.pods.status.report import report
+from runtime.pods.status.writer import StatusWriter
 from runtime.pods.termination import terminate
 from runtime.pods.view import PodView
 from runtime.pods.work import PodWork

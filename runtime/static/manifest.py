@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 from kubeling.objects.meta import Object, metadata
-from runtime.pods.container_kinds import INIT, MAIN, containers_of
+from runtime.pods.containers.kinds import INIT, MAIN, containers_of
 from runtime.pods.identity import CONFIG_SOURCE
 
 HASH, SEEN = "kubernetes.io/config.hash", "kubernetes.io/config.seen"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kubeling.objects.meta import Object
-from runtime.pods import qos
+from runtime.pods.cgroups import qos
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.work import PodWork
 from runtime.volumes.errors import VolumeError

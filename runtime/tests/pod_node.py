@@ -17,9 +17,9 @@ from kubeling.objects.tasks import Tasks
 from runtime.images.pull import ImagePuller
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.agent import PodAgent
+from runtime.pods.cgroups.resources import ResourceRules
 from runtime.pods.context import NodeContext
 from runtime.pods.object_sources import ObjectSources
-from runtime.pods.resources import ResourceRules
 from runtime.static.folder import ManifestFolder
 from runtime.static.static_pods import StaticPods
 from runtime.tests.fake_runtime import FakeRuntime

@@ -12,7 +12,7 @@ from kubeling.objects import conditions
 from kubeling.objects.meta import Object
 from runtime.eviction.candidate import candidates
 from runtime.eviction.message import Eviction
-from runtime.pods.dead_containers import reclaim
+from runtime.pods.containers.dead import reclaim
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
 MESSAGE = "The node was low on resource: memory. "

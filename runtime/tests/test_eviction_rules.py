@@ -12,7 +12,7 @@ from runtime.eviction.ranking import Usage, pod_request, rank
 from runtime.eviction.signals import Observation, observe, observe_memory
 from runtime.eviction.thresholds import Amount, Threshold, by_urgency, configured, met
 from runtime.kubelet_configuration import KubeletConfiguration
-from runtime.pods.qos import is_critical
+from runtime.pods.cgroups.qos import is_critical
 from runtime.stats.usage import PodUsage
 from runtime.tests.usages import GI, MI, a_pod, container, disk, memory, node, pod_usage, used, volume
 

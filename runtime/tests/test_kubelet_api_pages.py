@@ -19,7 +19,7 @@ from runtime.node.api.errors import HttpError
 from runtime.node.api.node_pages import NodePages
 from runtime.node.api.routes import find
 from runtime.node.machine import look_around
-from runtime.pods import qos
+from runtime.pods.cgroups import qos
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.statistics import Statistics

@@ -8,8 +8,8 @@ import pytest
 
 from kubeling.client.resources import PODS
 from kubeling.objects.meta import Object
-from runtime.pods.predicates import Insufficient, insufficient, is_extended
-from runtime.pods.preemption import Candidate, NoVictims, victims
+from runtime.pods.admission.predicates import Insufficient, insufficient, is_extended
+from runtime.pods.admission.preemption import Candidate, NoVictims, victims
 from runtime.tests.pod_node import FakeNode, PodNode, a_container, a_pod, pod_node
 
 CRITICAL = {"priority": 2_000_000_000, "priorityClassName": "system-cluster-critical"}

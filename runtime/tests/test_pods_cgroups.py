@@ -15,9 +15,9 @@ from kubeling.objects.tasks import Tasks
 from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.node.enforcement import enforce
 from runtime.node.node_events import NodeEvents
-from runtime.pods.cgroup_tree import UNLIMITED, CgroupError, CgroupTree, Limits, shares_of, weight_of
-from runtime.pods.cgroups import NodeCgroups
-from runtime.pods.resources import ResourceRules
+from runtime.pods.cgroups.pod_cgroups import NodeCgroups
+from runtime.pods.cgroups.resources import ResourceRules
+from runtime.pods.cgroups.tree import UNLIMITED, CgroupError, CgroupTree, Limits, shares_of, weight_of
 
 NODE = {"cpu": "2", "memory": "1Gi"}
 

@@ -14,16 +14,16 @@ import yaml
 from cri_api.v1 import api_pb2 as cri
 from google.protobuf.json_format import MessageToDict
 
-from runtime.pods.container_config import container_config
-from runtime.pods.dns import ClusterDns, parse, pod_dns
-from runtime.pods.downward import PodFacts
-from runtime.pods.environment import ConfigError, environment
-from runtime.pods.hosts import kernel_hostname
+from runtime.pods.cgroups.resources import ResourceRules
+from runtime.pods.containers.config import container_config
+from runtime.pods.containers.security import container_context
+from runtime.pods.environment.downward import PodFacts
+from runtime.pods.environment.services import service_environment
+from runtime.pods.environment.variables import ConfigError, environment
 from runtime.pods.references import CONFIG_MAP, SECRET, Reference
-from runtime.pods.resources import ResourceRules
-from runtime.pods.sandbox_config import sandbox_config
-from runtime.pods.security import container_context
-from runtime.pods.service_environment import service_environment
+from runtime.pods.sandbox.config import sandbox_config
+from runtime.pods.sandbox.dns import ClusterDns, parse, pod_dns
+from runtime.pods.sandbox.hosts import kernel_hostname
 
 GOLDEN = Path(__file__).parent / "golden" / "pods"
 SOURCES: dict[Reference, dict[str, Any]] = {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kubeling.objects.meta import Object
-from runtime.pods.downward import PodFacts, format_map, resource_value
-from runtime.pods.env_file import EnvFileError, value_in
+from runtime.pods.environment.downward import PodFacts, format_map, resource_value
+from runtime.pods.environment.env_file import EnvFileError, value_in
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 from runtime.volumes.confined import open_plain, read_file
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runtime.pods.dns import LOCAL, ClusterDns, ResolvConf, parse, pod_dns, read
-from runtime.pods.hosts import NameTooLong, hostname, hosts_file, kernel_hostname
+from runtime.pods.sandbox.dns import LOCAL, ClusterDns, ResolvConf, parse, pod_dns, read
+from runtime.pods.sandbox.hosts import NameTooLong, hostname, hosts_file, kernel_hostname
 
 NODE = parse("# comment\nnameserver 1.1.1.1\nsearch a b.\noptions ndots:5 rotate\n")
 ALONE = ClusterDns()

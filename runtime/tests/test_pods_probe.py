@@ -11,7 +11,7 @@ import pytest
 
 from runtime.container_runtime import ExecResult
 from runtime.errors import RuntimeFailed, RuntimeServiceError, RuntimeTimeout
-from runtime.pods.probe import LONGEST_OUTPUT, Outcome, run_probe
+from runtime.pods.probes.probe import LONGEST_OUTPUT, Outcome, run_probe
 from runtime.tests.fake_runtime import FakeRuntime
 
 HERE = "127.0.0.1"

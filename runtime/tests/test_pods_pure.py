@@ -10,8 +10,8 @@ from runtime.kubelet_configuration import KubeletConfiguration
 from runtime.pods.backoff import Backoff, crash_backoff, duration_text
 from runtime.pods.observed import ObservedContainer, State
 from runtime.pods.references import Reference, pod_references
-from runtime.pods.status_writer import status_patch
-from runtime.pods.termination_message import termination_message
+from runtime.pods.status.termination_message import termination_message
+from runtime.pods.status.writer import status_patch
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from kubeling.client.resources import PODS
 from kubeling.objects import conditions
 from kubeling.objects.meta import Object
 from runtime.errors import RuntimeFailed
-from runtime.pods.cgroup_tree import UNLIMITED, Limits
+from runtime.pods.cgroups.tree import UNLIMITED, Limits
 from runtime.tests.pod_node import FakeNode, PodNode, a_container, a_pod, pod_node
 
 SMALL, LARGE = {"cpu": "100m", "memory": "100Mi"}, {"cpu": "200m", "memory": "200Mi"}

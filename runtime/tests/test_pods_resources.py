@@ -6,9 +6,9 @@ import pytest
 
 from kubeling.objects.meta import Object
 from runtime.kubelet_configuration import KubeletConfiguration
-from runtime.pods.cgroup_tree import Limits
-from runtime.pods.qos import cgroup_parent, computed_class, oom_score_adjustment, qos_class
-from runtime.pods.resources import ResourceRules, page_size, quota, shares
+from runtime.pods.cgroups.qos import cgroup_parent, computed_class, oom_score_adjustment, qos_class
+from runtime.pods.cgroups.resources import ResourceRules, page_size, quota, shares
+from runtime.pods.cgroups.tree import Limits
 
 GIB = 2**30
 RULES = ResourceRules(memory_capacity=GIB)

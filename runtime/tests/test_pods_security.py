@@ -9,7 +9,7 @@ from cri_api.v1 import api_pb2 as cri
 from kubeling.objects.meta import Object
 from runtime.container_runtime import RuntimeEventKind
 from runtime.kubelet_configuration import KubeletConfiguration
-from runtime.pods import observed, user_namespaces
+from runtime.pods import observed
 from runtime.pods.abilities import (
     Abilities,
     HandlerFeatures,
@@ -17,12 +17,13 @@ from runtime.pods.abilities import (
     kernel_version,
     runtime_features,
 )
-from runtime.pods.environment import ConfigError
+from runtime.pods.containers import user_namespaces
+from runtime.pods.containers.security import SecurityDefaults, container_context, sandbox_context
+from runtime.pods.containers.subordinate_ids import NoSubordinateIds, ids_for_pods
+from runtime.pods.containers.user_namespaces import NoUserNamespace
+from runtime.pods.environment.variables import ConfigError
 from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
-from runtime.pods.security import SecurityDefaults, container_context, sandbox_context
-from runtime.pods.subordinate_ids import NoSubordinateIds, ids_for_pods
-from runtime.pods.user_namespaces import NoUserNamespace
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 
 OLD = Abilities(kernel=(6, 1), apparmor=False, runtime=RuntimeFeatures)

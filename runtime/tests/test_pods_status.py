@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from runtime.pods.actions import ProbeResults, pod_actions
-from runtime.pods.container_status import Knowledge, Waiting
 from runtime.pods.identity import container_hash
 from runtime.pods.observed import ObservedContainer, ObservedPod, ObservedSandbox, State
-from runtime.pods.pod_status import Verdict, pod_status
+from runtime.pods.status.container import Knowledge, Waiting
+from runtime.pods.status.pod import Verdict, pod_status
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

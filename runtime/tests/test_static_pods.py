@@ -10,7 +10,7 @@ import pytest
 from kubeling.client.errors import ConnectionLost
 from kubeling.client.resources import PODS
 from kubeling.objects.meta import Object
-from runtime.pods.pod_status import Verdict
+from runtime.pods.status.pod import Verdict
 from runtime.static.manifest import ManifestError, static_pod
 from runtime.tests.pod_node import PodNode, a_container, pod_node
 

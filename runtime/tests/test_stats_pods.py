@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.pods import qos
+from runtime.pods.cgroups import qos
 from runtime.stats.agent_subjects import AgentSubjects
 from runtime.stats.cgroup import cgroups
 from runtime.stats.disk import file_system

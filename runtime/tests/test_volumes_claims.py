@@ -9,7 +9,7 @@ import pytest
 
 from kubeling.client.fake import FakeClient
 from kubeling.objects.clock import FakeClock
-from runtime.pods.downward import PodFacts
+from runtime.pods.environment.downward import PodFacts
 from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubeling.objects.clock import FakeClock
-from runtime.pods.downward import PodFacts
+from runtime.pods.environment.downward import PodFacts
 from runtime.pods.identity import PodIdentity
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import CONFIG_MAP, SECRET, Reference

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.pods.downward import PodFacts, shows_changed
+from runtime.pods.environment.downward import PodFacts, shows_changed
 from runtime.pods.references import TRUST_BUNDLES, Reference
 from runtime.volumes import nested_mounts
 from runtime.volumes.payload import Contents, volume_payload

@@ -10,11 +10,11 @@ from kubeling.client.errors import ConnectionLost
 from kubeling.client.fake import FakeClient
 from kubeling.client.resources import SERVICE_ACCOUNTS
 from kubeling.objects.clock import FakeClock
-from runtime.pods.downward import PodFacts
+from runtime.pods.containers.security import common_user
+from runtime.pods.environment.downward import PodFacts
 from runtime.pods.identity import of_pod
 from runtime.pods.paths import PodPaths
 from runtime.pods.references import CONFIG_MAP, Reference, volume_references
-from runtime.pods.security import common_user
 from runtime.tests.pod_node import PodNode, a_container, a_pod, pod_node
 from runtime.volumes.account_tokens import AccountTokens, TokenKind, TokenUnavailable
 from runtime.volumes.payload import Contents, volume_payload

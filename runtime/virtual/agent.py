@@ -16,8 +16,8 @@ from kubeling.objects import quantity
 from kubeling.objects.clock import Clock
 from kubeling.objects.tasks import Tasks
 from runtime.kubelet_configuration import KubeletConfiguration
+from runtime.pods.cgroups.resources import ResourceRules
 from runtime.pods.context import NodeContext
-from runtime.pods.resources import ResourceRules
 from runtime.virtual.addresses import Serials
 from runtime.virtual.events import MANY_NODES, Allowance, NodeEvents
 from runtime.virtual.images import VirtualPuller

@@ -6,9 +6,9 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from kubeling.objects.meta import Object
-from runtime.pods.allocation import Allocation
 from runtime.pods.observed import ObservedContainer
 from runtime.pods.paths import PodPaths
+from runtime.pods.resize.allocation import Allocation
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, token_kinds
 from runtime.volumes.errors import Notice

@@ -19,7 +19,7 @@ from kubeling.objects.meta import Object, is_terminating, uid
 from kubeling.objects.tasks import Tasks
 from runtime.pods import identity
 from runtime.pods.context import NodeContext
-from runtime.pods.report import report
+from runtime.pods.status.report import report
 from runtime.pods.worker import PodWorker
 from runtime.virtual.runtime import VirtualRuntime
 from runtime.virtual.wishes import said_in

@@ -19,7 +19,7 @@ from kubeling.version import VERSION
 from runtime.container_runtime import ExecResult, RuntimeEvent, RuntimeEventKind
 from runtime.errors import NotFound, RuntimeFailed, Unimplemented
 from runtime.pods import identity
-from runtime.pods.container_kinds import containers_of, is_sidecar, statuses_of
+from runtime.pods.containers.kinds import containers_of, is_sidecar, statuses_of
 from runtime.virtual.addresses import Addresses, Serials
 from runtime.virtual.commands import FOREVER, Run, run_of
 from runtime.virtual.records import Container, Sandbox, image_id, of_status

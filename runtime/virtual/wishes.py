@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kubeling.objects.meta import Object, annotations
-from runtime.pods.container_status import is_init
+from runtime.pods.status.container import is_init
 
 PREFIX = "virtual.kubeling.dev/"
 LOST = f"{PREFIX}lost"

@@ -11,7 +11,7 @@ from kubeling.client.resources import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTEN
 from kubeling.objects import meta, node_selection
 from kubeling.objects.errors import ApiError
 from kubeling.objects.meta import Object
-from runtime.pods.qos import all_containers
+from runtime.pods.cgroups.qos import all_containers
 from runtime.volumes.errors import ClaimsNotReady
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 from kubeling.objects.meta import Object
-from runtime.pods.qos import all_containers
+from runtime.pods.cgroups.qos import all_containers
 
 
 def make_places(pod: Object, volume_name: str, directory: Path) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from kubeling.objects.meta import Object, namespace
-from runtime.pods.downward import DownwardError, PodFacts, field_value, resource_value
-from runtime.pods.environment import named_container
+from runtime.pods.containers.security import common_user
+from runtime.pods.environment.downward import DownwardError, PodFacts, field_value, resource_value
+from runtime.pods.environment.variables import named_container
 from runtime.pods.references import CONFIG_MAP, SECRET, TRUST_BUNDLES, Reference, Sources
-from runtime.pods.security import common_user
 from runtime.volumes.account_tokens import Tokens, token_kind
 from runtime.volumes.atomic_writer import File
 from runtime.volumes.errors import VolumeError

@@ -1,7 +1,7 @@
 """Sets a pod's volumes up and takes them down again.
 
 Setting up again is harmless and brings files up to date. What each kind of volume is made of is in a module
-of its own; which container mounts what is decided in `runtime.pods.mounts`.
+of its own; which container mounts what is decided in `runtime.pods.containers.mounts`.
 """
 
 import asyncio

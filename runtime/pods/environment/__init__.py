@@ -1,0 +1,1 @@
+"""A container's environment variables, from wherever they come."""

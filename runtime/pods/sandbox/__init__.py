@@ -1,0 +1,1 @@
+"""A pod's sandbox: its network, names, DNS settings and runtime handler."""
