@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from conformance.cluster import Cluster
@@ -24,7 +25,8 @@ def cut(cluster: Cluster) -> None:
     assert containerd
     doomed = _with_descendants([supervisor, containerd, *node.shims()])
     for each in doomed:
-        os.kill(each, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has gone with its parent
+            os.kill(each, signal.SIGKILL)
     eventually(lambda: not any(map(_lives, doomed)), what="all processes are gone")
     for point in sorted(node.mount_points(), key=len, reverse=True):
         subprocess.run(["umount", "--lazy", point], check=True)

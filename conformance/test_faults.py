@@ -140,9 +140,11 @@ def test_pods_come_back_after_the_machine_lost_its_power(fragile: Cluster, room:
         known.append(
             room.run_ready("lasting", script, container=container, volumes=volumes, restartPolicy="Always")
         )
-        power_cut.cut(fragile)
-        fragile.up()
-        processes.answering(fragile)
+        try:
+            power_cut.cut(fragile)
+        finally:
+            fragile.up()
+            processes.answering(fragile)
 
         def again(pod: Object) -> bool:
             return pods.ready(pod) and pods.status_of(pod)["restartCount"] == 1
