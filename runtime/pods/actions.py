@@ -42,6 +42,8 @@ class Actions:
     start: list[str] = field(default_factory=list)
     kill: dict[str, str] = field(default_factory=dict)
     """Container id → why, as the event says it."""
+    replaced: set[str] = field(default_factory=set)
+    """Ids of containers that are killed, or were, to be started anew however they end."""
     remove: list[str] = field(default_factory=list)
     """Ids of ended containers whose records must go before the pod starts anew."""
     restart_all: bool = False
@@ -68,6 +70,8 @@ class ProbeResults:
     """Running containers whose startup probe has not succeeded yet."""
     resized: frozenset[str] = frozenset()
     """Containers that get their new resources by a restart."""
+    replaced: frozenset[str] = frozenset()
+    """Ids of containers that were killed to be started anew."""
 
 
 def pod_actions(pod: Object, observed: ObservedPod, probes: ProbeResults = ProbeResults()) -> Actions:
@@ -158,6 +162,7 @@ def _init_container(
 ) -> tuple[bool, bool]:
     """Whether it must be started, and whether it is so far that what comes after it may be."""
     if is_sidecar(container):
+        actions.replaced |= {current.id} & probes.replaced
         return not current.running, current.running and _sidecar(container, current, probes, actions)
     if current.state is State.CREATED:
         return True, False
@@ -178,6 +183,7 @@ def _sidecar(container: Object, current: ObservedContainer, probes: ProbeResults
         actions.kill[current.id] = f"{what} failed liveness probe"
     elif name in probes.resized:
         actions.kill[current.id] = _resize_reason(name)
+    actions.replaced |= {current.id} & actions.kill.keys()
     return name not in probes.not_started
 
 
@@ -186,15 +192,22 @@ def _containers(pod: Object, observed: ObservedPod, probes: ProbeResults, action
     for container in containers_of(pod, MAIN):
         latest = observed.latest(container["name"])
         if latest is None or not latest.running:
-            if container["name"] in probes.resized or _should_start(pod, container, latest):
+            if _is_replaced(container, latest, probes) or _should_start(pod, container, latest):
                 starts.append(container["name"])
+                actions.replaced |= {latest.id} & probes.replaced if latest is not None else set()
             continue
         reason, restart = _replacement(pod, container, latest, probes)
         kept |= restart
         if reason:
             actions.kill[latest.id] = reason
+            actions.replaced |= {latest.id} if restart else set()
     actions.kill_pod = not starts and not kept
     actions.start = [] if actions.kill_pod else [*actions.start, *starts]
+
+
+def _is_replaced(container: Object, latest: ObservedContainer | None, probes: ProbeResults) -> bool:
+    """Whether it was ended for a new start, which it gets whatever its restart policy says of its end."""
+    return container["name"] in probes.resized or (latest is not None and latest.id in probes.replaced)
 
 
 def _should_start(pod: Object, container: Object, latest: ObservedContainer | None) -> bool:

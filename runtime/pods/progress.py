@@ -36,8 +36,9 @@ TELL_EVERY = 10
 def advance(work: PodWork) -> None:
     """Begin whatever the pod lacks."""
     work.resized = must_restart(work)
-    actions = pod_actions(work.pod, work.view.observed, replace(work.probes, resized=work.resized))
-    work.stopping = actions.kill_pod
+    probes = replace(work.probes, resized=work.resized, replaced=work.replaced)
+    actions = pod_actions(work.pod, work.view.observed, probes)
+    work.stopping, work.replaced = actions.kill_pod, frozenset(actions.replaced)
     for container_id, why in actions.kill.items():
         container = work.view.observed.containers[container_id]
         begin_stop(work, container, why, grace=0.0 if actions.restart_all else _grace(work, container.name))

@@ -30,7 +30,7 @@ DEFAULT_GRACE = 30
 def terminate(work: PodWork) -> None:
     """Begin the next step down."""
     work.activities.interrupt()
-    work.stopping = True
+    work.stopping, work.replaced = True, frozenset()
     stop_all(work, grace=_grace_left(work), in_order=not work.gone)
     if any(work.view.observed.running()) or work.activities.any(
         "start", "sandbox", "volumes", "stop", "stop-sandbox"

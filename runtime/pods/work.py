@@ -50,6 +50,8 @@ class PodWork:
     """Why the node has not given the pod what it newly asks for."""
     resized: frozenset[str] = frozenset()
     """The containers that get their new resources by a restart."""
+    replaced: frozenset[str] = frozenset()
+    """Ids of containers that are killed, or were, to be started anew however they end."""
     resize_error: str = ""
     """Why what the node has given cannot be put in force."""
     gone: bool = False
@@ -126,6 +128,7 @@ class PodWork:
             in_force=under_way.containers if under_way is not None else {},
             whole=under_way.pod if under_way is not None and not under_way.followed else None,
             resized=self.resized,
+            replaced=self.replaced,
             resize=self._resize_told,
         )
 

@@ -238,8 +238,7 @@ class PodWorker:
         self._probing.sync()
         if work.gone or is_terminating(work.pod) or self._is_over():
             terminate(work)
-            ending = work.gone or work.activities.any("tear-down", "settle")
-            if not ending and not self._is_passing() and phases.is_terminal(report(work)["phase"]):
+            if self._shows_its_end() and phases.is_terminal(report(work)["phase"]):
                 release(work)
             return
         check_deadline(work)
@@ -260,6 +259,12 @@ class PodWorker:
             release(work)  # before the API shows it, and the scheduler gives others what it had
         if phases.is_terminal(status["phase"]) or work.verdict is not None:
             self.wake()
+
+    def _shows_its_end(self) -> bool:
+        """Whether what is left of a pod that ends is worth a report: the last one comes with its phase."""
+        if self.work.gone or self.work.activities.any("tear-down", "settle") or self._is_passing():
+            return False
+        return any(self.work.view.observed.running()) or not self.work.activities.any("stop")
 
     def _is_passing(self) -> bool:
         """Whether the next state comes at once: then this one is not worth a report."""

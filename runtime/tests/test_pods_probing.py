@@ -60,10 +60,12 @@ async def test_a_ready_container_stays_ready_until_the_threshold(node: PodNode) 
     await node.until(lambda: not node.container()["ready"])
 
 
-async def test_a_failed_liveness_probe_restarts_the_container(node: PodNode) -> None:
+@pytest.mark.parametrize("policy", ["Always", "OnFailure"])
+async def test_a_failed_liveness_probe_restarts_the_container(node: PodNode, policy: str) -> None:
+    """However it ends then: without an error here."""
     answers(node)["live"] = 1
     probe = a_probe("live", failureThreshold=2, initialDelaySeconds=3)
-    node.create(a_pod(containers=[a_container(livenessProbe=probe)]))
+    node.create(a_pod(containers=[a_container(livenessProbe=probe)], restartPolicy=policy))
     await node.running()
     await node.clock.advance(3)
     assert node.container()["restartCount"] == 0

@@ -267,6 +267,15 @@ def test_transition_times_move_only_with_the_status() -> None:
     assert by_type["ContainersReady"]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
 
 
+def test_a_container_that_is_replaced_shows_its_end_with_its_new_start() -> None:
+    pod = a_pod(restartPolicy="Never")
+    pod["status"] = status_of(pod, seen(a_container()))
+    ended, old = exited(), pod["status"]["containerStatuses"]
+    assert status_of(pod, seen(ended), replaced=frozenset({ended.id}))["containerStatuses"] == old
+    assert status_of(pod, seen(ended), replaced=frozenset({ended.id}))["phase"] == "Running"
+    assert status_of(pod, seen(ended))["phase"] == "Succeeded"
+
+
 def test_a_waiting_container_says_what_for() -> None:
     pod = a_pod(init=[INIT])
     observed = seen(a_container("i"))

@@ -276,8 +276,9 @@ async def test_a_deletion_interrupts_a_start_that_waits(node: PodNode) -> None:
     assert "run_pod_sandbox" not in node.runtime.verbs()
 
 
-async def test_a_changed_image_replaces_the_container(node: PodNode) -> None:
-    node.create(a_pod())
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+async def test_a_changed_image_replaces_the_container(node: PodNode, policy: str) -> None:
+    node.create(a_pod(restartPolicy=policy))
     await node.running()
     node.runtime.has_image("app:2")
     changed = node.pod()
@@ -286,6 +287,7 @@ async def test_a_changed_image_replaces_the_container(node: PodNode) -> None:
     changed["metadata"]["generation"] = 2
     node.client.put(changed)
     await node.until(lambda: node.container().get("image") == "app:2" and node.runtime.running("main"))
+    await node.until(lambda: node.container()["restartCount"] == 1 and node.container()["ready"])
     assert ("Killing", "Container main definition changed, will be restarted") in await node.events()
 
 

@@ -141,6 +141,17 @@ async def test_a_pod_that_never_ran_goes_at_once(registry: Registry) -> None:
     assert result.record.obj["metadata"]["deletionGracePeriodSeconds"] == 0
 
 
+async def test_a_grace_period_below_zero_is_a_second(registry: Registry) -> None:
+    asked = context()
+    spec = {"containers": [{"name": "c", "image": "i"}], "terminationGracePeriodSeconds": -1}
+    made = await registry.create(asked, PODS, "default", {"metadata": {"name": "p"}, "spec": spec})
+    assert made.obj["spec"]["terminationGracePeriodSeconds"] == 1
+    assert any("terminationGracePeriodSeconds: must be >= 0" in each for each in asked.warnings)
+    changed = {**made.obj, "spec": {**made.obj["spec"], "terminationGracePeriodSeconds": -1}}
+    updated = await registry.update(context(), PODS, "default", "p", changed)
+    assert updated.record.obj["spec"]["terminationGracePeriodSeconds"] == 1
+
+
 async def test_a_bound_pod_is_given_its_grace_period(registry: Registry) -> None:
     await make(registry)
     await bind(registry)

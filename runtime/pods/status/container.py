@@ -57,6 +57,8 @@ class Knowledge:
     """The resources of the pod itself that a resize has not reached yet."""
     resized: frozenset[str] = frozenset()
     """Containers that are restarted to get their new resources."""
+    replaced: frozenset[str] = frozenset()
+    """Ids of containers that are ended to be started anew: they show their end with the new start."""
     resize: Sequence[Told] = ()
     """How the pod's resize stands."""
     restarting_all: bool = False
@@ -87,6 +89,8 @@ def container_status(
         if known.restarting_all and old and kind_of(pod, name) != EPHEMERAL:
             return _removed(container, old)
         return _never_seen(pod, container, old, waiting or default)
+    if latest.exited and waiting is None and _shows_it_still(latest, known, old):
+        return old
     status: Object = {
         "name": name,
         "image": latest.image or container.get("image", ""),
@@ -111,6 +115,11 @@ def container_status(
 
 def container_id(container: ObservedContainer) -> str:
     return f"containerd://{container.id}"
+
+
+def _shows_it_still(latest: ObservedContainer, known: Knowledge, old: Object) -> bool:
+    """Whether `old` tells of the container, which is between its end and its new start."""
+    return latest.id in known.replaced and old.get("containerID") == container_id(latest)
 
 
 def _removed(container: Object, old: Object) -> Object:
@@ -195,7 +204,7 @@ def is_init(pod: Object, name: str) -> bool:
 
 def _may_start(pod: Object, container: Object, latest: ObservedContainer, known: Knowledge) -> bool:
     """Whether the container waits to be started again, so that its end is not its present state."""
-    if latest.state is State.CREATED or container["name"] in known.resized:
+    if latest.state is State.CREATED or container["name"] in known.resized or latest.id in known.replaced:
         return True
     kind = kind_of(pod, container["name"])
     if kind == MAIN or is_sidecar(container):

@@ -19,7 +19,12 @@ from server.registry.groups.core.pod_resize import resize_causes, resized
 from server.registry.groups.core.pod_status_validation import status_causes
 from server.registry.groups.core.pod_update import ephemeral_update_causes, update_causes
 from server.registry.groups.core.pod_validation import metadata_causes, pod_causes, pod_create_causes
-from server.registry.groups.core.pod_warnings import annotations_matter, pod_warnings, spec_warnings
+from server.registry.groups.core.pod_warnings import (
+    annotations_matter,
+    grace_warnings,
+    pod_warnings,
+    spec_warnings,
+)
 from server.registry.metadata import bump_generation
 from server.registry.options import DeleteOptions
 from server.registry.strategy import Action, Scope, Strategy, field_text
@@ -59,6 +64,8 @@ class Pods(Strategy):
         spec = obj["spec"]
         alias_service_account(spec)
         merge_label_keys(obj)
+        scope.context.warnings.extend(grace_warnings("spec", spec))
+        _mend_grace(spec)
         scope.context.warnings.extend(profiles_from_annotations(obj))
         obj["status"] = {"phase": "Pending"}
         if known := verdict(spec):
@@ -90,6 +97,7 @@ class Pods(Strategy):
 
     def prepare_for_update(self, scope: Scope, obj: Object, old: Object) -> None:
         alias_service_account(obj["spec"])
+        _mend_grace(obj["spec"])
 
     def prepare_for_subresource_update(
         self, scope: Scope, subresource: str, obj: Object, old: Object
@@ -161,6 +169,12 @@ class Pods(Strategy):
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return pod_cells(obj, now)
+
+
+def _mend_grace(spec: Object) -> None:
+    """Templates keep what they say; of a pod less than no time is a second."""
+    if spec.get("terminationGracePeriodSeconds", 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
 
 
 def _depends_on_name(spec: Object) -> bool:

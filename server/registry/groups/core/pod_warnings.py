@@ -83,10 +83,14 @@ def _warnings(prefix: str, obj: Object) -> Iterator[str]:
         yield from _profile_warnings(prefix, spec, annotations)
     yield from _container_warnings(f"{prefix}spec", spec)
     yield from _port_warnings(f"{prefix}spec", spec)
+    yield from grace_warnings(f"{prefix}spec", spec)
+    yield from _affinity_warnings(f"{prefix}spec.affinity", spec.get("affinity") or {})
+
+
+def grace_warnings(field: str, spec: Object) -> Iterator[str]:
     if spec.get("terminationGracePeriodSeconds", 0) < 0:
         why = "must be >= 0; negative values are invalid and will be treated as 1"
-        yield f"{prefix}spec.terminationGracePeriodSeconds: {why}"
-    yield from _affinity_warnings(f"{prefix}spec.affinity", spec.get("affinity") or {})
+        yield f"{field}.terminationGracePeriodSeconds: {why}"
 
 
 def _label_warnings(field: str, spec: Object) -> Iterator[str]:
