@@ -76,8 +76,8 @@ static void mode_text(mode_t mode, bool with_type, char *text) {
 static void mode(const char *path, bool whole) {
     struct stat found;
     char text[24];
-    if (lstat(path, &found)) {
-        fail("error from Lstat", "lstat", path);
+    if (stat(path, &found)) {
+        fail("error from Stat", "stat", path);
         return;
     }
     mode_text(found.st_mode, whole, text);

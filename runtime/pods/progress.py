@@ -20,8 +20,10 @@ from runtime.pods.references import Sources, volume_references
 from runtime.pods.resize.follow import held, must_restart
 from runtime.pods.sandbox.start import make_directories, start_sandbox
 from runtime.pods.status.container import Waiting
+from runtime.pods.used_volumes import only_used
 from runtime.pods.work import PodWork
 from runtime.volumes.account_tokens import Tokens, TokenUnavailable, token_volumes
+from runtime.volumes.claims import is_claim
 from runtime.volumes.errors import ClaimsNotReady, VolumeError
 from runtime.volumes.payload import Contents
 
@@ -137,11 +139,11 @@ async def set_up_volumes(work: PodWork) -> None:
     Raises:
         RetryLater: a volume cannot be set up; an event says why.
     """
-    volumes = work.spec.get("volumes") or []
     work.volumes_stale = False
-    if volumes:
+    pod = only_used(work.pod)
+    if pod["spec"].get("volumes"):
         try:
-            await _write_volumes(work)
+            await _write_volumes(work, pod)
         except VolumeError as error:
             if not isinstance(error, ClaimsNotReady) or work.volume_failures % TELL_EVERY == 0:
                 work.events.warning(error.reason, str(error))
@@ -157,38 +159,40 @@ async def set_up_volumes(work: PodWork) -> None:
         work.context.alarms.set((work.identity.uid, "tokens"), renewal)
 
 
-async def _write_volumes(work: PodWork) -> None:
+async def _write_volumes(work: PodWork, pod: Object) -> None:
     """The sandbox may be made as soon as the volumes' objects are there, beside the rest."""
     with work.activities.interruptible("volumes"):
-        await _find_claimed(work)
-        sources = await work.context.sources.get(volume_references(work.pod))
-        if sources.keys() >= set(volume_references(work.pod, optional=False)):
+        await _find_claimed(work, pod)
+        sources = await work.context.sources.get(volume_references(pod))
+        if sources.keys() >= set(volume_references(pod, optional=False)):
             work.sources_ready = True
             work.wake()
-        contents = await _contents(work, sources)
-    pod = {**work.pod, "spec": {**work.spec, "volumes": work.volumes}} if work.claimed else work.pod
+        contents = await _contents(work, pod, sources)
+    volumes = [work.claimed.get(each["name"], each) for each in pod["spec"]["volumes"]]
+    made = {**pod, "spec": {**pod["spec"], "volumes": volumes}}
     make_directories(work)
-    for notice in await work.context.volumes.set_up(pod, work.paths, contents):
+    for notice in await work.context.volumes.set_up(made, work.paths, contents):
         work.events.warning(notice.reason, notice.message)
 
 
-async def _find_claimed(work: PodWork) -> None:
+async def _find_claimed(work: PodWork, pod: Object) -> None:
     """Once: what a claim is bound to does not change."""
-    if work.context.claims is not None and not work.claimed:
-        work.claimed = await work.context.claims.resolve(work.pod)
+    known = all(each["name"] in work.claimed for each in pod["spec"]["volumes"] if is_claim(each))
+    if work.context.claims is not None and not known:
+        work.claimed = await work.context.claims.resolve(pod)
 
 
-async def _contents(work: PodWork, sources: Sources) -> Contents:
+async def _contents(work: PodWork, pod: Object, sources: Sources) -> Contents:
     """A token or certificate that is not to be had is the failure of the volumes that show it."""
     tokens: Tokens = {}
     failures: dict[str, VolumeError] = {}
     try:
-        tokens = await work.context.tokens.get(work.pod)
+        tokens = await work.context.tokens.get(pod)
     except TokenUnavailable as error:
-        failures = {name: VolumeError.set_up(name, error) for name in token_volumes(work.pod)}
+        failures = {name: VolumeError.set_up(name, error) for name in token_volumes(pod)}
     credentials = None
     if work.context.certificates is not None:
-        credentials, missing = await work.context.certificates.get(work.pod)
+        credentials, missing = await work.context.certificates.get(pod)
         failures |= missing
     facts = work.context.facts(_pod_ips(work))
     return Contents(sources, facts, tokens, credentials, failures)

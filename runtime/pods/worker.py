@@ -35,6 +35,7 @@ from runtime.pods.status.pod import Verdict
 from runtime.pods.status.report import report
 from runtime.pods.status.writer import StatusWriter
 from runtime.pods.termination import terminate
+from runtime.pods.used_volumes import used_volumes
 from runtime.pods.view import PodView
 from runtime.pods.work import PodWork
 
@@ -198,6 +199,8 @@ class PodWorker:
         if self.work.pod and shows_changed(self.work.pod, pod):
             self.work.volumes_stale = True
             self.wake()
+        if self.work.pod and len(used_volumes(self.work.pod)) < len(used_volumes(pod)):
+            self.work.volumes_ready = False  # an ephemeral container has one more
         self.work.desired, self.work.pod = pod, applied(pod, self.work.allocation)
         self.work.writer.saw(pod)
         self.work.context.sources.hold(self.work.identity.uid, pod_references(pod))

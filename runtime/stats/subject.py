@@ -9,6 +9,7 @@ from typing import Protocol
 from kubeling.objects.meta import Object
 from runtime.pods.cgroups import qos
 from runtime.pods.observed import ObservedContainer
+from runtime.pods.used_volumes import used_volumes
 from runtime.pods.work import PodWork
 from runtime.volumes.errors import VolumeError
 
@@ -82,7 +83,7 @@ def subject_of(work: PodWork) -> Subject | None:
 
 
 def _places(work: PodWork) -> Iterable[Place]:
-    for volume in work.volumes:
+    for volume in used_volumes({"spec": {**work.spec, "volumes": work.volumes}}):
         if not _is_measured(volume):
             continue
         try:

@@ -145,7 +145,8 @@ async def pod_node(
 
 
 def a_pod(name: str = "web", *, containers: list[Object] | None = None, **spec: Any) -> Object:
-    """A pod that is bound to the node, as the API shows it."""
+    """Bound to the node, as the API shows it; its container, if none are given, mounts all its volumes."""
+    mounts = [{"name": each["name"], "mountPath": f"/{each['name']}"} for each in spec.get("volumes") or []]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -154,7 +155,7 @@ def a_pod(name: str = "web", *, containers: list[Object] | None = None, **spec: 
             "nodeName": "node-1",
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": 30,
-            "containers": containers or [a_container()],
+            "containers": containers or [a_container(volumeMounts=mounts) if mounts else a_container()],
             **spec,
         },
         "status": {"phase": "Pending", "qosClass": "BestEffort"},

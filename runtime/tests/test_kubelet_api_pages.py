@@ -41,7 +41,12 @@ async def node_pages(root: Path, *, files: dict[str, str] = V1) -> AsyncIterator
     async with pod_node(root / "node") as node:
         probe = {"exec": {"command": ["true"]}}
         node.create(
-            a_pod(containers=[a_container(readinessProbe=probe)], volumes=[{"name": "v", "emptyDir": {}}])
+            a_pod(
+                containers=[
+                    a_container(readinessProbe=probe, volumeMounts=[{"name": "v", "mountPath": "/v"}])
+                ],
+                volumes=[{"name": "v", "emptyDir": {}}],
+            )
         )
         await node.until(lambda: node.container().get("ready"))
         if files is V2:

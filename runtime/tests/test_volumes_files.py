@@ -73,7 +73,7 @@ def test_a_projected_volume_joins_its_sources() -> None:
         ({"secret": {"secretName": "x"}}, 'secret "x" not found'),
         (
             {"configMap": {"name": "settings", "items": [{"key": "k", "path": "k"}]}},
-            "references non-existent config key: k",
+            "configmap references non-existent config key: k",
         ),
     ],
 )

@@ -86,9 +86,9 @@ def test_a_link_that_takes_the_place_of_a_directory_is_noticed(
 
 
 def test_a_missing_directory_is_made_like_the_volume(volume: Path) -> None:
-    volume.chmod(0o2775)
+    volume.chmod(0o3775)
     subpath.make_directory(volume, "a/b")
-    assert [(volume / each).stat().st_mode & 0o7777 for each in ("a", "a/b")] == [0o2775, 0o2775]
+    assert [(volume / each).stat().st_mode & 0o7777 for each in ("a", "a/b")] == [0o3775, 0o3775]
 
 
 def test_links_that_go_round_in_circles_are_refused(volume: Path) -> None:

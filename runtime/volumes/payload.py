@@ -18,7 +18,10 @@ from runtime.volumes.pod_certificates import Credential, Credentials, Projection
 from runtime.volumes.trust_anchors import AnchorsMissing, trust_anchors
 
 DEFAULT_MODE = 0o644
-_KEYS = {CONFIG_MAP: "config", SECRET: "secret"}
+_KEY_MISSING = {
+    CONFIG_MAP: "configmap references non-existent config key",
+    SECRET: "references non-existent secret key",
+}
 Payload = dict[str, File]
 
 
@@ -135,7 +138,7 @@ def _object_payload(
         if item["key"] in data:
             files[_safe(item["path"], volume_name)] = File(data[item["key"]], _item_mode(item, mode))
         elif not optional:
-            raise VolumeError.set_up(volume_name, f"references non-existent {_KEYS[kind]} key: {item['key']}")
+            raise VolumeError.set_up(volume_name, f"{_KEY_MISSING[kind]}: {item['key']}")
     return files
 
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 from runtime.volumes import mount
 
-_KEPT = 0o2777
-"""What a new directory takes over of the mode of its volume."""
-
 
 def prepare(volume: Path, subpath: str, target: Path) -> None:
     """Show the file or directory at `target`; one that is shown there already stays, or gives way.
@@ -35,13 +32,13 @@ def prepare(volume: Path, subpath: str, target: Path) -> None:
 
 
 def make_directory(volume: Path, subpath: str) -> None:
-    """Make the directory where there is nothing, with the volume's own mode and group.
+    """Make the directory where there is nothing, with all of the volume's own mode, and its group.
 
     Raises:
         OSError: it leads out of the volume, or cannot be made.
     """
     root = _real(volume)
-    mode = root.stat().st_mode & _KEPT
+    mode = stat.S_IMODE(root.stat().st_mode)
     existing = _real(root / subpath, strict=False)
     missing: list[str] = []
     while existing != root and not existing.exists():
