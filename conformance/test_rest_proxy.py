@@ -2,8 +2,10 @@
 
 import pytest
 
+from conformance import pods
 from conformance.rest import Object, Rest
 from conformance.space import Space
+from conformance.waiting import eventually
 
 WEB = "mkdir /www; echo hi > /www/index.html; httpd -p 8080 -h /www; trap 'exit 0' TERM; sleep 600 & wait"
 
@@ -37,6 +39,32 @@ def test_a_pod_and_its_service_answer_through_the_server(rest: Rest, space: Spac
         answer = rest.request("GET", f"{path}/proxy/index.html")
         assert (answer.code, answer.text) == (200, "hi\n"), str(answer)
     assert rest.request("GET", f"{space.path('pods', 'web')}/proxy/missing").code == 404
+
+
+@pytest.mark.usefixtures("containers")
+def test_links_of_a_page_lead_through_the_server(rest: Rest, space: Space) -> None:
+    """Those to the pod's own root; and whoever leaves the root's slash out is sent there."""
+    page = '<a href=\\"/rewriteme\\">test</a>'
+    space.run_ready("web", WEB.replace("echo hi", f'echo "{page}"').replace("8080", "80"))
+    base = f"{space.path('pods', 'web')}/proxy"
+    eventually(lambda: rest.request("GET", f"{base}/").code == 200, what="the pod answers")
+    assert rest.request("GET", f"{base}/").text == f'<a href="{base}/rewriteme">test</a>\n'
+    for verb in ("GET", "HEAD"):
+        assert rest.request(verb, base).code == 301
+
+
+@pytest.mark.usefixtures("containers")
+def test_requests_of_every_verb_are_passed_on(rest: Rest, space: Space) -> None:
+    space.create(pods.pod("web", pods.tool(space.tools, "http", "--port=80")))
+    space.ready("web")
+    base = f"{space.path('pods', 'web')}/proxy"
+    eventually(lambda: rest.request("GET", f"{base}/hostname").text == "web", what="the pod answers")
+    for verb in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"):
+        answer = rest.request(verb, f"{base}/echo", msg=f"foo {verb}")
+        assert (answer.code, answer.text) == (200, "" if verb == "HEAD" else f"foo {verb}"), str(answer)
+    refused = rest.request("GET", f"{space.path('pods', 'web:81')}/proxy/")
+    assert (refused.code, refused.object["reason"]) == (503, "ServiceUnavailable"), str(refused)
+    assert refused.object["message"].startswith("error trying to reach service: dial tcp ")
 
 
 def test_a_proxy_does_not_lead_to_the_server_itself(rest: Rest, space: Space) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from kubeling.objects.errors import InternalError
+from kubeling.objects.errors import InternalError, ServiceUnavailable
 from kubeling.objects.meta import Object
 from server.api.backends import new_session
 from server.config import KeyPair
@@ -113,6 +113,13 @@ def endpoint_of(node: Object) -> Endpoint:
             if address.get("type") == wanted and address.get("address"):
                 return Endpoint(address["address"], int(port))
     raise InternalError(f"no preferred addresses found; known addresses: {addresses}")
+
+
+def out_of_service(endpoint: Endpoint, error: Exception) -> ServiceUnavailable:
+    """The error for a plain request that is passed on in vain."""
+    return ServiceUnavailable(
+        f"error trying to reach service: dial tcp {endpoint.authority}: {_reason(error)}"
+    )
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> InternalError:

@@ -9,7 +9,8 @@ from yarl import URL
 
 from server.api.backends import Connections
 from server.api.connection import connection_of
-from server.api.nodes import Endpoint, unreachable
+from server.api.links import Page, Way
+from server.api.nodes import Endpoint, out_of_service
 from server.api.reply import Answer, Headers, Reply, Stream
 from server.api.request import Request
 from server.api.tunnel import is_credential, tunnel
@@ -32,7 +33,7 @@ async def forward(request: Request, connections: Connections, endpoint: Endpoint
     The root is asked for as `/`: who leaves the slash out is sent there, so that relative links work.
 
     Raises:
-        InternalError: nobody answers there.
+        ServiceUnavailable: nobody answers there.
     """
     http = request.http
     path = target.partition("?")[0]
@@ -51,11 +52,17 @@ async def forward(request: Request, connections: Connections, endpoint: Endpoint
             data=body,
             allow_redirects=False,
         ) as answer:
-            return await relay(request, answer)
+            return await relay(request, answer, way=_way(request, endpoint))
     except ClientError as error:
         if http.writer.output_size:
             raise ConnectionError("the backend broke off") from error
-        raise unreachable(endpoint, error) from error
+        raise out_of_service(endpoint, error) from error
+
+
+def _way(request: Request, endpoint: Endpoint) -> Way:
+    own = f"/{request.info.name}/proxy"
+    prefix = request.info.path[: request.info.path.index(own)] + own
+    return Way(prefix, frozenset({endpoint.authority, endpoint.host}), request.http.host)
 
 
 def sent_headers(http: web.BaseRequest) -> list[tuple[str, str]]:
@@ -82,10 +89,12 @@ class Asked(Protocol):
     def stream_headers(self) -> Headers: ...
 
 
-async def relay(request: Asked, answer: ClientResponse) -> Answer:
-    """The backend's answer as ours, piece by piece."""
+async def relay(request: Asked, answer: ClientResponse, *, way: Way | None = None) -> Answer:
+    """The backend's answer as ours, piece by piece; its links lead the `way` that it was reached by."""
     headers: Headers = tuple(
-        (name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_ANSWERED
+        (name, way.link(value) if way is not None and name.lower() == "location" else value)
+        for name, value in answer.headers.items()
+        if name.lower() not in _NOT_ANSWERED
     )
     content_type = answer.headers.get("Content-Type", "")
     if request.http.method == "HEAD" or answer.status in (204, 304):
@@ -93,10 +102,21 @@ async def relay(request: Asked, answer: ClientResponse) -> Answer:
     out = Stream(request.http, status=answer.status)
     with connection_of(request.http).ending(answer.close):
         await out.begin(request.http, content_type=content_type, headers=(*request.stream_headers, *headers))
-        async for piece in answer.content.iter_any():
+        async for piece in _pieces(answer, way):
             await out.send(piece)
         await out.end(request.http)
     return out
+
+
+async def _pieces(answer: ClientResponse, way: Way | None) -> AsyncIterator[bytes]:
+    """What the backend says; a page that redirects, or is packed, stays as it is."""
+    plain = answer.content_type == "text/html" and "Content-Encoding" not in answer.headers
+    page = Page(way) if way is not None and plain and "Location" not in answer.headers else None
+    async for piece in answer.content.iter_any():
+        if changed := page.feed(piece) if page is not None else piece:
+            yield changed
+    if page is not None and (rest := page.rest()):
+        yield rest
 
 
 async def body_of(http: web.BaseRequest) -> AsyncIterator[bytes]:
