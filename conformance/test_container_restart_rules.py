@@ -77,3 +77,14 @@ def test_a_rule_starts_all_containers_anew(space: Space) -> None:
     assert pods.condition(pod, "AllContainersRestarting")["status"] == "False"
     assert pods.condition(pod, "Initialized")["status"] == "True"
     assert pod["status"]["podIP"] == before["status"]["podIP"]
+
+
+def test_a_rule_of_a_sidecar_starts_those_anew_that_may_not_restart(space: Space) -> None:
+    rules = [rule("In", 42, action="RestartAllContainers")]
+    side = pods.container(space.image, f"sleep 1; {once(42)}", name="side", restartPolicy="Always", **DATA)
+    init, main = pods.container(space.image, "exit 0", name="init"), pods.container(space.image)
+    inits = [init, {**side, "restartPolicyRules": rules}]
+    space.create(pods.pod("anew", main, initContainers=inits, volumes=VOLUMES))
+    anew = lambda pod: pods.status_of(pod).get("restartCount") == 1 and pods.ready(pod)  # noqa: E731
+    pod = space.until("anew", anew, what="started anew")
+    assert [pods.status_of(pod, each, init=True)["restartCount"] for each in ("init", "side")] == [1, 1]

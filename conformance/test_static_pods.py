@@ -50,6 +50,7 @@ def test_a_file_is_a_pod_as_long_as_it_is_there(space: Space, folder: Path, node
     assert notes["kubernetes.io/config.seen"]
     assert mirror["metadata"]["ownerReferences"][0]["uid"] == node["metadata"]["uid"]
     eventually(lambda: space.log(name) == "one\n", what="it says so")
+    assert "observedGeneration" not in mirror["status"]
 
     first = mirror["metadata"]["uid"]
     space.rest.delete(path, gracePeriodSeconds=0)

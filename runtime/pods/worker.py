@@ -99,7 +99,6 @@ class PodWorker:
         if metadata(mirror).get("resourceVersion") == self.work.writer.version:
             return
         self.work.writer.mirrored(mirror)
-        self._mark(generation=metadata(mirror).get("generation"))
         self.wake()
 
     def end(self) -> None:

@@ -102,6 +102,18 @@ def test_the_status_tells_of_the_new_start_of_all() -> None:
     assert [each["lastState"] for each in again] == [each["lastState"] for each in (first, second)]
 
 
+def test_a_sidecar_lets_all_start_anew_though_the_others_may_not() -> None:
+    rules = [rule("In", 42, action="RestartAllContainers")]
+    side = {"name": "s", "image": "app", "restartPolicy": "Always", "restartPolicyRules": rules}
+    pod = a_pod(init=[side], restartPolicy="Never")
+    pod["status"] = status_of(pod, seen(a_container("s"), a_container("a")))
+    pod["status"] = status_of(pod, seen(exited("s", 42), exited("a", 137)))
+    assert pod["status"]["phase"] == "Running"
+    assert condition(pod["status"], "AllContainersRestarting")["status"] == "True"
+    assert status_of(pod, seen(exited("s", 42)))["phase"] == "Running"
+    assert status_of(pod, seen())["phase"] == "Running"
+
+
 def test_a_container_that_was_only_made_asks_for_nothing() -> None:
     made = replace(a_container("a", State.CREATED), exit_code=42)
     assert not pod_actions(restarter(), seen(exited("i"), made)).restart_all

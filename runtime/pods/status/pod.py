@@ -60,7 +60,8 @@ def pod_status(
     restarting = _is_restarting(pod, observed)
     known = replace(known, restarting_all=restarting)
     init, containers = _container_statuses(pod, observed, known, ended=ended and bool(observed.sandboxes))
-    computed = _phase(pod, init, containers, ended=ended, failed=verdict is not None)
+    restarting = restarting and _any_left(pod, observed)
+    computed = _phase(pod, init, containers, ended=ended, failed=verdict is not None, restarting=restarting)
     active = starting or any(observed.running())
     phase = _shown_phase(computed, str(old.get("phase") or phases.PENDING), active=active)
     ips = _pod_ips(observed, host_ips, old)
@@ -72,7 +73,7 @@ def pod_status(
             init=init,
             containers=containers,
             sandbox=_missing(observed, ips),
-            restarting=restarting and _any_left(pod, observed),
+            restarting=restarting,
             now=now,
         )
         + conditions_of(() if phases.is_terminal(phase) else known.resize, old.get("conditions") or [], now),
@@ -179,14 +180,22 @@ def _rejected(pod: Object, verdict: Verdict, now: datetime) -> Object:
 
 
 def _phase(
-    pod: Object, init: Sequence[Object], containers: Sequence[Object], *, ended: bool, failed: bool
+    pod: Object,
+    init: Sequence[Object],
+    containers: Sequence[Object],
+    *,
+    ended: bool,
+    failed: bool,
+    restarting: bool,
 ) -> str:
+    """While all containers are restarted, their ends mean nothing for the pod."""
     old = (pod.get("status") or {}).get("phase", "")
     if phases.is_terminal(old):
         return str(old)
     if failed:
         return phases.FAILED
-    return phases.pod_phase(pod, init=init, containers=containers, ended=ended)
+    phase = phases.pod_phase(pod, init=init, containers=containers, ended=ended)
+    return old or phases.PENDING if restarting and not ended and phases.is_terminal(phase) else phase
 
 
 def _pod_ips(observed: ObservedPod, host_ips: Sequence[str], old: Object) -> tuple[str, ...]:
