@@ -11,7 +11,7 @@ from server.registry.causes import forbidden, immutable, invalid, invalids, requ
 from server.registry.columns import AGE, Column, columns, object_age
 from server.registry.groups.core.persistent_volume_validation import inline_causes
 from server.registry.groups.storage.csi import driver_name_causes
-from server.registry.strategy import Strategy
+from server.registry.strategy import Scope, Strategy
 
 _ONE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 _LONGEST_MESSAGE, _LARGEST_METADATA = 1024, 256 * 1024
@@ -21,6 +21,12 @@ class Attachments(Strategy):
     returns_deleted = True
     unconditional_update = False
     columns = columns(Column("Attacher", format="name"), "PV", "Node", Column("Attached", "boolean"), AGE)
+
+    def prepare_for_create(self, scope: Scope, obj: Object) -> None:
+        obj["status"] = {"attached": False}
+
+    def prepare_for_status_update(self, scope: Scope, obj: Object, old: Object) -> None:
+        obj["status"].setdefault("attached", False)
 
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj.get("spec") or {}
