@@ -410,7 +410,11 @@ async def test_a_watch_from_a_compacted_revision_is_expired(registry: Registry, 
         await batch(stream)
 
 
-@pytest.mark.parametrize("each", Kinds().all(), ids=repr)
+DEFINED = [each for each in Kinds().all() if each.group != "metrics.k8s.io"]
+"""The metrics' definitions are not among Kubernetes' own: upstream another server has them."""
+
+
+@pytest.mark.parametrize("each", DEFINED, ids=repr)
 def test_every_kind_has_a_type_in_every_served_version(each: Kind) -> None:
     for version in each.versions:
         struct = struct_of(each.group, version, each.kind)
