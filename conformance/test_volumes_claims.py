@@ -208,6 +208,28 @@ def test_a_pod_waits_for_its_claim(space: Space, tmp_path: Path, cluster: Cluste
     space.rest.delete(f"{VOLUMES}/{name}")
 
 
+def test_a_volume_that_one_pod_at_a_time_may_have(space: Space, tmp_path: Path, cluster: Cluster) -> None:
+    """ReadWriteOncePod: also of pods that no scheduler has kept apart."""
+    if not cluster.home:
+        pytest.skip("the node's files are not ours")
+    modes = ["ReadWriteOncePod"]
+    name = provide(space, "sole", claim=False, accessModes=modes, hostPath={"path": str(tmp_path)})
+    body = {"metadata": {"name": name}, "spec": {**wish(name), "accessModes": modes}}
+    space.create(body, "persistentvolumeclaims")
+    mounts = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    pod = space.run_ready("one", container=mounts, volumes=[claim(name, "v")])
+    node = pod["spec"]["nodeName"]
+    space.run("two", container=mounts, volumes=[claim(name, "v")], nodeName=node)
+    assert space.event("two", "FailedMount")["message"] == (
+        f'MountVolume.SetUp failed for volume "{name}" : volume uses the ReadWriteOncePod access mode and is '
+        "already in use by another pod"
+    )
+    space.remove_pod("one")
+    space.ready("two")
+    space.remove_pod("two")
+    space.rest.delete(f"{VOLUMES}/{name}")
+
+
 def test_a_kind_of_volume_that_the_node_cannot_mount(space: Space) -> None:
     source = {"nfs": {"server": "192.0.2.1", "path": "/"}}
     mounts = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}

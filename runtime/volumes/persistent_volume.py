@@ -8,6 +8,7 @@ from runtime.pods.paths import PodPaths
 from runtime.volumes import host_path, local_volume
 from runtime.volumes.claims import volume_mode
 from runtime.volumes.errors import ClaimsNotReady, DeviceError, Notice
+from runtime.volumes.sole_use import claim_alone
 
 _DETAILS = frozenset(
     {
@@ -44,6 +45,7 @@ def set_up(paths: PodPaths, pod: Object, volume: Object) -> list[Notice]:
     """Raises: VolumeError, OSError."""
     found = volume["persistentVolume"]
     place, block = path(paths, volume), volume_mode(found) == "Block"
+    claim_alone(paths, found)
     if "hostPath" in found["spec"]:
         if block:
             name = meta.name(found)
