@@ -233,6 +233,7 @@ def test_metrics_of_the_agent(proxied: Proxied) -> None:
         'kubelet_running_containers{container_state="running"} ',
         "kubelet_pod_start_duration_seconds_bucket{",
         'kubelet_runtime_operations_total{operation_type="create_container"} ',
+        'volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",state="actual_state_of_world"} ',
         "kubernetes_build_info{",
         "process_resident_memory_bytes ",
         "rest_client_requests_total{",

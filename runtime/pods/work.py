@@ -20,6 +20,7 @@ from runtime.pods.restart import restart_sources
 from runtime.pods.status.container import Knowledge, Waiting
 from runtime.pods.status.pod import Verdict
 from runtime.pods.status.writer import StatusWriter
+from runtime.pods.used_volumes import used_volumes
 from runtime.pods.view import PodView
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ class PodWork:
     def volumes(self) -> list[Object]:
         """The pod's volumes; for claims what they are bound to, as `runtime.volumes.claims` says it."""
         return [self.claimed.get(each["name"], each) for each in self.spec.get("volumes") or []]
+
+    @property
+    def used_volumes(self) -> list[Object]:
+        """Of these the ones that a container has."""
+        return used_volumes({"spec": {**self.spec, "volumes": self.volumes}})
 
     @property
     def waits_for_image(self) -> bool:

@@ -9,7 +9,6 @@ from typing import Protocol
 from kubeling.objects.meta import Object
 from runtime.pods.cgroups import qos
 from runtime.pods.observed import ObservedContainer
-from runtime.pods.used_volumes import used_volumes
 from runtime.pods.work import PodWork
 from runtime.volumes.errors import VolumeError
 
@@ -83,7 +82,7 @@ def subject_of(work: PodWork) -> Subject | None:
 
 
 def _places(work: PodWork) -> Iterable[Place]:
-    for volume in used_volumes({"spec": {**work.spec, "volumes": work.volumes}}):
+    for volume in work.used_volumes:
         if not _is_measured(volume):
             continue
         try:

@@ -148,6 +148,8 @@ async def test_stalls_where_the_kernel_counts_them(tmp_path: Path) -> None:
                 "kubelet_running_pods 1.0",
                 'kubelet_running_containers{container_state="running"} 1.0',
                 "kubelet_pod_start_duration_seconds_count 1.0",
+                'volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",'
+                'state="actual_state_of_world"} 1.0',
                 'kubelet_runtime_operations_total{operation_type="list_containers"} 1.0',
                 'rest_client_requests_total{code="200",host="127.0.0.1:6443",method="GET"} 3.0',
                 "process_resident_memory_bytes ",

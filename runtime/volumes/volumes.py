@@ -32,7 +32,7 @@ from runtime.volumes.removal import remove_tree
 
 logger = logging.getLogger(__name__)
 
-_PLUGINS = {
+PLUGINS = {
     "emptyDir": "empty-dir",
     "configMap": "configmap",
     "secret": "secret",
@@ -107,7 +107,7 @@ class Volumes:
             raise VolumeBusy(f"{error.filename or paths.volumes}: {error.strerror}") from error
 
     async def _forget_images(self, paths: PodPaths) -> None:
-        directory = paths.volume(_PLUGINS["image"], "any").parent
+        directory = paths.volume(PLUGINS["image"], "any").parent
         if self._images is not None and directory.is_dir():
             for each in directory.iterdir():
                 await self._images.remove(each)
@@ -145,7 +145,7 @@ class Volumes:
 
 def _plugin(volume: Object) -> str:
     """Raises: VolumeError."""
-    for kind, plugin in _PLUGINS.items():
+    for kind, plugin in PLUGINS.items():
         if kind in volume:
             return plugin
     kind = next((each for each in volume if each != "name"), "")

@@ -9,10 +9,11 @@ from kubeling.objects.meta import Object
 from kubeling.version import KUBERNETES_VERSION
 from runtime.cri.operations import Operation, operation_name
 from runtime.node.api.metrics.page import counter, gauge, histogram
+from runtime.node.api.metrics.volumes import claim_stats, volume_counts
 from runtime.pods.observed import State
 from runtime.pods.tally import Tally
 from runtime.pods.work import PodWork
-from runtime.stats.usage import FileSystem, PodUsage
+from runtime.stats.usage import PodUsage
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -40,7 +41,8 @@ def kubelet_metrics(state: AgentState) -> Iterable["Metric"]:
     yield from _starts(state.tally)
     yield from _shortages(state.tally)
     yield from _operations(state.operations)
-    yield from _volumes(state.usages)
+    yield volume_counts(state.works)
+    yield from claim_stats(state.usages)
     yield _answers(state)
 
 
@@ -163,33 +165,6 @@ def _operations(operations: Mapping[str, Operation]) -> Iterable["Metric"]:
             errors.add_metric(name, operation.errors)
         seconds.add_metric(name, durations.cumulative(), durations.total)
     return total, errors, seconds
-
-
-_VOLUMES = {
-    "kubelet_volume_stats_capacity_bytes": ("Capacity in bytes of the volume", "capacity"),
-    "kubelet_volume_stats_available_bytes": ("Number of available bytes in the volume", "available"),
-    "kubelet_volume_stats_used_bytes": ("Number of used bytes in the volume", "used"),
-    "kubelet_volume_stats_inodes": ("Maximum number of inodes in the volume", "inodes"),
-    "kubelet_volume_stats_inodes_free": ("Number of free inodes in the volume", "inodes_free"),
-    "kubelet_volume_stats_inodes_used": ("Number of used inodes in the volume", "inodes_used"),
-}
-
-
-def _volumes(usages: Sequence[PodUsage]) -> Iterable["Metric"]:
-    """Of claims, each once, whatever the number of pods that use it."""
-    claims: dict[tuple[str, str], FileSystem] = {
-        (usage.pod["metadata"]["namespace"], volume.claim): volume.usage
-        for usage in usages
-        for volume in usage.volumes
-        if volume.claim
-    }
-    for name, (text, attribute) in _VOLUMES.items():
-        family = gauge(name, text, ("namespace", "persistentvolumeclaim"))
-        for claim, found in claims.items():
-            amount = getattr(found, attribute)
-            if amount is not None:
-                family.add_metric([*claim], amount)
-        yield family
 
 
 def _answers(state: AgentState) -> "Metric":
