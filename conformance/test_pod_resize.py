@@ -1,5 +1,6 @@
 """In-place resize: cpu and memory of running containers change, as seen from inside, in status and events."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -121,6 +122,20 @@ def test_a_policy_lets_the_container_start_anew(space: Space, kubectl: Kubectl) 
     resize(space, "web", kind="initContainers", side=LARGE)
     pod = in_force(space, "web", init=True, side=LARGE)
     assert pods.status_of(pod, "side", init=True)["restartCount"] == 0
+
+
+def test_an_init_container_is_resized_while_it_runs(space: Space, kubectl: Kubectl) -> None:
+    first = sized(space, MIDDLE, name="first")
+    space.create(pods.pod("web", sized(space, MIDDLE), initContainers=[first]))
+    status = partial(pods.status_of, name="first", init=True)
+    space.until("web", lambda pod: "running" in status(pod).get("state", {}), what="initializes")
+    resize(space, "web", kind="initContainers", first=LARGE)
+
+    def done(pod: Object) -> bool:
+        return status(pod)["resources"]["limits"] == LARGE and not pods.condition(pod, "PodResizeInProgress")
+
+    assert status(space.until("web", done, what="has been resized"))["restartCount"] == 0
+    assert inside(kubectl, "web", container="first") == (5_000, 50 * MIB)
 
 
 def whole(space: Space, pod: str, amounts: Object) -> Object:

@@ -29,6 +29,14 @@ _INSUFFICIENT = {
     "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
 }
 
+DECLARED_FEATURES = (
+    "GuaranteedQoSPodCPUResize",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+)
+"""What schedulers send only to nodes that say that they can it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
@@ -103,6 +111,7 @@ def node_status(
         "nodeInfo": _node_info(facts),
         "conditions": _conditions(facts, present, now),
         "images": [{"names": list(names), "sizeBytes": size} for names, size in facts.images],
+        "declaredFeatures": list(DECLARED_FEATURES),
         **_features(facts.features),
     }
 

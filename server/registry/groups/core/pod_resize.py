@@ -103,19 +103,13 @@ def _pairs(spec: Object, before: Object) -> Iterator[tuple[str, Object, Object]]
 
 
 def _container_causes(field: str, new: Object, old: Object) -> list[Cause]:
-    is_init = field.startswith("spec.initContainers")
-    sidecar = old.get("restartPolicy") == "Always"
-    if is_init and not sidecar:
-        why = "resources for non-sidecar init containers are immutable"
-        return [] if new == old else [forbidden("spec", why)]
     causes: list[Cause] = []
     for which in ("requests", "limits"):
         given, was = (_of(each, which) for each in (new, old))
         if set(was) - set(given):
             causes.append(forbidden(f"{field}.{which}", f"resource {which} cannot be removed"))
     if _without_resizable(new) != _without_resizable(old):
-        noun = "resources for sidecar containers" if is_init else "resources"
-        causes.append(forbidden("spec", f"only cpu and memory {noun} are mutable"))
+        causes.append(forbidden("spec", "only cpu and memory resources are mutable"))
     return causes
 
 
