@@ -14,6 +14,7 @@ from conformance.cluster import Cluster
 from conformance.kubectl import Kubectl
 from conformance.rest import Object, Rest
 from conformance.space import Space
+from conformance.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("containers")
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -133,7 +134,7 @@ def test_pods_and_what_runs_of_them(proxied: Proxied, pod: Object) -> None:
 
 
 def test_the_nodes_summary(proxied: Proxied, node: Object) -> None:
-    found = proxied.json("stats/summary")["node"]
+    found = eventually(lambda: measured_node(proxied), what="the runtime has measured its images")
     assert found["nodeName"] == proxied.name
     assert found["cpu"]["usageNanoCores"] > 0
     assert found["cpu"]["usageCoreNanoSeconds"] > 10**9
@@ -149,6 +150,13 @@ def test_the_nodes_summary(proxied: Proxied, node: Object) -> None:
     for part in parts.values():
         assert part["cpu"]["usageNanoCores"] >= 0
         assert part["memory"]["workingSetBytes"] > 0
+
+
+def measured_node(proxied: Proxied) -> Object:
+    """The runtime looks at its images' disk only every few seconds."""
+    found: Object = proxied.json("stats/summary")["node"]
+    assert found["runtime"]["imageFs"]["usedBytes"]
+    return found
 
 
 def summary_of(proxied: Proxied, pod: Object) -> Object:
