@@ -134,7 +134,7 @@ FAILING: dict[str, tuple[tuple[str, ...], Object, str]] = {
 """Containers that are restarted, and what an event says of it."""
 
 
-PODS = 4
+PODS = 7
 """Of each sort: a pod has room for some 25 events, those that come too fast after that are dropped."""
 
 

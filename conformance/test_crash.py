@@ -14,7 +14,7 @@ from conformance.rest import Object
 from conformance.waiting import eventually
 from conformance.write_load import MAPS, Load
 
-KILLS = 20
+KILLS = 12
 
 
 @dataclass

@@ -121,7 +121,13 @@ def test_what_pods_leave_in_volumes_takes_nothing_with_it(
     pod = space.run(
         "leaves", script, container={"volumeMounts": bidirectional, **PRIVILEGED}, volumes=volumes
     )
-    eventually(lambda: space.log("leaves").endswith("done\n"), what="it has done its worst", timeout=60)
+
+    def has_done() -> bool:
+        said = space.log("leaves")
+        assert said.endswith("done\n"), said
+        return True
+
+    eventually(has_done, what="it has done its worst", timeout=60)
     assert space.log("leaves").startswith("marker\n")
     space.remove_pod("leaves")
     assert cluster.home is not None

@@ -134,7 +134,8 @@ def test_a_running_container_crashes_when_it_is_told_to(virtual_space: Space) ->
 
 def test_a_missing_config_map_holds_a_pod(virtual_space: Space) -> None:
     volume = {"name": "files", "configMap": {"name": "later"}}
-    virtual_space.run("holds", volumes=[volume])
+    mount = {"name": "files", "mountPath": "/files"}
+    virtual_space.run("holds", volumes=[volume], container={"volumeMounts": [mount]})
     virtual_space.event("holds", "FailedMount")
     assert main_state(virtual_space.pod("holds"))["waiting"]["reason"] == "ContainerCreating"
     virtual_space.config_map("later", key="value")
