@@ -85,7 +85,11 @@ class Bench:
     def streams(self) -> list[Row]:
         kubectl, space = self.kubectl, self.space
         return [
-            _row("kubectl logs -f, MiB/s", node_streams.logs(kubectl, space, rounds=self.rounds), ">200"),
+            _row(
+                "kubectl logs -f, MiB/s",
+                node_streams.logs(kubectl, space, self.scratch, rounds=self.rounds),
+                ">200",
+            ),
             _row(
                 "kubectl exec stdin, MiB/s",
                 node_streams.exec_stdin(kubectl, space, self.scratch, rounds=self.rounds),

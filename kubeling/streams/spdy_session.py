@@ -8,7 +8,7 @@ peer back. Which streams there are and what they mean is the caller's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kubeling.streams.errors import StreamReset
@@ -32,7 +32,7 @@ from kubeling.streams.splice import Ends
 
 WINDOW = 64 * 1024  # bytes: the protocol's initial window
 _PIECE = 32 * 1024  # bytes of data in one frame, so that streams take turns
-_READ = 64 * 1024
+_READ = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class SpdySession:
         Raises ProtocolError for what is not SPDY, OSError when the connection breaks.
         """
         while piece := await self._ends.reader.read(_READ):
-            for frame in self._decoder.feed(piece):
+            for frame in _merged(self._decoder.feed(piece)):
                 match frame:
                     case Settings() | Ping() | WindowUpdate():
                         await self._answer(frame)
@@ -195,3 +195,24 @@ class SpdySession:
     async def _write(self, frame: Frame) -> None:
         self._ends.writer.write(self._encoder.encode(frame))
         await self._ends.writer.drain()
+
+
+def _merged(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Data that follows data of the same stream comes in one piece: passing on costs by the piece."""
+    gathered: list[Data] = []
+    for frame in frames:
+        if gathered and not (isinstance(frame, Data) and frame.stream == gathered[0].stream):
+            yield _joined(gathered)
+            gathered = []
+        if isinstance(frame, Data):
+            gathered.append(frame)
+        else:
+            yield frame
+    if gathered:
+        yield _joined(gathered)
+
+
+def _joined(gathered: list[Data]) -> Data:
+    if len(gathered) == 1:
+        return gathered[0]
+    return Data(gathered[0].stream, b"".join([each.data for each in gathered]), gathered[-1].fin)
