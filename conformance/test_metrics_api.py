@@ -211,9 +211,13 @@ def _measured_since_ready(space: Space) -> bool:
     """What a pod used before it was ready does not count."""
     for metrics in listed(space):
         ready = pods.condition(space.pod(metrics["metadata"]["name"]), "Ready")["lastTransitionTime"]
-        window = float(metrics["window"].rstrip("s"))
-        return moment(metrics["timestamp"]) - window >= moment(ready)
+        return moment(metrics["timestamp"]) - seconds(metrics["window"]) >= moment(ready)
     return False
+
+
+def seconds(window: str) -> float:
+    """Of a window as `649ms`, `1.2s` or `10s`."""
+    return float(window[:-2]) / 1000 if window.endswith("ms") else float(window[:-1])
 
 
 def moment(text: str) -> float:
