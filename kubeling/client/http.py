@@ -8,7 +8,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Self
 
 import aiohttp
@@ -101,28 +101,17 @@ class HttpClient(RestClient):
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         async with nullcontext() if watching else self._turns:
             with _connection_errors(self.server):
-                async with self._sent(method, target, data, headers, parameters, watching) as response:
+                async with self._session.request(
+                    method,
+                    self.server + target,
+                    data=data,
+                    headers=headers,
+                    params=parameters,
+                    timeout=WATCH_TIMEOUT if watching else REQUEST_TIMEOUT,
+                    server_hostname=self._server_name,
+                ) as response:
                     self.answered[method, response.status] += 1
                     yield response
-
-    def _sent(
-        self,
-        method: str,
-        target: str,
-        data: bytes | None,
-        headers: Mapping[str, str],
-        parameters: Mapping[str, str],
-        watching: bool,
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        return self._session.request(
-            method,
-            self.server + target,
-            data=data,
-            headers=headers,
-            params=parameters,
-            timeout=WATCH_TIMEOUT if watching else REQUEST_TIMEOUT,
-            server_hostname=self._server_name,
-        )
 
     async def close(self) -> None:
         await super().close()
