@@ -9,6 +9,7 @@ import gc
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -29,7 +30,7 @@ from server.api.assembly import Api
 from server.api.backends import Backends
 from server.api.components import Components
 from server.api.listener import Listener, ListenError, bind, tls
-from server.api.nodes import Endpoint, Nodes
+from server.api.nodes import Nodes
 from server.api.resource_metrics.objects import ResourceMetrics
 from server.api.reviews import Reviews
 from server.auth.authentication import Authenticator
@@ -158,11 +159,9 @@ async def run(
     authenticator = _authenticator(config, issuer, store, clock, legacy_use)
     settings = Settings(service_networks=(config.service_cidr,), issuer=issuer)
     components = Components(store, clock)
-
-    async def usage_page(endpoint: Endpoint) -> str:
-        return await nodes.page(endpoint, "/metrics/resource")
-
-    metrics = ResourceMetrics(store, usage_page, clock, housekeeping)
+    metrics = ResourceMetrics(
+        store, lambda endpoint: nodes.page(endpoint, "/metrics/resource"), clock, housekeeping
+    )
     computed = {**components.by_resource(), **metrics.by_resource()}
     registry = _registry(store, clock, settings, authenticator, authorization, computed)
     nodes = Nodes(registry, client=config.kubelet_client, authority=config.client_ca)
@@ -174,15 +173,10 @@ async def run(
     api = _api(
         config, parts, registry, authenticator, authorization, nodes, remotes, others, issuer, port=port
     )
-    listener = Listener(api.handler)
-    await listener.start(listening, context)
-    parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
-    parts.push_async_callback(api.stop)
+    await _listen(api, listening, context, parts)
     async with store.turn():
         await bootstrap(registry, config, port=port)
-    upkeep = Upkeep(registry, store, housekeeping, settings, name=f"{socket.gethostname()}:{port}")
-    parts.push_async_callback(upkeep.stop)
-    await upkeep.start()
+    await _start_upkeep(registry, store, parts, housekeeping, settings, port=port)
     _watch_others(LocalClient(registry, store, user=SYSTEM), parts, remotes, others, clock)
     working: list[Callable[[], bool]] = [lambda: not api.handler.under_way]
     if loops:
@@ -199,6 +193,21 @@ async def run(
         )
     api.ready()
     return Running(port, store, registry, api.watches.__len__, lambda: all(idle() for idle in working))
+
+
+async def _listen(api: Api, listening: socket.socket, context: ssl.SSLContext, parts: AsyncExitStack) -> None:
+    listener = Listener(api.handler)
+    await listener.start(listening, context)
+    parts.push_async_callback(listener.stop, seconds=_SHUTDOWN_SECONDS)
+    parts.push_async_callback(api.stop)
+
+
+async def _start_upkeep(
+    registry: Registry, store: Store, parts: AsyncExitStack, clock: Clock, settings: Settings, *, port: int
+) -> None:
+    upkeep = Upkeep(registry, store, clock, settings, name=f"{socket.gethostname()}:{port}")
+    parts.push_async_callback(upkeep.stop)
+    await upkeep.start()
 
 
 async def _open_store(config: Config, parts: AsyncExitStack, clock: Clock, housekeeping: Clock) -> Store:
