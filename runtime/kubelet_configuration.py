@@ -56,6 +56,7 @@ WITHOUT_EFFECT = frozenset(
         "enableControllerAttachDetach",
         "enableDebuggingHandlers",
         "enableProfilingHandler",
+        "enableSystemLogQuery",
         "eventBurst",
         "eventRecordQPS",
         "failSwapOn",
@@ -75,15 +76,20 @@ WITHOUT_EFFECT = frozenset(
         "makeIPTablesUtilChains",
         "maxOpenFiles",
         "memoryManagerPolicy",
+        "nodeLeaseDurationSeconds",
+        "nodeStatusReportFrequency",
+        "nodeStatusUpdateFrequency",
         "oomScoreAdj",
         "podCIDR",
         "port",
         "protectKernelDefaults",
         "readOnlyPort",
         "registerNode",
+        "reservedSystemCPUs",
         "rotateCertificates",
         "serverTLSBootstrap",
         "streamingConnectionIdleTimeout",
+        "syncFrequency",
         "systemCgroups",
         "systemReservedCgroup",
         "tlsCertFile",
@@ -235,7 +241,6 @@ class KubeletConfiguration:
     crash_loop_back_off: Mapping[str, Any] = _of(_mapping, {})
     """`maxContainerRestartPeriod`."""
     enable_system_log_handler: bool = _of(_switch, True)
-    enable_system_log_query: bool = _of(_switch, False)
     enforce_node_allocatable: tuple[str, ...] = _of(_words, ("pods",))
     eviction_hard: Mapping[str, str] = _of(_thresholds, EVICTION_HARD)
     eviction_max_pod_grace_period: int = _of(_number, 0)
@@ -258,10 +263,7 @@ class KubeletConfiguration:
     """`swapBehavior`."""
     memory_throttling_factor: float = _of(_fraction, 0.9)
     merge_default_eviction_settings: bool = _of(_switch, False)
-    node_lease_duration_seconds: int = _of(_number, 40)
     node_status_max_images: int = _of(_number, 50)
-    node_status_report_frequency: float = _of(_seconds, 300.0)
-    node_status_update_frequency: float = _of(_seconds, 10.0)
     pod_pids_limit: int = _of(_number, -1)
     pods_per_core: int = _of(_number, 0)
     preloaded_images_verification_allowlist: tuple[str, ...] = _of(_words, ())
@@ -269,7 +271,6 @@ class KubeletConfiguration:
     register_with_taints: tuple[Mapping[str, Any], ...] = _of(_objects, ())
     registry_burst: int = _of(_number, 10)
     registry_pull_qps: int = _of(_number, 5)
-    reserved_system_cpus: str = _of(_word, "")
     resolv_conf: str = _of(_word, "/etc/resolv.conf")
     runtime_request_timeout: float = _of(_seconds, 120.0)
     seccomp_default: bool = _of(_switch, False)
@@ -280,7 +281,6 @@ class KubeletConfiguration:
     shutdown_grace_period_critical_pods: float = _of(_seconds, 0.0)
     single_process_oom_kill: bool = _of(_switch, False)
     static_pod_path: str = _of(_word, "")
-    sync_frequency: float = _of(_seconds, 60.0)
     system_reserved: Mapping[str, str] = _of(_amounts, {})
     user_namespaces: Mapping[str, Any] = _of(_ids_per_pod, {})
     """`idsPerPod`."""
@@ -293,7 +293,6 @@ class KubeletConfiguration:
 
 _ABBREVIATIONS = {
     "cfs": "CFS",
-    "cpus": "CPUs",
     "dns": "DNS",
     "gc": "GC",
     "id": "ID",

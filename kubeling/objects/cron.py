@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kubeling.objects import durations
+
 YEARS = 5
 """How far a schedule is followed: one that has no time by then has none."""
 
@@ -27,9 +29,6 @@ _DESCRIPTORS = {
     "@hourly": "0 * * * *",
 }
 _EVERY = "@every "
-_DURATION = re.compile(r"[-+]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+|[-+]?0")
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NUMBER = re.compile(r"[-+]?\d+")
 
 
@@ -212,10 +211,8 @@ def _whole(text: str) -> int:
 
 
 def _interval(text: str) -> timedelta:
-    duration = text.removeprefix(_EVERY)
-    if not _DURATION.fullmatch(duration):
-        raise CronError(f'failed to parse duration {text}: time: invalid duration "{duration}"')
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(duration))
-    if duration.startswith("-"):
-        seconds = 0.0
+    try:
+        seconds = durations.parse(text.removeprefix(_EVERY))
+    except ValueError as error:
+        raise CronError(f"failed to parse duration {text}: {error}") from error
     return timedelta(seconds=max(1, int(seconds)))

@@ -4,13 +4,13 @@ The rules and the words are the kubelet's: a runtime that does not answer is dow
 that answers but lists no pods is not healthy after three minutes. A restart of it is no news.
 """
 
+from kubeling.objects import durations
 from kubeling.objects.clock import Clock
 from runtime.container_runtime import ContainerRuntime
 from runtime.errors import RuntimeServiceError
 from runtime.node.node_object import image_list, runtime_problem
 from runtime.node.node_reporter import NodeReporter
 from runtime.pods.abilities import runtime_features
-from runtime.pods.backoff import duration_text
 
 LOOK_EVERY = 10.0
 LOOK_AGAIN = 1.0
@@ -76,7 +76,7 @@ class RuntimeHealth:
         silence = now - self._listed
         if silence > UNLISTED_AFTER:
             problems.append(
-                f"PLEG is not healthy: pleg was last seen active {duration_text(silence)} ago; "
-                f"threshold is {duration_text(UNLISTED_AFTER)}"
+                f"PLEG is not healthy: pleg was last seen active {durations.text(round(silence))} ago; "
+                f"threshold is {durations.text(round(UNLISTED_AFTER))}"
             )
         return f"[{', '.join(problems)}]" if len(problems) > 1 else "".join(problems)

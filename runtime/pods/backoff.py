@@ -67,9 +67,3 @@ def crash_backoff(kubelet: KubeletConfiguration) -> Backoff:
     longest = kubelet.crash_loop_back_off.get("maxContainerRestartPeriod")
     seconds = LONGEST if longest is None else durations.parse(str(longest))
     return Backoff(initial=min(INITIAL, seconds), longest=seconds)
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds as Go prints a whole-second duration: `10s`, `2m40s`, `5m0s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

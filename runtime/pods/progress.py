@@ -6,10 +6,10 @@ What is to be done is decided in `actions`; here it is held against what is unde
 from dataclasses import replace
 from functools import partial
 
+from kubeling.objects import durations
 from kubeling.objects.meta import Object
 from runtime.pods.actions import Actions, pod_actions
 from runtime.pods.activities import RetryLater
-from runtime.pods.backoff import duration_text
 from runtime.pods.containers.dead import remove_container
 from runtime.pods.containers.kinds import EPHEMERAL, INIT, MAIN, containers_of
 from runtime.pods.containers.start import start_container
@@ -124,7 +124,7 @@ def _count(work: PodWork, key: str, latest: ObservedContainer) -> None:
 
 
 def _say_backoff(work: PodWork, name: str, wait: float) -> None:
-    message = f"back-off {duration_text(wait)} restarting failed container={name} pod={work.identity}"
+    message = f"back-off {durations.text(round(wait))} restarting failed container={name} pod={work.identity}"
     waiting = Waiting("CrashLoopBackOff", message)
     if work.waiting.get(name) != waiting:
         work.waiting[name] = waiting

@@ -52,7 +52,7 @@ def test_hard_thresholds_replace_the_defaults_unless_they_are_to_be_merged() -> 
     [
         ({"maxPod": 5}, "there is no field maxPod"),
         ({"maxPods": "many"}, "maxPods must be a number, not 'many'"),
-        ({"syncFrequency": 10}, "syncFrequency must be a duration such as 10s, not 10"),
+        ({"imageMinimumGCAge": 10}, "imageMinimumGCAge must be a duration such as 10s, not 10"),
         ({"containerLogMaxSize": "big"}, "containerLogMaxSize must be a quantity such as 10Mi, not 'big'"),
         ({"evictionHard": {"memory": "1Gi"}}, r"evictionHard\[memory\]: there is no eviction signal"),
         ({"evictionSoft": {"memory.available": "1Gi"}}, "evictionSoft needs an evictionSoftGracePeriod"),

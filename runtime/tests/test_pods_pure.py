@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from runtime.kubelet_configuration import KubeletConfiguration
-from runtime.pods.backoff import Backoff, crash_backoff, duration_text
+from runtime.pods.backoff import Backoff, crash_backoff
 from runtime.pods.observed import ObservedContainer, State
 from runtime.pods.references import Reference, pod_references
 from runtime.pods.status.termination_message import termination_message
@@ -44,11 +42,6 @@ def test_a_node_may_shorten_the_longest_wait() -> None:
     for kubelet, waits in ((KubeletConfiguration(), (10, 300)), (shortest, (4, 4))):
         backoff = crash_backoff(kubelet)
         assert (backoff.initial, backoff.longest) == waits
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(10, "10s"), (40, "40s"), (80, "1m20s"), (300, "5m0s")])
-def test_durations_are_written_as_in_go(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text
 
 
 def test_the_objects_that_a_pod_refers_to() -> None:

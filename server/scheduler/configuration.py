@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kubeling.objects import durations
 from server.scheduler.plugins import DEFAULTS
 from server.scheduler.pod_info import DEFAULT_SCHEDULER
 from server.scheduler.queue import FIRST_BACKOFF, LONGEST_BACKOFF
@@ -333,16 +334,15 @@ def _extender(item: Any, path: str) -> ExtenderConfiguration:
     )
 
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
 def _duration(text: Any, path: str) -> float:
-    """Seconds, from a duration of one unit."""
-    for unit in ("ms", "s", "m", "h"):
-        number = str(text).removesuffix(unit)
-        if number != str(text) and number.replace(".", "", 1).isdigit():
-            return float(number) * _UNITS[unit]
-    raise ConfigurationError(f"{path} is not a duration such as 5s: {text!r}")
+    """Seconds, not negative."""
+    try:
+        seconds = durations.parse(str(text))
+    except ValueError:
+        seconds = -1.0
+    if seconds < 0:
+        raise ConfigurationError(f"{path} is not a duration such as 5s: {text!r}")
+    return seconds
 
 
 def _percentage(data: Mapping[str, Any], path: str) -> int | None:
